@@ -1,0 +1,254 @@
+/**
+ * What goes into and comes out of the engine of `sm`: the local engine's and the cluster's events and effects together,
+ * and the facts that it is started with. The loop (src/shell/loop.ts) and the simulator (src/sim) are its only callers.
+ */
+import type { DefinitionSet } from './definitions/model.ts';
+import type {
+  AdministrativeState,
+  AvailabilityStatus,
+  Condition,
+  Designation,
+  DomainState,
+  GroupDesiredState,
+  GroupState,
+  InterfaceRole,
+  InterfaceState,
+  NeighborState,
+  OperationalState,
+  ReadyState,
+  ServiceAction,
+  ServiceDesiredState,
+  Status,
+} from './kernel/names.ts';
+import type { LifeId, Operation, OperationKind, Report } from './link/types.ts';
+import type { HistoryEffect, LocalEffect, LocalEvent } from './service/interface.ts';
+
+/** Facts that sm-watchdog tells `sm`. All times are CLOCK_MONOTONIC ms, the same clock in both processes. */
+export type GuardFact =
+  /** After every (re)connection, first of all. */
+  | {
+      readonly type: 'guard.hello';
+      readonly processLife: LifeId;
+      readonly kernelLife: LifeId;
+      readonly deadline: number;
+      readonly lost: boolean;
+    }
+  | {
+      readonly type: 'guard.link';
+      readonly role: InterfaceRole;
+      readonly up: boolean;
+      readonly heard: boolean;
+      readonly reason: string;
+    }
+  /**
+   * The peer is heard and echoes our life. `newKernelLife`: its earlier kernel life is proven dead (rule 7).
+   */
+  | {
+      readonly type: 'guard.peer';
+      readonly heard: true;
+      readonly processLife: LifeId;
+      readonly kernelLife: LifeId;
+      readonly newKernelLife: boolean;
+      readonly stopBoundMs: number;
+    }
+  /**
+   * Silence for d. `since` = last receipt. `mayTake`: every link of L was up at our own end during the whole silence; told
+   * again with `heard: false` when that changes.
+   */
+  | {
+      readonly type: 'guard.peer';
+      readonly heard: false;
+      readonly since: number;
+      readonly mayTake: boolean;
+      readonly reason: string;
+      readonly stopBoundMs: number;
+    }
+  /** Any authentic frame that breaks a silence before the peer is confirmed again. */
+  | { readonly type: 'guard.silence-broken' }
+  /** A complete report of the peer, the newest one (taken only from the highest sequence, rule 2). */
+  | {
+      readonly type: 'guard.report';
+      readonly report: Report;
+      readonly version: number;
+      readonly managerDownMs: number;
+      readonly linkBits: number;
+      readonly leaving: boolean;
+    }
+  | {
+      readonly type: 'guard.peer-links';
+      readonly linkBits: number;
+      readonly managerDownMs: number;
+      readonly leaving: boolean;
+    }
+  /** The peer announces a take-over: it is deaf to us. Obeyed whatever its number (rule 14d). 0 = it ended. */
+  | { readonly type: 'guard.announcement'; readonly number: number }
+  /** Permission runs to this time now (Infinity: does not run out). */
+  | { readonly type: 'guard.permission'; readonly deadline: number }
+  /** Permission is lost: exclusive groups are being stopped; nothing is granted until `guard.permission` comes again. */
+  | { readonly type: 'guard.lost'; readonly reason: string }
+  /** Authentic frames with our own name and a foreign life (rule 8). */
+  | { readonly type: 'guard.duplicate'; readonly processLife: LifeId };
+
+export type OperatorCommand =
+  | {
+      readonly kind: OperationKind;
+      readonly node: string;
+      readonly group: string;
+      readonly why: string;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: 'restart' | 'restart-safe' | 'manage' | 'unmanage';
+      readonly service: string;
+      readonly why: string;
+      readonly forMs: number;
+    };
+
+export type EngineEvent =
+  | LocalEvent
+  | GuardFact
+  | {
+      readonly type: 'command';
+      readonly request: number;
+      readonly actor: string;
+      readonly wallMs: number;
+      readonly command: OperatorCommand;
+    }
+  /** A commit failed, or works again (nothing activating goes out in between). */
+  | { readonly type: 'store.failed'; readonly reason: string }
+  | { readonly type: 'store.ok' }
+  /** Facts about this node from outside: go-enabled, unhealthy flag and the like. */
+  | { readonly type: 'node.ready'; readonly ready: boolean; readonly reason: string }
+  /** Orderly stop of the node's services and of `sm` ("leaving"). */
+  | { readonly type: 'shutdown'; readonly actor: string; readonly reason: string };
+
+export interface AssignmentRow {
+  readonly node: string;
+  readonly group: string;
+  readonly desired: GroupDesiredState;
+  readonly state: GroupState;
+  readonly status: Status;
+  readonly condition: Condition;
+}
+
+export interface NodeRow {
+  readonly name: string;
+  readonly administrative: AdministrativeState;
+  readonly operational: OperationalState;
+  readonly availability: AvailabilityStatus;
+  readonly ready: ReadyState;
+  readonly administrativeVersion: number;
+  readonly lockedUntil: number;
+  readonly lockReason: string;
+}
+
+/** The numbers of rule 5, persisted before anything is said or done with them. */
+export interface GroupNumbers {
+  readonly group: string;
+  /** Number under which this node may run the group; 0 = none. */
+  readonly held: number;
+  /** Given up for ever by this node up to here. */
+  readonly stopped: number;
+  /** Highest number ever seen. */
+  readonly max: number;
+  /** The leader's record: holder ('' = nobody) and its number. */
+  readonly holder: string;
+  readonly holderActivation: number;
+}
+
+export type PersistEffect =
+  | Extract<LocalEffect, { type: `persist.${string}` }>
+  | { readonly type: 'persist.node'; readonly node: NodeRow }
+  | {
+      readonly type: 'persist.interface';
+      readonly role: InterfaceRole;
+      readonly state: InterfaceState;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'persist.domain';
+      readonly state: DomainState;
+      readonly designation: Designation;
+      readonly leader: string;
+      readonly number: number;
+      readonly settled: boolean;
+    }
+  | {
+      readonly type: 'persist.neighbor';
+      readonly name: string;
+      readonly state: NeighborState;
+      readonly designation: Designation;
+      readonly kernelLife: LifeId;
+    }
+  | { readonly type: 'persist.assignment'; readonly assignment: AssignmentRow }
+  | { readonly type: 'persist.numbers'; readonly numbers: GroupNumbers }
+  | { readonly type: 'persist.operation'; readonly operation: Operation }
+  | {
+      readonly type: 'persist.alarm';
+      readonly id: string;
+      readonly entity: string;
+      readonly severity: 'minor' | 'major' | 'critical';
+      readonly raised: boolean;
+      readonly reason: string;
+      readonly repair: string;
+    };
+
+export type EngineEffect =
+  | LocalEffect
+  | PersistEffect
+  | HistoryEffect
+  /** The newest report: sm-watchdog sends it until the next one. Goes out after the commit of its turn. */
+  | {
+      readonly type: 'guard.send';
+      readonly report: Report;
+      readonly version: number;
+      readonly announceNumber: number;
+      readonly leaving: boolean;
+    }
+  /** Kill and forbid at once, without waiting for a commit (rule 9): the groups lost their right to act. */
+  | { readonly type: 'guard.stop'; readonly services: readonly string[]; readonly reason: string }
+  /** This node holds (or no longer holds) exclusive activity: sm-watchdog keeps the deadline only while it does. */
+  | { readonly type: 'guard.hold'; readonly holding: boolean }
+  /** All services of the kill list that hold kernel state are audited as stopped: no self-fence needed for them. */
+  | { readonly type: 'guard.verified'; readonly service: string }
+  | {
+      readonly type: 'reply';
+      readonly request: number;
+      readonly ok: boolean;
+      readonly code: string;
+      readonly message: string;
+      readonly operation: string;
+    }
+  /** The orderly stop is complete. */
+  | { readonly type: 'exit'; readonly reason: string };
+
+/** What a starting engine finds in its store. */
+export interface Restored {
+  readonly number: number;
+  readonly settled: boolean;
+  /** Kernel life that wrote the store: another one now makes every exclusive desired state void (rule 7). */
+  readonly kernelLife: LifeId;
+  readonly nodes: readonly NodeRow[];
+  readonly numbers: readonly GroupNumbers[];
+  readonly operations: readonly Operation[];
+  readonly groups: readonly { readonly group: string; readonly desired: GroupDesiredState }[];
+  readonly services: readonly {
+    readonly service: string;
+    readonly desired: ServiceDesiredState;
+    readonly managed: boolean;
+  }[];
+  /** Actions that started and have no end: the service's state is unknown, audit first. */
+  readonly intents: readonly {
+    readonly run: number;
+    readonly service: string;
+    readonly action: ServiceAction;
+  }[];
+  readonly peerKernelLife: LifeId;
+}
+
+export interface EngineOptions {
+  readonly node: string;
+  readonly definitions: DefinitionSet;
+  readonly kernelLife: LifeId;
+  readonly restored: Restored;
+}
