@@ -1,0 +1,119 @@
+/**
+ * What goes into and comes out of the pure core of sm-watchdog: links, the peer's liveness, the permission deadline and
+ * the kill list. Its callers are src/shell/watchdog and the simulator.
+ *
+ * Contract of the caller: one event at a time, `now` (CLOCK_MONOTONIC ms) never goes back; effects are carried out in
+ * order and at once; after any stall the timer events come before the frames that waited in the sockets.
+ */
+
+import type { DomainDefinition, InterfaceDefinition } from '../definitions/model.ts';
+import type { GuardFact } from '../engine-interface.ts';
+import type { InterfaceRole } from '../kernel/names.ts';
+import type { TimerEffect, TimerEvent } from '../kernel/timers.ts';
+import type { Frame, LifeId } from '../link/types.ts';
+
+export interface GuardOptions {
+  readonly node: string;
+  /** null = simplex: no peer, no heartbeats, permission does not run out. */
+  readonly peer: string | null;
+  readonly clusterId: string;
+  readonly domain: DomainDefinition;
+  /** Provisioned interfaces, at most LIMITS.interfacesMax. */
+  readonly interfaces: readonly Pick<InterfaceDefinition, 'role'>[];
+  readonly processLife: LifeId;
+  readonly kernelLife: LifeId;
+  readonly productUuid: LifeId;
+  /**
+   * Started by a living `sm` that will hand its copy (`sm.copy`) over; otherwise the deadline counts as run out until
+   * the node holds nothing any more (rule 10).
+   */
+  readonly copyExpected: boolean;
+}
+
+/** What is needed to kill a service without asking anybody (rule 12). Plain data; opaque to the core but for the name. */
+export interface KillEntry {
+  readonly service: string;
+  readonly cgroup: string | null;
+  readonly pidFile: string;
+  readonly marker: string;
+  /** Killing its processes does not undo what it holds: it must be verified as stopped, or the node fences itself. */
+  readonly kernelState: boolean;
+}
+
+export type GuardEvent =
+  /** An admitted frame: authentic, ours, not replayed. */
+  | { readonly type: 'frame'; readonly role: InterfaceRole; readonly frame: Frame }
+  | { readonly type: 'duplicate'; readonly processLife: LifeId }
+  /** Carrier and address of our own end. */
+  | { readonly type: 'link'; readonly role: InterfaceRole; readonly up: boolean; readonly reason: string }
+  | TimerEvent
+  /** `sm` is connected; a copy follows if it has one. */
+  | { readonly type: 'sm.connected' }
+  | {
+      readonly type: 'sm.copy';
+      readonly deadline: number;
+      readonly holding: boolean;
+      readonly entries: readonly KillEntry[];
+    }
+  | { readonly type: 'sm.gone'; readonly reason: string }
+  /** `sm` finished a turn (at least every pulseIntervalMs). */
+  | { readonly type: 'sm.pulse' }
+  /** The encoded report, already split into parts. */
+  | {
+      readonly type: 'sm.report';
+      readonly version: number;
+      readonly parts: readonly Uint8Array[];
+      readonly announceNumber: number;
+      readonly leaving: boolean;
+    }
+  | { readonly type: 'sm.hold'; readonly holding: boolean }
+  /** Asked before a script of an exclusive group is spawned: put it on the kill list. Answered by `listed`. */
+  | {
+      readonly type: 'sm.list';
+      readonly run: number;
+      readonly entry: KillEntry;
+      readonly activating: boolean;
+    }
+  /** The service is stopped and verified: off the list. */
+  | { readonly type: 'sm.unlist'; readonly service: string }
+  /** Kill these now (rule 9). */
+  | { readonly type: 'sm.stop'; readonly services: readonly string[]; readonly reason: string }
+  | { readonly type: 'sm.verified'; readonly service: string }
+  /** Result of a `kill` effect: what of it still lives. */
+  | { readonly type: 'killed'; readonly survivors: readonly string[] };
+
+export type GuardEffect =
+  /** Sign and send this frame on this interface. */
+  | { readonly type: 'send'; readonly role: InterfaceRole; readonly frame: Frame }
+  | { readonly type: 'tell'; readonly fact: GuardFact }
+  | { readonly type: 'listed'; readonly run: number; readonly ok: boolean; readonly reason: string }
+  /** SIGSTOP/freeze, or thaw, these services. */
+  | { readonly type: 'freeze'; readonly services: readonly string[]; readonly frozen: boolean }
+  /** Kill everything of these services; answered by `killed`. */
+  | { readonly type: 'kill'; readonly services: readonly string[]; readonly reason: string }
+  /** The node could not be made to stop otherwise: the armed port ends it (rule 11). */
+  | { readonly type: 'self-fence'; readonly reason: string }
+  /** Start `sm`; `kill` first where it hangs. */
+  | { readonly type: 'start-sm'; readonly kill: boolean; readonly reason: string }
+  | TimerEffect;
+
+/** How often `sm` has to say that it lives. */
+export const PULSE_INTERVAL_MS = 250;
+
+export interface GuardLinkView {
+  readonly role: InterfaceRole;
+  readonly up: boolean;
+  readonly upReason: string;
+  readonly heard: boolean;
+  readonly lastReceivedAt: number;
+}
+
+export interface GuardView {
+  readonly links: readonly GuardLinkView[];
+  readonly peerHeard: boolean;
+  readonly silentSince: number | null;
+  readonly deadline: number;
+  readonly lost: boolean;
+  readonly holding: boolean;
+  readonly entries: readonly string[];
+}

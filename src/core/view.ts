@@ -1,0 +1,66 @@
+/**
+ * What a reader may know of the engine at one moment: plain data, made by `Engine.view`, shown by the tools. The text
+ * projections (explain) are pure functions over it.
+ */
+import type { AssignmentRow, GroupNumbers, NodeRow } from './engine-interface.ts';
+import type { DomainState, InterfaceRole } from './kernel/names.ts';
+import type { Operation } from './link/types.ts';
+import type { GroupView, ServiceView, Wait } from './service/interface.ts';
+
+export interface LinkView {
+  readonly role: InterfaceRole;
+  readonly up: boolean;
+  readonly heard: boolean;
+  readonly reason: string;
+}
+
+export interface PeerView {
+  readonly name: string;
+  readonly heard: boolean;
+  /** Last receipt before a silence, monotonic ms. */
+  readonly silentSince: number | null;
+  readonly managerDownMs: number;
+  readonly leaving: boolean;
+  readonly exchanged: boolean;
+}
+
+/** Why a group is where it is: from the plan, nearest reason first. */
+export interface PlacementView {
+  readonly group: string;
+  readonly node: string;
+  readonly wanted: string;
+  readonly reasons: readonly string[];
+}
+
+export interface EngineView {
+  readonly now: number;
+  readonly node: string;
+  readonly definitionDigest: string;
+  readonly domain: {
+    readonly name: string;
+    readonly state: DomainState;
+    readonly leader: string;
+    readonly number: number;
+    readonly settled: boolean;
+    readonly policy: string;
+  };
+  readonly permission: { readonly deadline: number; readonly lost: boolean; readonly reason: string };
+  readonly peer: PeerView | null;
+  readonly links: readonly LinkView[];
+  readonly nodes: readonly NodeRow[];
+  readonly assignments: readonly AssignmentRow[];
+  readonly numbers: readonly GroupNumbers[];
+  readonly groups: readonly GroupView[];
+  readonly services: readonly ServiceView[];
+  readonly placements: readonly PlacementView[];
+  readonly operations: readonly Operation[];
+  readonly waits: readonly Wait[];
+  readonly alarms: readonly {
+    readonly id: string;
+    readonly entity: string;
+    readonly severity: string;
+    readonly reason: string;
+    readonly repair: string;
+    readonly since: number;
+  }[];
+}
