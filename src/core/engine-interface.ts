@@ -28,6 +28,8 @@ export type GuardFact =
   /** After every (re)connection, first of all. */
   | {
       readonly type: 'guard.hello';
+      /** Started without a copy: whatever ran before was killed, no older permission holds (rule 10). */
+      readonly fresh: boolean;
       readonly processLife: LifeId;
       readonly kernelLife: LifeId;
       readonly deadline: number;
@@ -209,7 +211,7 @@ export type EngineEffect =
   | { readonly type: 'guard.stop'; readonly services: readonly string[]; readonly reason: string }
   /** This node holds (or no longer holds) exclusive activity: sm-watchdog keeps the deadline only while it does. */
   | { readonly type: 'guard.hold'; readonly holding: boolean }
-  /** All services of the kill list that hold kernel state are audited as stopped: no self-fence needed for them. */
+  /** The service is verified as not active (stopped, demoted or audited so): off the kill list. */
   | { readonly type: 'guard.verified'; readonly service: string }
   | {
       readonly type: 'reply';

@@ -1,18 +1,662 @@
-import type { GuardEffect, GuardEvent, GuardOptions, GuardView } from './interface.ts';
+/**
+ * The pure core of sm-watchdog: it sends and judges heartbeats, keeps the permission deadline and the kill list, restarts
+ * `sm`, and has the last word on stopping (docs/SAFETY.md, rules 2, 10, 14d). Idle it does one step a hello and a frame.
+ */
+
+import type { GuardFact } from '../engine-interface.ts';
+import type { InterfaceRole } from '../kernel/names.ts';
+import { INTERFACE_ROLES } from '../kernel/names.ts';
+import { Timers } from '../kernel/timers.ts';
+import { NO_LIFE } from '../link/frame.ts';
+import { decodeReport } from '../link/report.ts';
+import type { Frame, FrameHeader, Report } from '../link/types.ts';
+import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../link/types.ts';
+import { ReportInbox } from './inbox.ts';
+import type { GuardEffect, GuardEvent, GuardOptions, GuardView, KillEntry } from './interface.ts';
+import { PULSE_INTERVAL_MS } from './interface.ts';
+import { type LinkEnd, Peer } from './peer.ts';
+import { permissionAfterSendMs } from './permission-time.ts';
+
+/** The report is told again this often even if nothing changed: a lost part is repaired within it. */
+const REPORT_REPEAT_MS = 1000;
+const RESTART_BACKOFF_MS = [0, 100, 200, 400, 800, 1600] as const;
+
+interface Manager {
+  connected: boolean;
+  lastPulseAt: number;
+  /** Since when `sm` is away; null = it lives. */
+  goneAt: number | null;
+  restarts: number;
+  /** Longer away than mainStallMsMax: this node is silent and has given permission up. */
+  mute: boolean;
+}
+
+interface Outgoing {
+  version: number;
+  parts: readonly Uint8Array[];
+  announceNumber: number;
+  leaving: boolean;
+  sentAt: number;
+}
 
 export class Guard {
+  readonly #options: GuardOptions;
+  readonly #emit: (effect: GuardEffect) => void;
+  readonly #timers: Timers;
+  readonly #links: LinkEnd[];
+  readonly #peer: Peer;
+  readonly #inbox = new ReportInbox();
+  readonly #entries = new Map<string, KillEntry>();
+  readonly #manager: Manager;
+  readonly #outgoing: Outgoing = {
+    version: 0,
+    parts: [],
+    announceNumber: 0,
+    leaving: false,
+    sentAt: Number.NEGATIVE_INFINITY,
+  };
+  readonly #afterSendMs: number;
+  #sequence = 0;
+  #startedAt = 0;
+  #lastStepAt = 0;
+  #nextHelloAt = 0;
+  /** Our own clock's end of permission; meaningful under policy `takeover`, else Infinity. */
+  #deadline = Number.NEGATIVE_INFINITY;
+  #holding = false;
+  /** Permission was lost while holding; ends when nothing is held any more. */
+  #lostAt: number | null = null;
+  #killing = false;
+  /** Last told to `sm`. */
+  #told = { heard: false, silent: false, mayTake: false, announcement: 0, deaf: '' };
+  #duplicateAt = Number.NEGATIVE_INFINITY;
+  #report: { report: Report; version: number } | null = null;
+
   constructor(options: GuardOptions, emit: (effect: GuardEffect) => void) {
-    void options;
-    void emit;
+    this.#options = options;
+    this.#emit = emit;
+    this.#timers = new Timers(emit);
+    this.#links = options.interfaces.map(({ role }) => ({
+      role,
+      up: false,
+      upSince: Number.POSITIVE_INFINITY,
+      upReason: 'not looked at yet',
+      sequence: -1,
+      lastReceivedAt: Number.NEGATIVE_INFINITY,
+      lastFreshEchoAt: Number.NEGATIVE_INFINITY,
+      heard: false,
+    }));
+    const { domain } = options;
+    this.#peer = new Peer(options.processLife, domain.deadIntervalMs, domain.stopBoundMs);
+    this.#afterSendMs = permissionAfterSendMs(domain);
+    this.#manager = { connected: false, lastPulseAt: 0, goneAt: 0, restarts: 0, mute: false };
   }
+
   start(now: number): void {
-    void now;
+    this.#startedAt = now;
+    this.#lastStepAt = now;
+    this.#manager.goneAt = now;
+    // Under a time-limited policy a guard that was given no copy has no permission until it sends on an up link.
+    if (!this.#limited()) this.#deadline = Number.POSITIVE_INFINITY;
+    this.#peer.lastReceiptAt = now;
+    if (!this.#options.copyExpected) this.#startManager(false, 'start', now);
+    this.#nextHelloAt = now;
+    this.#hello(now);
+    this.#armJudge();
   }
+
   step(event: GuardEvent, now: number): void {
-    void event;
-    void now;
+    const gap = now - this.#lastStepAt;
+    this.#lastStepAt = now;
+    const { helloIntervalMs, deadIntervalMs } = this.#options.domain;
+    if (gap > helloIntervalMs * 1.5) this.#peer.stallCreditMs += gap - helloIntervalMs;
+    const frozen = gap > deadIntervalMs / 2 && this.#holding ? [...this.#entries.keys()] : [];
+    if (frozen.length > 0) this.#emit({ type: 'freeze', services: frozen, frozen: true });
+    if (this.#holding && now >= this.#deadline)
+      this.#lose('permission ran out: no link on which the peer was last heard is up', now);
+    this.#handle(event, now);
+    if (frozen.length > 0 && this.#lostAt === null)
+      this.#emit({ type: 'freeze', services: frozen, frozen: false });
   }
+
   view(): GuardView {
-    throw new Error('being written');
+    return {
+      links: this.#links.map(({ role, up, upReason, heard, lastReceivedAt }) => ({
+        role,
+        up,
+        upReason,
+        heard,
+        lastReceivedAt,
+      })),
+      peerHeard: this.#told.heard,
+      silentSince: this.#told.silent ? this.#peer.lastReceiptAt : null,
+      deadline: this.#deadline,
+      lost: this.#lostAt !== null,
+      holding: this.#holding,
+      entries: [...this.#entries.keys()],
+    };
+  }
+
+  #handle(event: GuardEvent, now: number): void {
+    switch (event.type) {
+      case 'frame':
+        return this.#onFrame(event.role, event.frame, now);
+      case 'duplicate':
+        return this.#onDuplicate(event, now);
+      case 'link':
+        return this.#onLink(event.role, event.up, event.reason, now);
+      case 'timer':
+        return this.#timers.take(event) ? this.#onTimer(event.key, now) : undefined;
+      case 'sm.connected':
+        return this.#onConnected(now);
+      case 'sm.copy':
+        return this.#onCopy(event, now);
+      case 'sm.gone':
+        return this.#onManagerGone(event.reason, now);
+      case 'sm.pulse':
+        return this.#onPulse(now);
+      case 'sm.report':
+        return this.#onOutgoing(event, now);
+      case 'sm.hold':
+        return this.#onHold(event.holding, now);
+      case 'sm.list':
+        return this.#onList(event.run, event.entry, event.activating, now);
+      case 'sm.stop':
+        this.#emit({ type: 'kill', services: event.services, reason: event.reason });
+        return;
+      case 'sm.verified':
+        this.#entries.delete(event.service);
+        return;
+      case 'killed':
+        return this.#onKilled(event.survivors, now);
+    }
+  }
+
+  // --- hearing -------------------------------------------------------------------------------------------------------
+
+  #onFrame(role: InterfaceRole, frame: Frame, now: number): void {
+    const link = this.#links.find((candidate) => candidate.role === role);
+    if (link === undefined) return;
+    const wasSilent = this.#told.silent;
+    const hearing = this.#peer.hear(frame, link, now);
+    if (hearing.kind === 'ended') return;
+    if (wasSilent) this.#breakSilence();
+    if (hearing.kind === 'stranger') {
+      this.#answerStranger(now);
+      this.#judgeAnnouncement(now);
+      return;
+    }
+    if (hearing.adopted) this.#onAdopted(link);
+    this.#setHeard(link, now);
+    this.#judgePeer(now, hearing.newKernelLife);
+    if (!hearing.newest) return;
+    this.#judgeAnnouncement(now);
+    this.#tellPeerLinks(frame.header);
+    const bytes = this.#inbox.add(frame);
+    if (bytes !== null) this.#onReport(bytes, frame.header);
+  }
+
+  #onAdopted(heardOn: LinkEnd): void {
+    for (const link of this.#links) if (link !== heardOn) link.sequence = -1;
+    this.#inbox.clear();
+    this.#report = null;
+    this.#told.heard = false;
+  }
+
+  #onReport(bytes: Uint8Array, header: FrameHeader): void {
+    const decoded = decodeReport(bytes);
+    if (!decoded.ok) return;
+    this.#report = { report: decoded.report, version: header.reportVersion };
+    this.#tellReport(header);
+  }
+
+  #tellReport(header: FrameHeader): void {
+    if (this.#report === null) return;
+    const { managerDownMs, linkBits, leaving } = header;
+    this.#tell({ type: 'guard.report', ...this.#report, managerDownMs, linkBits, leaving });
+  }
+
+  #peerFacts = '';
+  #tellPeerLinks({ managerDownMs, linkBits, leaving }: FrameHeader): void {
+    // Only edges cross to `sm`: how long the manager is away matters by the second, not by the frame.
+    const facts = `${linkBits}/${Math.ceil(managerDownMs / 1000)}/${leaving}`;
+    if (facts === this.#peerFacts) return;
+    this.#peerFacts = facts;
+    this.#tell({ type: 'guard.peer-links', linkBits, managerDownMs, leaving });
+  }
+
+  /** An answer to a stranger, so that each side learns the other's life; not more often than twice a hello. */
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #answerStranger(now: number): void {
+    if (now - this.#answeredAt < this.#options.domain.helloIntervalMs / 2) return;
+    this.#answeredAt = now;
+    this.#sendHeartbeat(now);
+  }
+
+  #breakSilence(): void {
+    this.#told.silent = false;
+    this.#told.mayTake = false;
+    this.#told.deaf = '';
+    this.#tell({ type: 'guard.silence-broken' });
+    this.#armJudge();
+  }
+
+  #judgePeer(now: number, newKernelLife: boolean): void {
+    const heard = now < this.#peer.deafAt(this.#options.domain.deadIntervalMs);
+    if (heard === this.#told.heard && !newKernelLife) return;
+    if (!heard) return;
+    this.#told.heard = true;
+    this.#told.silent = false;
+    this.#told.mayTake = false;
+    this.#told.deaf = '';
+    const { life, kernelLife, stopBoundMs } = this.#peer;
+    this.#tell({
+      type: 'guard.peer',
+      heard: true,
+      processLife: life ?? NO_LIFE,
+      kernelLife: kernelLife ?? NO_LIFE,
+      newKernelLife,
+      stopBoundMs,
+    });
+    const { header } = this.#peer;
+    if (header !== null) this.#tellReport(header);
+    this.#armJudge();
+  }
+
+  /** A deaf peer takes over: whoever hears it stops, whatever the number and the echo (rule 14d). */
+  #judgeAnnouncement(now: number): void {
+    const number = this.#peer.announceNumber;
+    if (number === this.#told.announcement) return;
+    this.#told.announcement = number;
+    this.#tell({ type: 'guard.announcement', number });
+    if (number > 0 && this.#holding)
+      this.#lose('the peer does not hear this node and announces that it takes over', now);
+  }
+
+  #onDuplicate(event: Extract<GuardEvent, { type: 'duplicate' }>, now: number): void {
+    const { productUuid, kernelLife } = this.#options;
+    // Frames of our own earlier lives can come back late; only a foreign machine is somebody else.
+    if (event.productUuid === productUuid || event.kernelLife === kernelLife) return;
+    this.#duplicateAt = now;
+    this.#tell({ type: 'guard.duplicate', processLife: event.processLife });
+    if (this.#holding) this.#lose('another machine uses the name of this node', now);
+  }
+
+  // --- silence -------------------------------------------------------------------------------------------------------
+
+  #armJudge(): void {
+    if (this.#options.peer === null) return;
+    const { deadIntervalMs } = this.#options.domain;
+    const next = this.#told.heard ? this.#peer.deafAt(deadIntervalMs) : this.#peer.silentAt(deadIntervalMs);
+    this.#timers.set('judge', next);
+  }
+
+  #onJudge(now: number): void {
+    const { deadIntervalMs } = this.#options.domain;
+    if (this.#told.heard && now >= this.#peer.deafAt(deadIntervalMs)) this.#told.heard = false;
+    if (this.#told.heard || (!this.#told.silent && now < this.#peer.silentAt(deadIntervalMs))) {
+      // Heard again meanwhile, or deaf but not silent: look again when that could change.
+      if (!this.#told.heard) this.#tellUnheard('the peer is heard but does not hear this node', false);
+      return this.#armJudge();
+    }
+    this.#told.silent = true;
+    const verdict = this.#mayTake(now);
+    this.#told.mayTake = verdict.may;
+    this.#tellUnheard(verdict.reason, verdict.may);
+    // While it may not take over, look again each hello (#hello): links come back, the wait interval passes.
+  }
+
+  #tellUnheard(reason: string, mayTake: boolean): void {
+    const key = `${mayTake}/${reason}`;
+    if (this.#told.deaf === key) return;
+    this.#told.deaf = key;
+    const { lastReceiptAt: since, stopBoundMs } = this.#peer;
+    this.#tell({ type: 'guard.peer', heard: false, since, mayTake, reason, stopBoundMs });
+  }
+
+  /**
+   * May the silent peer be replaced on our own evidence? Every link of L was up at our own end during the whole silence;
+   * with L unknown (never heard, or links of ours were down meanwhile) every configured link for the wait interval, which
+   * is what a lone starter has to show.
+   */
+  #mayTake(now: number): { may: boolean; reason: string } {
+    const { silencePolicy, waitIntervalMs } = this.#options.domain;
+    if (silencePolicy !== 'takeover')
+      return { may: false, reason: `policy ${silencePolicy}: needs a proof of death or the peer's word` };
+    const since = this.#peer.lastReceiptAt;
+    const known = this.#lastHeardLinks();
+    if (known.length > 0 && known.every((link) => link.up && link.upSince <= since)) {
+      return {
+        may: true,
+        reason: 'silence with every link on which the peer was last heard up at our own end',
+      };
+    }
+    const down = this.#links.filter((link) => !link.up).map((link) => link.role);
+    if (down.length > 0) return { may: false, reason: `own links down: ${down.join(', ')}` };
+    const upSince = Math.max(since, ...this.#links.map((link) => link.upSince));
+    if (now - upSince < waitIntervalMs)
+      return { may: false, reason: `waits ${waitIntervalMs} ms of silence with all links up` };
+    return {
+      may: true,
+      reason: `silence for ${waitIntervalMs} ms with every configured link up at our own end`,
+    };
+  }
+
+  /** L of rule 14d: the links whose fresh echoes arrived in the d before the last receipt. Empty = unknown. */
+  #lastHeardLinks(): LinkEnd[] {
+    const from = this.#peer.lastReceiptAt - this.#options.domain.deadIntervalMs;
+    return this.#links.filter((link) => link.lastFreshEchoAt >= from);
+  }
+
+  // --- links and sending ---------------------------------------------------------------------------------------------
+
+  #onLink(role: InterfaceRole, up: boolean, reason: string, now: number): void {
+    const link = this.#links.find((candidate) => candidate.role === role);
+    if (link === undefined || (link.up === up && link.upReason === reason)) return;
+    if (up !== link.up) link.upSince = up ? now : Number.POSITIVE_INFINITY;
+    link.up = up;
+    link.upReason = reason;
+    if (!up) link.heard = false;
+    this.#tellLink(link);
+    if (up) this.#sendHeartbeat(now);
+    else if (this.#told.silent) this.#onJudge(now);
+  }
+
+  #tellLink(link: LinkEnd): void {
+    const reason = !link.up
+      ? link.upReason
+      : link.heard
+        ? 'up, the peer is heard'
+        : 'up, the peer is not heard on it';
+    this.#tell({ type: 'guard.link', role: link.role, up: link.up, heard: link.heard, reason });
+  }
+
+  #setHeard(link: LinkEnd, now: number): void {
+    const heard = link.up && now - link.lastReceivedAt < this.#options.domain.deadIntervalMs;
+    if (heard === link.heard) return;
+    link.heard = heard;
+    this.#tellLink(link);
+  }
+
+  #hello(now: number): void {
+    const { helloIntervalMs } = this.#options.domain;
+    this.#watchManager(now);
+    if (this.#options.peer !== null) {
+      for (const link of this.#links) this.#setHeard(link, now);
+      this.#sendHeartbeat(now);
+      if (this.#outgoing.parts.length > 0 && now - this.#outgoing.sentAt >= REPORT_REPEAT_MS)
+        this.#sendReport(now);
+      if (this.#told.silent && !this.#told.mayTake) this.#onJudge(now);
+    }
+    this.#nextHelloAt = Math.max(this.#nextHelloAt + helloIntervalMs, now + helloIntervalMs / 2);
+    this.#timers.set('hello', this.#nextHelloAt);
+  }
+
+  #sendHeartbeat(now: number): void {
+    this.#send(0, 0, EMPTY, now);
+  }
+
+  #sendReport(now: number): void {
+    const { parts } = this.#outgoing;
+    this.#outgoing.sentAt = now;
+    for (const [index, body] of parts.entries()) this.#send(index, parts.length, body, now);
+  }
+
+  #send(part: number, parts: number, body: Uint8Array, now: number): void {
+    if (this.#manager.mute || this.#options.peer === null) return;
+    this.#sequence += 1;
+    this.#peer.sent(this.#sequence, now);
+    const known = this.#lastHeardLinks();
+    const acts = known.length > 0 ? known : this.#links;
+    let renewed = false;
+    for (const link of this.#links) {
+      if (!link.up) continue;
+      this.#emit({
+        type: 'send',
+        role: link.role,
+        frame: { header: this.#header(link.role, now), part, parts, body },
+      });
+      renewed ||= acts.includes(link);
+    }
+    if (renewed) this.#renew(now);
+  }
+
+  #header(interfaceRole: InterfaceRole, now: number): FrameHeader {
+    const { node, peer, clusterId, processLife, kernelLife, productUuid, domain } = this.#options;
+    const echo = this.#peer.echo(this.#told.heard);
+    const { goneAt } = this.#manager;
+    return {
+      versionMin: PROTOCOL_VERSION_MIN,
+      versionMax: PROTOCOL_VERSION,
+      clusterId,
+      sender: node,
+      receiver: peer ?? '',
+      interfaceRole,
+      keyId: '00000000',
+      processLife,
+      kernelLife,
+      productUuid,
+      echoLife: echo.life ?? NO_LIFE,
+      echoSequence: echo.sequence,
+      sequence: this.#sequence,
+      permissionMs: domain.deadIntervalMs,
+      stopBoundMs: domain.stopBoundMs,
+      managerDownMs: goneAt === null ? 0 : Math.round(now - goneAt),
+      linkBits: this.#linkBits(),
+      reportVersion: this.#outgoing.version,
+      announceNumber: this.#outgoing.announceNumber,
+      leaving: this.#outgoing.leaving,
+    };
+  }
+
+  #linkBits(): number {
+    let bits = 0;
+    for (const link of this.#links) {
+      const index = INTERFACE_ROLES.indexOf(link.role);
+      if (link.up) bits |= 1 << index;
+      if (link.heard) bits |= 1 << (index + 4);
+    }
+    return bits;
+  }
+
+  // --- permission ----------------------------------------------------------------------------------------------------
+
+  /** Only under `takeover` may the peer replace us by time, so only there permission runs out by time (rule 3). */
+  #limited(): boolean {
+    return this.#options.peer !== null && this.#options.domain.silencePolicy === 'takeover';
+  }
+
+  #renew(now: number): void {
+    if (!this.#limited() || this.#lostAt !== null || this.#told.announcement > 0) return;
+    this.#deadline = Math.max(this.#deadline, now + this.#afterSendMs);
+    this.#tell({ type: 'guard.permission', deadline: this.#deadline });
+    if (this.#holding && !this.#timers.armed.has('deadline')) this.#timers.set('deadline', this.#deadline);
+  }
+
+  #onHold(holding: boolean, now: number): void {
+    this.#holding = holding;
+    if (holding) {
+      if (this.#limited()) this.#timers.set('deadline', Math.max(now, this.#deadline));
+      return;
+    }
+    this.#timers.clear('deadline');
+    this.#timers.clear('grace');
+    this.#timers.clear('fence');
+    this.#killing = false;
+    this.#entries.clear();
+    if (this.#lostAt === null) return;
+    this.#lostAt = null;
+    if (!this.#limited()) this.#deadline = Number.POSITIVE_INFINITY;
+    this.#tell({ type: 'guard.permission', deadline: this.#deadline });
+  }
+
+  #onList(run: number, entry: KillEntry, activating: boolean, now: number): void {
+    const reason = activating ? this.#listingRefusal(now) : null;
+    if (activating && reason === null) this.#entries.set(entry.service, entry);
+    this.#emit({ type: 'listed', run, ok: reason === null, reason: reason ?? '' });
+  }
+
+  #listingRefusal(now: number): string | null {
+    if (this.#lostAt !== null) return 'permission was lost';
+    if (!this.#holding) return 'sm has not said that this node holds exclusive activity';
+    if (now >= this.#deadline) return 'permission has run out';
+    if (this.#told.announcement > 0) return 'the peer announces that it takes over';
+    if (this.#outgoing.announceNumber > 0 && !this.#told.silent) return 'the silent peer is heard again';
+    if (now - this.#duplicateAt < DUPLICATE_MEMORY_MS) return 'another machine uses the name of this node';
+    return null;
+  }
+
+  /** From here the node has S to stop: grace for scripts, then kill and verify, then the self-fence (rule 13). */
+  #lose(reason: string, now: number): void {
+    if (this.#lostAt !== null) return;
+    this.#lostAt = now;
+    this.#deadline = Math.min(this.#deadline, now);
+    this.#timers.clear('deadline');
+    this.#tell({ type: 'guard.lost', reason });
+    const { stopGraceMs, killVerifyMs } = this.#options.domain;
+    const graceMs = this.#manager.connected ? stopGraceMs : 0;
+    this.#timers.set('fence', now + graceMs + killVerifyMs);
+    if (graceMs > 0) this.#timers.set('grace', now + graceMs);
+    else this.#killAll(reason);
+  }
+
+  #killAll(reason: string): void {
+    const services = [...this.#entries.keys()];
+    this.#killing = services.length > 0;
+    if (this.#killing) this.#emit({ type: 'kill', services, reason });
+  }
+
+  #onKilled(survivors: readonly string[], now: number): void {
+    if (this.#lostAt === null) return;
+    for (const [service, entry] of this.#entries) {
+      if (!survivors.includes(service) && !entry.kernelState) this.#entries.delete(service);
+    }
+    this.#killing = false;
+    if (survivors.length > 0) this.#timers.set('grace', now + KILL_REPEAT_MS);
+  }
+
+  #onFence(): void {
+    if (this.#lostAt === null || this.#entries.size === 0) return;
+    const services = [...this.#entries.keys()].join(', ');
+    this.#emit({ type: 'self-fence', reason: `not verified as stopped within the stop bound: ${services}` });
+  }
+
+  // --- sm ------------------------------------------------------------------------------------------------------------
+
+  #startManager(kill: boolean, reason: string, now: number): void {
+    this.#manager.restarts += 1;
+    this.#manager.connected = false;
+    this.#manager.lastPulseAt = now;
+    this.#emit({ type: 'start-sm', kill, reason });
+  }
+
+  #onManagerGone(reason: string, now: number): void {
+    const { restarts } = this.#manager;
+    this.#manager.connected = false;
+    this.#manager.goneAt ??= now;
+    if (this.#outgoing.leaving) return;
+    const backoffMs = RESTART_BACKOFF_MS[Math.min(restarts - 1, RESTART_BACKOFF_MS.length - 1)] ?? 0;
+    if (backoffMs === 0) this.#startManager(false, reason, now);
+    else this.#timers.set('restart', now + backoffMs);
+  }
+
+  #onConnected(now: number): void {
+    const fresh = !this.#options.copyExpected && this.#manager.lastPulseAt === this.#startedAt;
+    this.#manager.connected = true;
+    this.#manager.lastPulseAt = now;
+    this.#timers.clear('restart');
+    const { processLife, kernelLife } = this.#options;
+    this.#tell({
+      type: 'guard.hello',
+      fresh,
+      processLife,
+      kernelLife,
+      deadline: this.#deadline,
+      lost: this.#lostAt !== null,
+    });
+    for (const link of this.#links) this.#tellLink(link);
+    this.#tell({ type: 'guard.permission', deadline: this.#deadline });
+    if (this.#told.announcement > 0)
+      this.#tell({ type: 'guard.announcement', number: this.#told.announcement });
+    const { heard, silent } = this.#told;
+    this.#told.deaf = '';
+    this.#peerFacts = '';
+    if (heard) {
+      this.#told.heard = false;
+      this.#judgePeer(now, false);
+    } else if (silent) this.#onJudge(now);
+  }
+
+  #onCopy(event: Extract<GuardEvent, { type: 'sm.copy' }>, now: number): void {
+    for (const entry of event.entries) this.#entries.set(entry.service, entry);
+    if (this.#limited()) this.#deadline = Math.max(this.#deadline, event.deadline);
+    this.#onHold(event.holding, now);
+  }
+
+  #onPulse(now: number): void {
+    this.#manager.lastPulseAt = now;
+    if (this.#manager.goneAt === null) return;
+    // Back: the first pulse comes after the first turn, so `sm` has read its store and made a report.
+    this.#manager.goneAt = null;
+    this.#manager.mute = false;
+  }
+
+  #watchManager(now: number): void {
+    const manager = this.#manager;
+    const { mainStallMsMax } = this.#options.domain;
+    const quietMs = now - manager.lastPulseAt;
+    if (manager.connected && manager.goneAt === null && quietMs > 2 * PULSE_INTERVAL_MS)
+      manager.goneAt = manager.lastPulseAt;
+    if (manager.goneAt === null) {
+      if (manager.restarts > 1 && quietMs < PULSE_INTERVAL_MS) this.#forgiveRestarts(now);
+      return;
+    }
+    if (quietMs > mainStallMsMax / 2 && (manager.connected || !this.#timers.armed.has('restart'))) {
+      this.#startManager(true, `no sign of life for ${Math.round(quietMs)} ms`, now);
+    }
+    if (now - manager.goneAt <= mainStallMsMax || manager.mute || !this.#limited()) return;
+    manager.mute = true;
+    if (this.#holding) this.#lose(`sm is away for more than ${mainStallMsMax} ms`, now);
+  }
+
+  /** A restart is forgotten after a minute of good life, so that the next one is immediate again. */
+  #forgivenAt = 0;
+  #forgiveRestarts(now: number): void {
+    if (now - this.#forgivenAt < RESTART_MEMORY_MS) return;
+    this.#forgivenAt = now;
+    this.#manager.restarts = 1;
+  }
+
+  #onOutgoing(event: Extract<GuardEvent, { type: 'sm.report' }>, now: number): void {
+    const { version, parts, announceNumber, leaving } = event;
+    Object.assign(this.#outgoing, { version, parts, announceNumber, leaving });
+    this.#sendReport(now);
+  }
+
+  #onTimer(key: string, now: number): void {
+    switch (key) {
+      case 'hello':
+        return this.#hello(now);
+      case 'judge':
+        return this.#onJudge(now);
+      case 'deadline':
+        // Lazily moved: renewals do not re-arm it. Running out itself was judged at the start of this step.
+        if (this.#holding && this.#lostAt === null) this.#timers.set('deadline', this.#deadline);
+        return;
+      case 'grace':
+        return this.#killAll('permission was lost');
+      case 'fence':
+        return this.#onFence();
+      case 'restart':
+        return this.#startManager(false, 'sm ended', now);
+    }
+  }
+
+  #tell(fact: GuardFact): void {
+    if (this.#manager.connected) this.#emit({ type: 'tell', fact });
   }
 }
+
+const EMPTY = new Uint8Array(0);
+const DUPLICATE_MEMORY_MS = 10_000;
+const RESTART_MEMORY_MS = 60_000;
+const KILL_REPEAT_MS = 20;

@@ -43,7 +43,13 @@ export interface KillEntry {
 export type GuardEvent =
   /** An admitted frame: authentic, ours, not replayed. */
   | { readonly type: 'frame'; readonly role: InterfaceRole; readonly frame: Frame }
-  | { readonly type: 'duplicate'; readonly processLife: LifeId }
+  /** An authentic frame with our own name and a foreign life (rule 8). */
+  | {
+      readonly type: 'duplicate';
+      readonly processLife: LifeId;
+      readonly kernelLife: LifeId;
+      readonly productUuid: LifeId;
+    }
   /** Carrier and address of our own end. */
   | { readonly type: 'link'; readonly role: InterfaceRole; readonly up: boolean; readonly reason: string }
   | TimerEvent
@@ -67,17 +73,20 @@ export type GuardEvent =
       readonly leaving: boolean;
     }
   | { readonly type: 'sm.hold'; readonly holding: boolean }
-  /** Asked before a script of an exclusive group is spawned: put it on the kill list. Answered by `listed`. */
+  /**
+   * Asked before a script of an exclusive group is spawned; answered by `listed`. `activating` = the run carries a token:
+   * the service goes on the kill list first, and only where permission lives. Other runs (stops, audits) may skip the
+   * question: they are always answered `ok` and list nothing.
+   */
   | {
       readonly type: 'sm.list';
       readonly run: number;
       readonly entry: KillEntry;
       readonly activating: boolean;
     }
-  /** The service is stopped and verified: off the list. */
-  | { readonly type: 'sm.unlist'; readonly service: string }
   /** Kill these now (rule 9). */
   | { readonly type: 'sm.stop'; readonly services: readonly string[]; readonly reason: string }
+  /** The service is verified as not active: off the kill list. */
   | { readonly type: 'sm.verified'; readonly service: string }
   /** Result of a `kill` effect: what of it still lives. */
   | { readonly type: 'killed'; readonly survivors: readonly string[] };
