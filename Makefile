@@ -1,0 +1,56 @@
+# Everything that a developer or an operator runs from a clone. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help setup build lint test demo clean
+
+BIN := node_modules/.bin
+NODE_ABI := $(shell node -p process.versions.modules 2>/dev/null)
+NODE_PREFIX := $(shell node -p "require('path').dirname(require('path').dirname(process.execPath))" 2>/dev/null)
+
+# The SQLite addon may have to be compiled. Where node's own headers are installed they are used: nothing is downloaded.
+ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
+export npm_config_nodedir := $(NODE_PREFIX)
+endif
+
+# One stamp for each binary interface of node: a compiled addon fits only the one it was made for.
+INSTALLED := node_modules/.installed-abi-$(NODE_ABI)
+SYSTEM := node_modules/.system-packages
+BUILT := dist/.built
+SOURCES := $(shell find src -name '*.ts')
+PROGRAMS := $(basename $(notdir $(wildcard src/bin/*.ts)))
+
+help: ## List the targets
+	@echo 'make <target>:'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+setup: $(INSTALLED) $(SYSTEM) ## Check the tools of this machine, install the pinned npm packages
+
+$(INSTALLED): package.json package-lock.json
+	@scripts/setup.sh tools
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(SYSTEM): scripts/setup.sh $(INSTALLED)
+	@scripts/setup.sh system
+	@touch $@
+
+build: $(BUILT) ## Compile src into dist and link the programs for npx
+
+$(BUILT): $(INSTALLED) $(SOURCES) tsconfig.json tsconfig.build.json
+	$(BIN)/tsc -p tsconfig.build.json
+	@for program in $(PROGRAMS); do \
+	  chmod +x dist/bin/$$program.js && ln -sf ../../dist/bin/$$program.js $(BIN)/$$program || exit 1; \
+	done
+	@touch $@
+
+lint: $(INSTALLED) ## Check format, lint rules and types
+	npm run --silent lint
+
+test: setup build lint ## Run every test
+	$(BIN)/vitest run
+
+demo: setup build ## Two nodes, a power-off, a restart and a swact, told as a story
+	@$(BIN)/tsx scripts/demo.ts
+
+clean: ## Remove what build and tests made (keeps node_modules)
+	rm -rf dist coverage
