@@ -25,7 +25,7 @@ help: ## List the targets
 
 setup: $(INSTALLED) $(SYSTEM) ## Check the tools of this machine, install the pinned npm packages
 
-$(INSTALLED): package.json package-lock.json
+$(INSTALLED): package-lock.json
 	@scripts/setup.sh tools
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
