@@ -1,0 +1,375 @@
+/**
+ * The loop of `sm`, the single writer: drain events, step the engine, remove what has to go, commit once, and only then
+ * do the rest (docs/ARCHITECTURE.md, "One turn").
+ *
+ * Effects that remove activity are carried out the moment the engine emits them, before the commit and whether or not it
+ * succeeds. Effects that add activity, or that tell the peer something, go out only when the turn is stored.
+ */
+import type { EngineEffect, EngineEvent } from '../core/engine-interface.ts';
+import { LIMITS } from '../core/kernel/limits.ts';
+import type { HistoryEffect, RunEffect } from '../core/service/interface.ts';
+import type { EngineView } from '../core/view.ts';
+import type {
+  CommitResult,
+  EnginePort,
+  GuardPort,
+  Log,
+  PerformerPort,
+  SavedEffect,
+  StorePort,
+  Time,
+} from './ports.ts';
+import { TimerTable } from './timer-table.ts';
+import { Unsaved } from './unsaved.ts';
+
+/** Wait before a failed commit is tried again: doubles from the first to the second. */
+export const COMMIT_RETRY_MS_MIN = 100;
+export const COMMIT_RETRY_MS_MAX = 1000;
+/** Longest time between two completed turns: an idle loop turns too, so that its pulse tells the truth. */
+export const IDLE_TURN_MS = 200;
+/** Events kept for the log of a broken invariant. */
+const RECENT_EVENTS = 64;
+
+type Reply = Extract<EngineEffect, { type: 'reply' }>;
+type SendReport = Extract<EngineEffect, { type: 'guard.send' }>;
+
+/** Effects that wait for the commit of their turn. */
+type DeferredEffect = Extract<
+  EngineEffect,
+  { type: 'run' | 'watch' | 'guard.send' | 'guard.hold' | 'reply' | 'exit' }
+>;
+
+export interface LoopStatistics {
+  readonly turns: number;
+  readonly events: number;
+  /** Longest turn, commit included. */
+  readonly turnMsMax: number;
+  /** Longest time that an event waited for its turn. */
+  readonly lagMsMax: number;
+  readonly commits: number;
+  readonly commitMsMax: number;
+  readonly commitsFailed: number;
+  /** Why the newest commit failed; '' while the store works. */
+  readonly storeFailure: string;
+  readonly historyDropped: number;
+  readonly queue: number;
+  readonly timers: number;
+}
+
+export interface LoopOptions {
+  readonly engine: (emit: (effect: EngineEffect) => void) => EnginePort;
+  readonly store: StorePort;
+  readonly performer: PerformerPort;
+  readonly guard: GuardPort;
+  readonly time: Time;
+  readonly log: Log;
+  readonly reply: (reply: Reply) => void;
+  /** Every history entry, when it is stored. */
+  readonly published: (entry: HistoryEffect) => void;
+  readonly exit: (reason: string) => void;
+  /** The engine broke an invariant: end the process at once. The loop does nothing more. */
+  readonly fatal: (error: unknown, recent: readonly EngineEvent[]) => void;
+}
+
+export class Loop {
+  readonly #options: LoopOptions;
+  readonly #engine: EnginePort;
+  readonly #timers: TimerTable;
+  readonly #unsaved = new Unsaved();
+  #queue: { readonly event: EngineEvent; readonly at: number }[] = [];
+  #toSave: SavedEffect[] = [];
+  #deferred: DeferredEffect[] = [];
+  #recent: EngineEvent[] = [];
+  #scheduled = false;
+  #stopped = false;
+  #inTurn = false;
+  #cancelIdle: () => void = () => {};
+  #cancelRetry: () => void = () => {};
+  #retryAt = 0;
+  #retryMs = COMMIT_RETRY_MS_MIN;
+  #storeFailure = '';
+  #withheldReport: SendReport | null = null;
+  #withheldRelease = false;
+  #turns = 0;
+  #events = 0;
+  #turnMsMax = 0;
+  #lagMsMax = 0;
+  #commits = 0;
+  #commitMsMax = 0;
+  #commitsFailed = 0;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    this.#timers = new TimerTable(options.time, () => this.#schedule());
+    this.#engine = options.engine((effect) => this.#take(effect));
+  }
+
+  /** The first turn: the engine's start. */
+  start(): void {
+    this.#turn((now) => this.#engine.start(now));
+  }
+
+  /** Takes an event in; it is handled in the next turn, never within the caller. */
+  post(event: EngineEvent): void {
+    this.#queue.push({ event, at: this.#options.time.now() });
+    this.#schedule();
+  }
+
+  view(): EngineView {
+    return this.#engine.view(this.#options.time.now());
+  }
+
+  statistics(): LoopStatistics {
+    return {
+      turns: this.#turns,
+      events: this.#events,
+      turnMsMax: this.#turnMsMax,
+      lagMsMax: this.#lagMsMax,
+      commits: this.#commits,
+      commitMsMax: this.#commitMsMax,
+      commitsFailed: this.#commitsFailed,
+      storeFailure: this.#storeFailure,
+      historyDropped: this.#unsaved.historyDropped,
+      queue: this.#queue.length,
+      timers: this.#timers.size,
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timers.stop();
+    this.#cancelIdle();
+    this.#cancelRetry();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#options.time.defer(() => {
+      this.#scheduled = false;
+      this.#turn(() => this.#drain());
+    });
+  }
+
+  #drain(): void {
+    const { time } = this.#options;
+    const started = time.now();
+    for (const event of this.#timers.takeDue(started)) this.#step(event);
+    const batch = this.#queue.splice(0, LIMITS.eventsPerTurnMax);
+    for (const { event, at } of batch) {
+      this.#lagMsMax = Math.max(this.#lagMsMax, started - at);
+      this.#step(event);
+    }
+  }
+
+  #step(event: EngineEvent): void {
+    this.#events += 1;
+    this.#recent.push(event);
+    if (this.#recent.length > 2 * RECENT_EVENTS) this.#recent = this.#recent.slice(-RECENT_EVENTS);
+    this.#engine.step(event, this.#options.time.now());
+  }
+
+  #turn(work: (now: number) => void): void {
+    if (this.#stopped) return;
+    const { time } = this.#options;
+    const started = time.now();
+    this.#cancelIdle();
+    this.#inTurn = true;
+    try {
+      work(started);
+    } catch (error) {
+      this.stop();
+      this.#options.fatal(error, this.#recent.slice(-RECENT_EVENTS));
+      return;
+    } finally {
+      this.#inTurn = false;
+    }
+    this.#finish();
+    this.#turns += 1;
+    this.#turnMsMax = Math.max(this.#turnMsMax, time.now() - started);
+    if (this.#stopped) return;
+    this.#options.guard.pulse();
+    this.#timers.arm();
+    this.#cancelIdle = time.after(IDLE_TURN_MS, () => this.#schedule());
+    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  /** Called by the engine for each effect, in order. */
+  #take(effect: EngineEffect): void {
+    if (!this.#inTurn) throw new Error(`effect ${effect.type} outside of a turn`);
+    const { performer, guard } = this.#options;
+    switch (effect.type) {
+      case 'kill':
+        this.#killRun(effect.run, effect.reason);
+        return;
+      case 'kill.service':
+        performer.killService(effect.service, effect.reason);
+        return;
+      case 'guard.stop':
+        guard.stop(effect.services, effect.reason);
+        return;
+      case 'guard.verified':
+        guard.verified(effect.service);
+        return;
+      case 'guard.hold':
+        // Being watched starts at once; being released from it waits until that is stored.
+        if (effect.holding) {
+          this.#deferred = this.#deferred.filter((other) => other.type !== 'guard.hold');
+          this.#withheldRelease = false;
+          guard.hold(true);
+        } else this.#deferred.push(effect);
+        return;
+      case 'timer':
+        this.#timers.apply(effect);
+        return;
+      case 'run':
+      case 'watch':
+      case 'guard.send':
+      case 'reply':
+      case 'exit':
+        this.#deferred.push(effect);
+        return;
+      default:
+        this.#toSave.push(effect);
+    }
+  }
+
+  /** A run of this very turn has not started: it is taken back instead. */
+  #killRun(run: number, reason: string): void {
+    const waiting = this.#deferred.findIndex((effect) => effect.type === 'run' && effect.run === run);
+    if (waiting < 0) {
+      this.#options.performer.kill(run, reason);
+      return;
+    }
+    this.#deferred.splice(waiting, 1);
+    this.post({ type: 'run.done', run, outcome: { kind: 'aborted' }, outputTail: '', durationMs: 0 });
+  }
+
+  /** The commit of the turn and what had to wait for it. */
+  #finish(): void {
+    const saved = this.#toSave;
+    const deferred = this.#deferred;
+    this.#toSave = [];
+    this.#deferred = [];
+    const result = this.#commit(saved);
+    for (const effect of saved) {
+      // What a service is does not depend on whether it could be stored.
+      if (effect.type === 'persist.service') {
+        this.#options.performer.stateChanged(effect.service, effect.state);
+      }
+    }
+    if (result.ok) {
+      this.#release(deferred);
+      for (const effect of deferred) this.#perform(effect);
+    } else {
+      for (const effect of deferred) this.#performUnstored(effect, result.reason);
+    }
+  }
+
+  #commit(effects: readonly SavedEffect[]): CommitResult {
+    const { store, time, log } = this.#options;
+    if (effects.length === 0 && this.#unsaved.empty) return { ok: true };
+    if (!this.#unsaved.empty || this.#storeFailure !== '') {
+      this.#unsaved.add(effects);
+      // A failing disk may block for long: it is not asked again in every turn.
+      if (time.now() < this.#retryAt) return { ok: false, reason: this.#storeFailure };
+      effects = this.#unsaved.all();
+    }
+    const started = time.now();
+    const result = store.commit(effects);
+    const durationMs = time.now() - started;
+    this.#commitMsMax = Math.max(this.#commitMsMax, durationMs);
+    if (result.ok) {
+      this.#commits += 1;
+      this.#unsaved.clear();
+      if (this.#storeFailure !== '') {
+        log.warn({ durationMs }, 'the store works again');
+        this.#storeFailure = '';
+        this.post({ type: 'store.ok' });
+      }
+      this.#retryMs = COMMIT_RETRY_MS_MIN;
+      for (const effect of effects) if (effect.type === 'history') this.#options.published(effect);
+      return result;
+    }
+    this.#commitFailed(effects, result.reason);
+    return result;
+  }
+
+  #commitFailed(effects: readonly SavedEffect[], reason: string): void {
+    const { log, time } = this.#options;
+    this.#commitsFailed += 1;
+    if (this.#unsaved.empty) this.#unsaved.add(effects);
+    if (this.#storeFailure === '') {
+      log.error({ reason }, 'the state could not be stored: nothing new is activated until it can');
+      this.post({ type: 'store.failed', reason });
+    }
+    this.#storeFailure = reason;
+    this.#retryAt = time.now() + this.#retryMs;
+    this.#cancelRetry();
+    this.#cancelRetry = time.after(this.#retryMs, () => this.#schedule());
+    this.#retryMs = Math.min(2 * this.#retryMs, COMMIT_RETRY_MS_MAX);
+  }
+
+  /** What earlier turns held back is stored now; a newer one of this turn replaces it. */
+  #release(deferred: readonly DeferredEffect[]): void {
+    const report = this.#withheldReport;
+    this.#withheldReport = null;
+    if (report !== null && !deferred.some((effect) => effect.type === 'guard.send')) this.#perform(report);
+    if (this.#withheldRelease) {
+      this.#withheldRelease = false;
+      this.#options.guard.hold(false);
+    }
+  }
+
+  #perform(effect: DeferredEffect): void {
+    const { performer, guard } = this.#options;
+    switch (effect.type) {
+      case 'run':
+        performer.run(effect);
+        return;
+      case 'watch':
+        performer.watch(effect.service, effect.pidFile);
+        return;
+      case 'guard.send':
+        guard.send(effect);
+        return;
+      case 'guard.hold':
+        guard.hold(effect.holding);
+        return;
+      case 'reply':
+        this.#options.reply(effect);
+        return;
+      case 'exit':
+        this.stop();
+        this.#options.exit(effect.reason);
+    }
+  }
+
+  /** Stopping goes on without a store; starting and telling do not. */
+  #performUnstored(effect: DeferredEffect, reason: string): void {
+    switch (effect.type) {
+      case 'run':
+        if (isActivating(effect)) this.#options.performer.refuse(effect, `not stored: ${reason}`);
+        else this.#perform(effect);
+        return;
+      case 'guard.send':
+        this.#withheldReport = effect;
+        return;
+      case 'guard.hold':
+        this.#withheldRelease = true;
+        return;
+      case 'reply':
+        this.#perform(
+          effect.ok ? { ...effect, ok: false, code: 'not-stored', message: `not stored: ${reason}` } : effect,
+        );
+        return;
+      default:
+        this.#perform(effect);
+    }
+  }
+}
+
+/** True for a script that makes something run which did not. */
+export function isActivating(effect: RunEffect): boolean {
+  return effect.token !== null || effect.action === 'enable' || effect.action === 'go-active';
+}

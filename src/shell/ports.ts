@@ -1,0 +1,92 @@
+/**
+ * What the loop and its performer need of the world, as small interfaces: composition roots plug the real parts in, tests
+ * plug in fakes.
+ */
+import type { EngineEffect, EngineEvent, PersistEffect } from '../core/engine-interface.ts';
+import type { KillEntry } from '../core/guard/interface.ts';
+import type { HistoryEffect, RunEffect } from '../core/service/interface.ts';
+import type { EngineView } from '../core/view.ts';
+
+/** The part of a pino logger that is used here. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  fatal(fields: object, message: string): void;
+}
+
+/** Time as the shell sees it. */
+export interface Time {
+  /** CLOCK_MONOTONIC in ms: the same clock in every process of the node. */
+  now(): number;
+  /** Runs `work` after the I/O that waits now. */
+  defer(work: () => void): void;
+  /** Runs `work` once after `delayMs`; the returned function cancels it. */
+  after(delayMs: number, work: () => void): () => void;
+}
+
+/** `Engine` of the core. */
+export interface EnginePort {
+  start(now: number): void;
+  step(event: EngineEvent, now: number): void;
+  view(now: number): EngineView;
+}
+
+export type SavedEffect = PersistEffect | HistoryEffect;
+
+export type CommitResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export interface StorePort {
+  /** All or nothing, durable when it returns ok. Never throws. */
+  commit(effects: readonly SavedEffect[]): CommitResult;
+}
+
+/** Everything that touches scripts and processes. Every run ends with exactly one `run.done`. */
+export interface PerformerPort {
+  run(effect: RunEffect): void;
+  /** Answers the run as never started. */
+  refuse(effect: RunEffect, reason: string): void;
+  kill(run: number, reason: string): void;
+  killService(service: string, reason: string): void;
+  watch(service: string, pidFile: string | null): void;
+  /** The service's state changed: a stopped one leaves the kill list. */
+  stateChanged(service: string, state: string): void;
+}
+
+type Effect<T extends EngineEffect['type']> = Extract<EngineEffect, { type: T }>;
+
+/** What the engine tells sm-watchdog. */
+export interface GuardPort {
+  send(effect: Effect<'guard.send'>): void;
+  stop(services: readonly string[], reason: string): void;
+  hold(holding: boolean): void;
+  verified(service: string): void;
+  /** A turn is complete: `sm` lives. */
+  pulse(): void;
+}
+
+/** The kill list of sm-watchdog, as the performer uses it. Lists are answered through the client's `onListed`. */
+export interface KillListPort {
+  list(run: number, entry: KillEntry, activating: boolean): void;
+  unlist(service: string): void;
+  has(service: string): boolean;
+}
+
+export interface RunResult {
+  readonly outcome: Extract<EngineEvent, { type: 'run.done' }>['outcome'];
+  readonly outputTail: string;
+  readonly durationMs: number;
+}
+
+/** The script runner (exec/), reduced to what the performer asks of it. */
+export interface RunnerPort {
+  /** Calls `done` exactly once, when nothing of the script's tree is left or it can not be killed. */
+  start(effect: RunEffect, done: (result: RunResult) => void): void;
+  /** Kills a running script with its tree; its `done` then says `aborted`. */
+  abort(run: number, reason: string): void;
+  /** Kills everything that the service ever started. */
+  killService(service: string, reason: string): void;
+  watch(service: string, pidFile: string | null): void;
+  killEntry(effect: RunEffect): KillEntry;
+}

@@ -1,0 +1,279 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Token } from '../../../src/core/cluster/token.ts';
+import type { EngineEffect, EngineEvent } from '../../../src/core/engine-interface.ts';
+import { AssertionError } from '../../../src/core/kernel/assert.ts';
+import type { HistoryEffect, RunEffect } from '../../../src/core/service/interface.ts';
+import { Loop } from '../../../src/shell/loop.ts';
+import type { CommitResult, SavedEffect } from '../../../src/shell/ports.ts';
+import { FakeTime, silentLog } from './fakes.ts';
+
+const token = { group: 'g', activation: 3, deadline: 9000 } as unknown as Token;
+
+function run(fields: Partial<RunEffect> = {}): RunEffect {
+  return {
+    type: 'run',
+    run: 1,
+    service: 's',
+    action: 'enable',
+    pluginType: 'ocf-script',
+    pluginClass: 'ocf',
+    pluginName: 'sm',
+    command: 'start',
+    environment: {},
+    timeoutMs: 1000,
+    token: null,
+    exclusive: false,
+    pidFile: '',
+    kernelState: false,
+    ...fields,
+  };
+}
+
+const persistService: EngineEffect = {
+  type: 'persist.service',
+  service: 's',
+  desired: 'enabled-active',
+  state: 'enabling',
+  status: '',
+  condition: '',
+};
+const history: HistoryEffect = {
+  type: 'history',
+  entity: 'service',
+  name: 's',
+  from: 'disabled',
+  to: 'enabling',
+  cause: 'enable',
+  actor: 'engine',
+  reason: 'wanted active',
+};
+const report = { definitionDigest: 'd' } as unknown as Extract<
+  EngineEffect,
+  { type: 'guard.send' }
+>['report'];
+const send = (version: number): EngineEffect => ({
+  type: 'guard.send',
+  report,
+  version,
+  announceNumber: 0,
+  leaving: false,
+});
+const poke: EngineEvent = { type: 'node.ready', ready: true, reason: '' };
+
+class World {
+  readonly time = new FakeTime();
+  readonly journal: string[] = [];
+  readonly events: EngineEvent[] = [];
+  /** What the engine emits for the next events, one list per event. */
+  readonly script: (readonly EngineEffect[])[] = [];
+  stored: CommitResult = { ok: true };
+  readonly commits: (readonly SavedEffect[])[] = [];
+  fatal: unknown;
+  readonly loop: Loop;
+
+  constructor() {
+    const note = (line: string) => this.journal.push(line);
+    this.loop = new Loop({
+      engine: (emit) => ({
+        start: () => {},
+        step: (event) => {
+          this.events.push(event);
+          for (const effect of this.script.shift() ?? []) emit(effect);
+        },
+        view: () => {
+          throw new Error('not here');
+        },
+      }),
+      store: {
+        commit: (effects) => {
+          note(`commit ${effects.length}${this.stored.ok ? '' : ' failed'}`);
+          this.commits.push(effects);
+          return this.stored;
+        },
+      },
+      performer: {
+        run: (effect) => note(`run ${effect.run}`),
+        refuse: (effect, reason) => note(`refuse ${effect.run}: ${reason}`),
+        kill: (id) => note(`kill ${id}`),
+        killService: (service) => note(`kill.service ${service}`),
+        watch: (service) => note(`watch ${service}`),
+        stateChanged: (service, state) => note(`state ${service} ${state}`),
+      },
+      guard: {
+        send: (effect) => note(`send ${effect.version}`),
+        stop: (services) => note(`stop ${services.join()}`),
+        hold: (holding) => note(`hold ${holding}`),
+        verified: (service) => note(`verified ${service}`),
+        pulse: () => {},
+      },
+      time: this.time,
+      log: silentLog,
+      reply: (reply) => note(`reply ${reply.request} ${reply.ok ? 'ok' : reply.code}`),
+      published: (entry) => note(`published ${entry.name}`),
+      exit: (reason) => note(`exit ${reason}`),
+      fatal: (error) => {
+        this.fatal = error;
+      },
+    });
+    this.loop.start();
+  }
+
+  emit(...effects: EngineEffect[]): void {
+    this.script.push(effects);
+    this.loop.post(poke);
+  }
+}
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+
+describe('a turn', () => {
+  it('removes first, commits once, then does the rest in order', () => {
+    world.emit(persistService, run(), send(1), history);
+    world.emit(
+      { type: 'reply', request: 7, ok: true, code: '', message: '', operation: '' },
+      { type: 'kill', run: 9, reason: '' },
+      { type: 'kill.service', service: 'x', reason: '' },
+      { type: 'guard.stop', services: ['y'], reason: '' },
+      { type: 'guard.verified', service: 'z' },
+    );
+    world.time.settle();
+    expect(world.journal).toEqual([
+      'kill 9',
+      'kill.service x',
+      'stop y',
+      'verified z',
+      'commit 2',
+      'published s',
+      'state s enabling',
+      'run 1',
+      'send 1',
+      'reply 7 ok',
+    ]);
+  });
+
+  it('commits nothing when nothing changed', () => {
+    world.emit({ type: 'watch', service: 's', pidFile: '/run/s.pid' });
+    world.time.settle();
+    expect(world.journal).toEqual(['watch s']);
+  });
+
+  it('takes back a run that is killed in the turn that asked for it', () => {
+    world.emit(run({ run: 4 }), { type: 'kill', run: 4, reason: 'changed its mind' });
+    world.time.settle();
+    expect(world.journal).toEqual([]);
+    expect(world.events).toContainEqual(
+      expect.objectContaining({ type: 'run.done', run: 4, outcome: { kind: 'aborted' } }),
+    );
+  });
+
+  it('watches before it starts, and releases only after the commit', () => {
+    world.emit({ type: 'guard.hold', holding: false }, persistService);
+    world.time.settle();
+    world.emit(persistService, { type: 'guard.hold', holding: true });
+    world.time.settle();
+    expect(world.journal.filter((line) => /hold|commit/.test(line))).toEqual([
+      'commit 1',
+      'hold false',
+      'hold true',
+      'commit 1',
+    ]);
+  });
+
+  it('hands events over in order and bounded per turn', () => {
+    for (let i = 0; i < 3000; i += 1) world.loop.post({ type: 'process.died', service: 's', pid: i });
+    world.time.settle();
+    const pids = world.events.map((event) => (event.type === 'process.died' ? event.pid : -1));
+    expect(pids).toEqual(Array.from({ length: 3000 }, (_, i) => i));
+    expect(world.loop.statistics().turns).toBeGreaterThanOrEqual(3);
+  });
+
+  it('ends the process when the engine breaks an invariant', () => {
+    world.script.push([persistService]);
+    const broken = new AssertionError('impossible');
+    Object.defineProperty(world.script, 'shift', {
+      value: () => {
+        throw broken;
+      },
+    });
+    world.loop.post(poke);
+    world.loop.post(poke);
+    world.time.settle();
+    expect(world.fatal).toBe(broken);
+    expect(world.events).toHaveLength(1);
+    expect(world.journal).toEqual([]);
+  });
+});
+
+describe('timers', () => {
+  it('come back with key and generation when due, a disarmed one never', () => {
+    world.emit(
+      { type: 'timer', key: 'a', generation: 1, at: 1500 },
+      { type: 'timer', key: 'b', generation: 2, at: 1200 },
+      { type: 'timer', key: 'c', generation: 3, at: 1100 },
+      { type: 'timer', key: 'c', generation: 3, at: null },
+    );
+    world.time.advance(199);
+    expect(world.events.filter((event) => event.type === 'timer')).toEqual([]);
+    world.time.advance(1);
+    expect(world.events.at(-1)).toEqual({ type: 'timer', key: 'b', generation: 2 });
+    world.time.advance(300);
+    expect(world.events.at(-1)).toEqual({ type: 'timer', key: 'a', generation: 1 });
+    expect(world.events.filter((event) => event.type === 'timer')).toHaveLength(2);
+  });
+});
+
+describe('a failing commit', () => {
+  beforeEach(() => {
+    world.stored = { ok: false, reason: 'disk full' };
+  });
+
+  it('refuses what activates, withholds the report, and still stops things', () => {
+    world.emit(
+      persistService,
+      run({ run: 1, token, exclusive: true }),
+      run({ run: 2, action: 'disable' }),
+      { type: 'kill', run: 3, reason: '' },
+      send(1),
+      { type: 'reply', request: 5, ok: true, code: '', message: '', operation: '' },
+    );
+    world.time.settle();
+    expect(world.journal).toEqual([
+      'kill 3',
+      'commit 1 failed',
+      'state s enabling',
+      'refuse 1: not stored: disk full',
+      'run 2',
+      'reply 5 not-stored',
+    ]);
+    expect(world.events.at(-1)).toEqual({ type: 'store.failed', reason: 'disk full' });
+  });
+
+  it('is not repeated in every turn, and everything is stored once it works', () => {
+    world.emit(persistService, history, send(1));
+    world.time.settle();
+    world.emit({ ...persistService, state: 'disabled' }, send(2));
+    world.time.settle();
+    expect(world.commits).toHaveLength(1);
+    world.time.advance(100);
+    expect(world.commits).toHaveLength(2);
+    world.stored = { ok: true };
+    world.time.advance(200);
+    expect(world.commits).toHaveLength(3);
+    expect(world.commits[2]).toEqual([{ ...persistService, state: 'disabled' }, history]);
+    expect(world.journal.filter((line) => line.startsWith('send'))).toEqual(['send 2']);
+    expect(world.journal.filter((line) => line.startsWith('published'))).toEqual(['published s']);
+    expect(world.events.filter((event) => event.type.startsWith('store.'))).toEqual([
+      { type: 'store.failed', reason: 'disk full' },
+      { type: 'store.ok' },
+    ]);
+  });
+
+  it('still allows the orderly end', () => {
+    world.emit(persistService, { type: 'exit', reason: 'asked' });
+    world.time.settle();
+    expect(world.journal.at(-1)).toBe('exit asked');
+  });
+});
