@@ -27,7 +27,7 @@ export type LifeId = string;
 export interface FrameHeader {
   readonly versionMin: number;
   readonly versionMax: number;
-  /** Derived from the domain name and the key ring: frames of other clusters are dropped early. 8 bytes, hex. */
+  /** Derived from the domain name: frames of other clusters are dropped early. 8 bytes, hex. */
   readonly clusterId: string;
   readonly sender: string;
   readonly receiver: string;

@@ -1,0 +1,274 @@
+/**
+ * Keys of the heartbeat links: files `<directory>/<name>`, each holding the key's bytes as they are. A definition names a
+ * key; the key itself is nowhere but in its file and in this process, as a KeyObject that no log prints.
+ * Source: docs/reference/wire.md, "Keys".
+ */
+import { createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type CodedError, coded } from '../../core/kernel/errors.ts';
+import { UNSIGNED_KEY_ID } from '../../core/link/frame.ts';
+
+export const KEY_BYTES_MIN = 32;
+export const KEY_BYTES_MAX = 4096;
+export const NEW_KEY_BYTES = 64;
+
+const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** The key of every StarlingX installation. */
+const PUBLIC_LITERAL = 'titanium-server';
+
+export interface Key {
+  readonly name: string;
+  /** First 4 bytes of the SHA-512 of the key, hex: says in a frame which key signed it. */
+  readonly id: string;
+  readonly secret: KeyObject;
+}
+
+export type KeyResult =
+  | { readonly ok: true; readonly key: Key }
+  | { readonly ok: false; readonly error: CodedError };
+
+/** Reads and checks one key. Every refusal says what is wrong with which file, and never what is in it. */
+export function readKey(directory: string, name: string): KeyResult {
+  const nameError = nameFault(name);
+  if (nameError !== null) return { ok: false, error: nameError };
+  const path = join(directory, name);
+  let file: number;
+  try {
+    // NONBLOCK: a named pipe in the place of a key must not stop the daemon.
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    return { ok: false, error: openFault(path, name, error) };
+  }
+  try {
+    const fileError = fileFault(path, fstatSync(file));
+    if (fileError !== null) return { ok: false, error: fileError };
+    return keyFrom(path, name, readWhole(file));
+  } catch (error) {
+    return { ok: false, error: coded('SM_KEY_UNREADABLE', `${path}: ${messageOf(error)}`) };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Writes a new random key. It is whole or absent, and never replaces another. */
+export function createKey(directory: string, name: string): KeyResult {
+  const nameError = nameFault(name);
+  if (nameError !== null) return { ok: false, error: nameError };
+  const path = join(directory, name);
+  const draft = join(directory, `.${name}.${randomBytes(8).toString('hex')}`);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeSynced(draft, newSecret());
+    try {
+      // Unlike a rename, a link fails where something of that name exists.
+      linkSync(draft, path);
+    } finally {
+      unlinkSync(draft);
+    }
+    syncDirectory(directory);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') {
+      const message = `${path} exists already: choose another name, and remove the old key once no interface names it`;
+      return { ok: false, error: coded('SM_KEY_EXISTS', message) };
+    }
+    return { ok: false, error: coded('SM_KEY_UNREADABLE', `${path}: ${messageOf(error)}`) };
+  }
+  return readKey(directory, name);
+}
+
+/** All keys of a directory by name; files that can not be keys are told as errors. */
+export function listKeys(directory: string): { keys: Key[]; errors: CodedError[] } {
+  const keys: Key[] = [];
+  const errors: CodedError[] = [];
+  let names: string[];
+  try {
+    names = readdirSync(directory).filter((name) => !name.startsWith('.'));
+  } catch (error) {
+    return { keys, errors: [coded('SM_KEY_UNREADABLE', `${directory}: ${messageOf(error)}`)] };
+  }
+  for (const name of names.sort()) {
+    const result = readKey(directory, name);
+    if (result.ok) keys.push(result.key);
+    else errors.push(result.error);
+  }
+  return { keys, errors };
+}
+
+interface Loaded {
+  stamp: string;
+  result: KeyResult;
+  /** Kept while a changed file is refused: a slip of the editor must not cut a link. */
+  lastGood: Key | null;
+}
+
+/** The keys in use. `refresh` reads again what changed; call it once a second or so. */
+export class KeyRing {
+  readonly #directory: string;
+  readonly #loaded = new Map<string, Loaded>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** The key to use now, or why there is none. */
+  get(name: string): KeyResult {
+    let loaded = this.#loaded.get(name);
+    if (loaded === undefined) {
+      loaded = this.#load(name, null);
+      this.#loaded.set(name, loaded);
+    }
+    return loaded.lastGood === null ? loaded.result : { ok: true, key: loaded.lastGood };
+  }
+
+  /** Names whose files changed since they were read, with what is wrong with them now. */
+  refresh(): { readonly name: string; readonly error: CodedError | null }[] {
+    const changes: { name: string; error: CodedError | null }[] = [];
+    for (const [name, before] of this.#loaded) {
+      if (stampOf(join(this.#directory, name)) === before.stamp) continue;
+      const now = this.#load(name, before.lastGood);
+      this.#loaded.set(name, now);
+      changes.push({ name, error: now.result.ok ? null : now.result.error });
+    }
+    return changes;
+  }
+
+  /** Forgets keys that no interface names any more. */
+  retain(names: ReadonlySet<string>): void {
+    for (const name of this.#loaded.keys()) if (!names.has(name)) this.#loaded.delete(name);
+  }
+
+  #load(name: string, lastGood: Key | null): Loaded {
+    // The stamp is taken first: a change in between is found by the next refresh.
+    const stamp = stampOf(join(this.#directory, name));
+    const result = readKey(this.#directory, name);
+    return { stamp, result, lastGood: result.ok ? result.key : lastGood };
+  }
+}
+
+function nameFault(name: string): CodedError | null {
+  if (name === PUBLIC_LITERAL) return publicKeyError(`the name '${name}'`);
+  if (KEY_NAME.test(name)) return null;
+  const rule =
+    'a key name has 1 to 64 letters, digits, dots, underscores and dashes, and starts with a letter or digit';
+  return coded('SM_KEY_NAME', `'${name.slice(0, 64)}': ${rule}`);
+}
+
+function openFault(path: string, name: string, error: unknown): CodedError {
+  const code = codeOf(error);
+  if (code === 'ENOENT') {
+    const remedy = `make it once with 'smctl key new ${name}' and copy the file to the other node`;
+    return coded('SM_KEY_MISSING', `${path} does not exist: ${remedy}`);
+  }
+  if (code === 'ELOOP')
+    return coded('SM_KEY_UNREADABLE', `${path} is a link: a key must be a file of its own`);
+  return coded('SM_KEY_UNREADABLE', `${path}: ${messageOf(error)}`);
+}
+
+function fileFault(path: string, stats: Stats): CodedError | null {
+  if (!stats.isFile()) return coded('SM_KEY_UNREADABLE', `${path} is not a regular file`);
+  const mode = stats.mode & 0o7777;
+  if ((mode & 0o177) !== 0) {
+    const found = mode.toString(8).padStart(4, '0');
+    return coded('SM_KEY_MODE', `${path} has mode ${found}, others may use it: run 'chmod 0600 ${path}'`);
+  }
+  if (stats.uid !== 0 && stats.uid !== process.getuid?.()) {
+    const message = `${path} belongs to uid ${stats.uid}: only root or the user that sm runs as may own a key`;
+    return coded('SM_KEY_OWNER', message);
+  }
+  return null;
+}
+
+function keyFrom(path: string, name: string, bytes: Buffer): KeyResult {
+  if (bytes.includes(PUBLIC_LITERAL)) return { ok: false, error: publicKeyError(path) };
+  if (bytes.length < KEY_BYTES_MIN || bytes.length > KEY_BYTES_MAX) {
+    const rule = `a key has ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} random bytes`;
+    const message = `${path}: ${rule}; make one with 'smctl key new'`;
+    return { ok: false, error: coded('SM_KEY_LENGTH', message) };
+  }
+  const id = keyIdOf(bytes);
+  if (id === UNSIGNED_KEY_ID) {
+    const message = `${path}: the id of this key means "unsigned" (one key of four billion): make another`;
+    return { ok: false, error: coded('SM_KEY_LENGTH', message) };
+  }
+  const secret = createSecretKey(bytes);
+  bytes.fill(0);
+  return { ok: true, key: { name, id, secret } };
+}
+
+function publicKeyError(what: string): CodedError {
+  const why = `StarlingX ships '${PUBLIC_LITERAL}' as the key of every installation, in public source code`;
+  return coded('SM_KEY_PUBLIC', `${what} is refused: ${why}, so it protects nothing; use 'smctl key new'`);
+}
+
+function keyIdOf(bytes: Uint8Array): string {
+  return createHash('sha512').update(bytes).digest('hex').slice(0, 8);
+}
+
+function newSecret(): Buffer {
+  for (;;) {
+    const bytes = randomBytes(NEW_KEY_BYTES);
+    if (keyIdOf(bytes) !== UNSIGNED_KEY_ID) return bytes;
+  }
+}
+
+function readWhole(file: number): Buffer {
+  const buffer = Buffer.alloc(KEY_BYTES_MAX + 1);
+  let length = 0;
+  for (;;) {
+    const count = readSync(file, buffer, length, buffer.length - length, null);
+    length += count;
+    if (count === 0 || length === buffer.length) return buffer.subarray(0, length);
+  }
+}
+
+function writeSynced(path: string, bytes: Buffer): void {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    fchmodSync(file, 0o600);
+    writeSync(file, bytes);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+    bytes.fill(0);
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** What changes when a file does; '' = there is none. */
+function stampOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  if (stats === undefined) return '';
+  return [stats.ino, stats.mtimeNs, stats.ctimeNs, stats.size].join(' ');
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
