@@ -8,6 +8,7 @@ NODE_ABI := $(shell node -p process.versions.modules 2>/dev/null)
 NODE_PREFIX := $(shell node -p "require('path').dirname(require('path').dirname(process.execPath))" 2>/dev/null)
 
 # The SQLite addon may have to be compiled. Where node's own headers are installed they are used: nothing is downloaded.
+export npm_config_update_notifier := false
 ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
