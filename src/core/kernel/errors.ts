@@ -1,29 +1,140 @@
 /**
- * Errors of operation are values: a code that programs test and a sentence that says what happened and what to do. Every
- * code stands in this table, with its meaning; docs and tests are made from it.
+ * Every failure that an operator or a client can meet: a code that is never reused, a sentence that says what to do,
+ * the exit code of the tool and the HTTP status that go with it. docs/reference/errors.md lists them; a test compares.
  */
+
+interface ErrorEntry {
+  /** `{name}` is replaced by the value of that name. */
+  readonly sentence: string;
+  /** 1: the answer is no. 2: called wrongly. 3: the store can not be used. 4: `sm` is not there. 5: refused. */
+  readonly exitCode: 1 | 2 | 3 | 4 | 5;
+  readonly httpStatus: 400 | 404 | 409 | 500 | 503;
+}
+
 export const ERRORS = {
-  SM_CONFIG_UNREADABLE: 'The configuration file can not be read.',
-  SM_CONFIG_SYNTAX: 'The configuration file is not YAML.',
-  SM_CONFIG_INVALID: 'The configuration file has unknown keys or wrong values.',
-  SM_KEY_NAME: 'The name can not be the name of a key.',
-  SM_KEY_MISSING: 'There is no key file of this name.',
-  SM_KEY_UNREADABLE: 'The key file can not be read or written.',
-  SM_KEY_MODE: 'Others than the owner may read or change the key file.',
-  SM_KEY_OWNER: 'The key file belongs to somebody else.',
-  SM_KEY_LENGTH: 'The key is too short or too long.',
-  SM_KEY_PUBLIC: 'The key is known to the public.',
-  SM_KEY_EXISTS: 'A key of this name exists already.',
-} as const;
+  SM_CONFIG_UNREADABLE: { sentence: 'The configuration file can not be read.', exitCode: 2, httpStatus: 500 },
+  SM_CONFIG_SYNTAX: { sentence: 'The configuration file is not YAML.', exitCode: 2, httpStatus: 500 },
+  SM_CONFIG_INVALID: {
+    sentence: 'The configuration file has unknown keys or wrong values.',
+    exitCode: 2,
+    httpStatus: 500,
+  },
+  SM_KEY_NAME: { sentence: 'The name can not be the name of a key.', exitCode: 2, httpStatus: 400 },
+  SM_KEY_MISSING: { sentence: 'There is no key file of this name.', exitCode: 1, httpStatus: 404 },
+  SM_KEY_UNREADABLE: { sentence: 'The key file can not be read or written.', exitCode: 1, httpStatus: 500 },
+  SM_KEY_MODE: {
+    sentence: 'Others than the owner may read or change the key file.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_KEY_OWNER: { sentence: 'The key file belongs to somebody else.', exitCode: 1, httpStatus: 500 },
+  SM_KEY_LENGTH: { sentence: 'The key is too short or too long.', exitCode: 1, httpStatus: 400 },
+  SM_KEY_PUBLIC: { sentence: 'The key is known to the public.', exitCode: 1, httpStatus: 400 },
+  SM_KEY_EXISTS: { sentence: 'A key of this name exists already.', exitCode: 1, httpStatus: 409 },
+  SM_STORE_CORRUPT: {
+    sentence:
+      '{path} is damaged ({detail}). Nothing in it was changed. Move it aside and start again with a definition set, or bring back a copy.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_STORE_NOT_A_DATABASE: {
+    sentence:
+      '{path} is not an SQLite database. Nothing in it was changed. Name another file, or move it aside.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_STORE_LOCKED: {
+    sentence:
+      '{path} is locked by another process. Close the program that writes to it (a sqlite3 shell in a transaction?) and try again.',
+    exitCode: 3,
+    httpStatus: 503,
+  },
+  SM_STORE_NEWER: {
+    sentence:
+      '{path} has schema version {found}; this program knows up to {known}. Nothing in it was changed. Use the newer program, or bring back a copy from before the upgrade.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_STORE_FOREIGN: {
+    sentence:
+      '{path} is a database that this program did not make ({detail}). Nothing in it was changed. To use its definitions, check it with smctl check and seed a new store from it.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_STORE_READ_ONLY: {
+    sentence:
+      '{path} can not be written ({detail}). Nothing in it was changed. Check owner, mode and mount of the file and of its directory.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_STORE_MISSING: {
+    sentence: '{path} does not exist. Start sm once, or name another file.',
+    exitCode: 3,
+    httpStatus: 503,
+  },
+  SM_STORE_OPEN: {
+    sentence:
+      '{path} can not be opened ({detail}). Check that its directory exists and that this user may enter it.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_STORE_WRITE: {
+    sentence:
+      '{path} could not be written ({detail}). Nothing of this turn was stored. Check the disk and its free space.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_STORE_LINK: {
+    sentence:
+      '{path} could not be made a link to {target} ({detail}). Tools that know only that path do not find the database; move aside what is there.',
+    exitCode: 3,
+    httpStatus: 500,
+  },
+  SM_SET_MISSING: {
+    sentence: '{path} is neither a folder of numbered .sql files nor a database. Name a definition set.',
+    exitCode: 2,
+    httpStatus: 404,
+  },
+  SM_SET_EMPTY: {
+    sentence: '{path} holds no file named like 10-name.sql. Name a definition set.',
+    exitCode: 2,
+    httpStatus: 400,
+  },
+  SM_SET_FATAL: {
+    sentence: '{path} can not be used: {detail}. Correct it; smctl check {path} lists everything.',
+    exitCode: 1,
+    httpStatus: 400,
+  },
+} as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** A failure as a value. `message` is complete, what happened to what and what to do: people need nothing else. */
 export interface CodedError {
   readonly code: ErrorCode;
-  /** What happened to what, and what to do. */
   readonly message: string;
 }
 
+/** With a message of the caller's own, where the table's sentence is only the general meaning of the code. */
 export function coded(code: ErrorCode, message: string): CodedError {
   return { code, message };
+}
+
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: CodedError };
+
+/** With the table's sentence, its holes filled. */
+export function codedError(code: ErrorCode, values: Readonly<Record<string, string | number>>): CodedError {
+  const message = ERRORS[code].sentence.replace(/\{(\w+)\}/g, (hole, name: string) =>
+    String(values[name] ?? hole),
+  );
+  return { code, message };
+}
+
+export function failure(
+  code: ErrorCode,
+  values: Readonly<Record<string, string | number>>,
+): { readonly ok: false; readonly error: CodedError } {
+  return { ok: false, error: codedError(code, values) };
 }
