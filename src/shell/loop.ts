@@ -252,12 +252,6 @@ export class Loop {
     this.#toSave = [];
     this.#deferred = [];
     const result = this.#commit(saved);
-    for (const effect of saved) {
-      // What a service is does not depend on whether it could be stored.
-      if (effect.type === 'persist.service') {
-        this.#options.performer.stateChanged(effect.service, effect.state);
-      }
-    }
     if (result.ok) {
       this.#release(deferred);
       for (const effect of deferred) this.#perform(effect);

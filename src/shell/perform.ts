@@ -27,7 +27,6 @@ export interface PerformerOptions {
 
 interface OpenRun {
   readonly effect: RunEffect;
-  readonly since: number;
   state: 'listing' | 'running';
   cancelLimit: () => void;
 }
@@ -35,8 +34,6 @@ interface OpenRun {
 export class Performer implements PerformerPort {
   readonly #options: PerformerOptions;
   readonly #open = new Map<number, OpenRun>();
-  /** Services on the kill list only while one of their scripts runs: how many do. */
-  readonly #briefly = new Map<string, number>();
   /** Results of runs that nobody waits for. */
   unknownRuns = 0;
 
@@ -44,33 +41,27 @@ export class Performer implements PerformerPort {
     this.#options = options;
   }
 
-  get running(): number {
+  /** Runs that have no result yet. */
+  get open(): number {
     return this.#open.size;
   }
 
   run(effect: RunEffect): void {
     const { killList, time, runner } = this.#options;
-    const open: OpenRun = { effect, since: time.now(), state: 'listing', cancelLimit: () => {} };
+    const open: OpenRun = { effect, state: 'listing', cancelLimit: () => {} };
     this.#open.set(effect.run, open);
-    if (!effect.exclusive) {
-      this.#spawn(open);
-      return;
-    }
-    const brief = effect.token === null && !this.#listedForGood(effect.service);
-    if (brief) this.#briefly.set(effect.service, (this.#briefly.get(effect.service) ?? 0) + 1);
-    else this.#briefly.delete(effect.service);
-    killList.list(effect.run, runner.killEntry(effect), effect.token !== null);
-    // A stopping script adds nothing that the list lacks, and stopping waits for nobody.
-    if (effect.action === 'disable' || effect.action === 'go-standby') {
+    // Stops and audits add nothing that would have to be killed, and stopping waits for nobody.
+    if (!effect.exclusive || effect.token === null) {
       this.#spawn(open);
       return;
     }
     open.cancelLimit = time.after(LISTING_LIMIT_MS, () =>
-      this.#finish(effect.run, {
-        kind: 'refused',
-        reason: `sm-watchdog did not put ${effect.service} on its kill list within ${LISTING_LIMIT_MS} ms`,
-      }),
+      this.#refuseOpen(
+        effect,
+        `sm-watchdog did not put ${effect.service} on its kill list within ${LISTING_LIMIT_MS} ms`,
+      ),
     );
+    killList.list(effect.run, runner.killEntry(effect), true);
   }
 
   /** The answer of sm-watchdog to a listing. */
@@ -82,14 +73,14 @@ export class Performer implements PerformerPort {
     }
     if (open.state !== 'listing') return;
     if (ok) this.#spawn(open);
-    else this.#finish(run, { kind: 'refused', reason: `sm-watchdog refused: ${reason}` });
+    else this.#refuseOpen(open.effect, `sm-watchdog refused: ${reason}`);
   }
 
   refuse(effect: RunEffect, reason: string): void {
     this.#options.post({
       type: 'run.done',
       run: effect.run,
-      outcome: { kind: 'refused', reason },
+      outcome: { kind: 'refused', reason, transient: true },
       outputTail: '',
       durationMs: 0,
     });
@@ -110,46 +101,20 @@ export class Performer implements PerformerPort {
     this.#options.runner.watch(service, pidFile);
   }
 
-  stateChanged(service: string, state: string): void {
-    const { killList } = this.#options;
-    if (state !== 'disabled' && state !== 'enabled-standby') return;
-    if (!killList.has(service)) return;
-    for (const { effect } of this.#open.values()) {
-      if (effect.service === service && effect.exclusive) {
-        // Taken off when that script has ended.
-        this.#briefly.set(service, this.#openRuns(service));
-        return;
-      }
-    }
-    killList.unlist(service);
-  }
-
-  #openRuns(service: string): number {
-    let count = 0;
-    for (const { effect } of this.#open.values()) {
-      if (effect.service === service && effect.exclusive) count += 1;
-    }
-    return count;
-  }
-
-  #listedForGood(service: string): boolean {
-    return this.#options.killList.has(service) && !this.#briefly.has(service);
-  }
-
   #spawn(open: OpenRun): void {
     const { effect } = open;
     open.cancelLimit();
-    const obstacle = this.#obstacle(effect);
+    const obstacle = this.obstacle(effect);
     if (obstacle !== null) {
-      this.#finish(effect.run, { kind: 'refused', reason: obstacle });
+      this.#refuseOpen(effect, obstacle);
       return;
     }
     open.state = 'running';
     this.#options.runner.start(effect, (result) => this.#done(effect.run, result));
   }
 
-  /** Rule 1: the token is checked immediately before the spawn. */
-  #obstacle(effect: RunEffect): string | null {
+  /** Rule 1: why the script must not start any more. Asked here, and by the runner when the script's turn has come. */
+  obstacle(effect: RunEffect): string | null {
     if (effect.token === null) return null;
     const now = this.#options.time.now();
     const verdict = this.#options.verdict();
@@ -174,18 +139,11 @@ export class Performer implements PerformerPort {
     if (open === undefined) return;
     open.cancelLimit();
     this.#open.delete(run);
-    this.#endBrief(open.effect);
     this.#options.post({ type: 'run.done', run, outcome, outputTail, durationMs });
   }
 
-  #endBrief(effect: RunEffect): void {
-    const count = this.#briefly.get(effect.service);
-    if (!effect.exclusive || count === undefined) return;
-    if (count > 1) {
-      this.#briefly.set(effect.service, count - 1);
-      return;
-    }
-    this.#briefly.delete(effect.service);
-    this.#options.killList.unlist(effect.service);
+  /** None of these reasons says anything about the script: it is tried again and counts as no failure. */
+  #refuseOpen(effect: RunEffect, reason: string): void {
+    this.#finish(effect.run, { kind: 'refused', reason, transient: true });
   }
 }

@@ -50,8 +50,6 @@ export interface PerformerPort {
   kill(run: number, reason: string): void;
   killService(service: string, reason: string): void;
   watch(service: string, pidFile: string | null): void;
-  /** The service's state changed: a stopped one leaves the kill list. */
-  stateChanged(service: string, state: string): void;
 }
 
 type Effect<T extends EngineEffect['type']> = Extract<EngineEffect, { type: T }>;
@@ -69,8 +67,6 @@ export interface GuardPort {
 /** The kill list of sm-watchdog, as the performer uses it. Lists are answered through the client's `onListed`. */
 export interface KillListPort {
   list(run: number, entry: KillEntry, activating: boolean): void;
-  unlist(service: string): void;
-  has(service: string): boolean;
 }
 
 export interface RunResult {

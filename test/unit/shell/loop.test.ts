@@ -97,7 +97,6 @@ class World {
         kill: (id) => note(`kill ${id}`),
         killService: (service) => note(`kill.service ${service}`),
         watch: (service) => note(`watch ${service}`),
-        stateChanged: (service, state) => note(`state ${service} ${state}`),
       },
       guard: {
         send: (effect) => note(`send ${effect.version}`),
@@ -147,7 +146,6 @@ describe('a turn', () => {
       'verified z',
       'commit 2',
       'published s',
-      'state s enabling',
       'run 1',
       'send 1',
       'reply 7 ok',
@@ -243,7 +241,6 @@ describe('a failing commit', () => {
     expect(world.journal).toEqual([
       'kill 3',
       'commit 1 failed',
-      'state s enabling',
       'refuse 1: not stored: disk full',
       'run 2',
       'reply 5 not-stored',

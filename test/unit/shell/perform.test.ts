@@ -28,7 +28,6 @@ class World {
   readonly time = new FakeTime();
   readonly journal: string[] = [];
   readonly posted: EngineEvent[] = [];
-  readonly listed = new Set<string>();
   readonly ends = new Map<number, (result: RunResult) => void>();
   verdict = { deadline: Number.POSITIVE_INFINITY, lost: false };
   readonly performer: Performer;
@@ -47,14 +46,8 @@ class World {
       },
       killList: {
         list: (run, entry, activating) => {
-          this.listed.add(entry.service);
           this.journal.push(`list ${run} ${entry.service} ${activating}`);
         },
-        unlist: (service) => {
-          this.listed.delete(service);
-          this.journal.push(`unlist ${service}`);
-        },
-        has: (service) => this.listed.has(service),
       },
       verdict: () => this.verdict,
       post: (event) => this.posted.push(event),
@@ -86,7 +79,6 @@ describe('an exclusive run', () => {
     expect(world.journal).toEqual(['list 1 s true', 'spawn 1']);
     world.end(1);
     expect(world.outcome()).toEqual({ kind: 'exit', code: 0 });
-    expect(world.listed.has('s')).toBe(true);
   });
 
   it('is refused with the reason of sm-watchdog', () => {
@@ -95,6 +87,7 @@ describe('an exclusive run', () => {
     expect(world.outcome()).toEqual({
       kind: 'refused',
       reason: 'sm-watchdog refused: permission is lost',
+      transient: true,
     });
     expect(world.ends.size).toBe(0);
   });
@@ -141,40 +134,9 @@ describe('an exclusive run', () => {
     expect(world.ends.size).toBe(0);
   });
 
-  it('stops without waiting for the list', () => {
-    world.performer.run({ ...effect, action: 'disable', token: null });
-    expect(world.journal).toEqual(['list 1 s false', 'spawn 1']);
-  });
-});
-
-describe('the kill list', () => {
-  it('holds a service from its activation until it is stopped', () => {
-    world.performer.run(effect);
-    world.performer.listed(1, true, '');
-    world.end(1);
-    world.performer.run({ ...effect, run: 2, action: 'audit-enabled', token: null });
-    world.performer.listed(2, true, '');
-    world.end(2);
-    expect(world.listed.has('s')).toBe(true);
-    world.performer.stateChanged('s', 'disabled');
-    expect(world.listed.has('s')).toBe(false);
-  });
-
-  it('holds an audited service only while the audit runs', () => {
-    world.performer.run({ ...effect, action: 'audit-disabled', token: null });
-    world.performer.listed(1, true, '');
-    expect(world.listed.has('s')).toBe(true);
-    world.end(1);
-    expect(world.listed.has('s')).toBe(false);
-  });
-
-  it('keeps a stopped service until its last script has ended', () => {
-    world.performer.run(effect);
-    world.performer.listed(1, true, '');
-    world.performer.stateChanged('s', 'disabled');
-    expect(world.listed.has('s')).toBe(true);
-    world.end(1);
-    expect(world.listed.has('s')).toBe(false);
+  it.each(['disable', 'audit-enabled'] as const)('%s, without a token, waits for nobody', (action) => {
+    world.performer.run({ ...effect, action, token: null });
+    expect(world.journal).toEqual(['spawn 1']);
   });
 });
 

@@ -1,0 +1,132 @@
+/**
+ * The language of the control socket: one JSON object per line. A request is `{id, method, params}`, its answer
+ * `{id, ok: true, result}` or `{id, ok: false, error: {code, message}}`; after `subscribe`, `{event}` lines follow.
+ * Source: docs/reference/control-socket.md.
+ */
+import type { OperatorCommand } from '../core/engine-interface.ts';
+import { LIMITS } from '../core/kernel/limits.ts';
+import { OPERATION_KINDS } from '../core/link/types.ts';
+
+/** Bytes of one request. Answers are not bounded. */
+export const REQUEST_BYTES_MAX = 64 * 1024;
+/** Longest `--for`: one year. */
+export const FOR_MS_MAX = 366 * 24 * 3600 * 1000;
+const ACTOR_CHARACTERS_MAX = 64;
+
+export const CONTROL_METHODS = ['ping', 'view', 'command', 'subscribe', 'shutdown'] as const;
+export type ControlMethod = (typeof CONTROL_METHODS)[number];
+
+export type ControlErrorCode =
+  /** Not a request at all. */
+  | 'bad-request'
+  | 'unknown-method'
+  | 'bad-parameters'
+  | 'line-too-long'
+  | 'too-many-clients'
+  | 'too-many-requests'
+  | 'internal';
+
+export interface ControlRequest {
+  readonly id: number | string;
+  readonly method: ControlMethod;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** What a command came to; `code` is '' when it was accepted. */
+export interface CommandResult {
+  readonly ok: boolean;
+  readonly code: string;
+  readonly message: string;
+  /** Id of the persisted operation; '' = none. */
+  readonly operation: string;
+}
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: ControlErrorCode; readonly message: string };
+
+const SERVICE_KINDS = ['restart', 'restart-safe', 'manage', 'unmanage'] as const;
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function bad<T>(code: ControlErrorCode, message: string): Parsed<T> {
+  return { ok: false, code, message };
+}
+
+export function parseRequest(line: string): Parsed<ControlRequest> & { readonly id: number | string | null } {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return { ...bad<ControlRequest>('bad-request', 'the line is not JSON'), id: null };
+  }
+  if (!isRecord(value)) return { ...bad<ControlRequest>('bad-request', 'not a JSON object'), id: null };
+  const { id, method, params = {} } = value;
+  if (!(Number.isSafeInteger(id) || (typeof id === 'string' && id.length <= 64))) {
+    return { ...bad<ControlRequest>('bad-request', 'id has to be an integer or a short string'), id: null };
+  }
+  const known = id as number | string;
+  if (!CONTROL_METHODS.includes(method as ControlMethod)) {
+    const message = `unknown method; known are ${CONTROL_METHODS.join(', ')}`;
+    return { ...bad<ControlRequest>('unknown-method', message), id: known };
+  }
+  if (!isRecord(params)) {
+    return { ...bad<ControlRequest>('bad-parameters', 'params has to be an object'), id: known };
+  }
+  return { ok: true, value: { id: known, method: method as ControlMethod, params }, id: known };
+}
+
+function text(value: unknown, charactersMax: number): value is string {
+  if (typeof value !== 'string' || value.length > charactersMax) return false;
+  // Control characters would forge lines in logs and tables.
+  return ![...value].some((c) => c < ' ' || c === '\u007f');
+}
+
+/** Who asks, as the client tells it: whoever may open the socket may ask for everything. */
+export function parseActor(params: Readonly<Record<string, unknown>>): Parsed<string> {
+  const { actor = 'operator' } = params;
+  if (!text(actor, ACTOR_CHARACTERS_MAX) || actor === '') {
+    return bad('bad-parameters', `actor has to be a text of 1 to ${ACTOR_CHARACTERS_MAX} characters`);
+  }
+  return { ok: true, value: actor };
+}
+
+export function parseCommand(value: unknown): Parsed<OperatorCommand> {
+  if (!isRecord(value)) return bad('bad-parameters', 'command has to be an object');
+  const { kind, why = '', forMs = 0 } = value;
+  if (!text(why, LIMITS.reasonCharactersMax)) {
+    return bad('bad-parameters', `why has to be a text of at most ${LIMITS.reasonCharactersMax} characters`);
+  }
+  if (typeof forMs !== 'number' || !Number.isSafeInteger(forMs) || forMs < 0 || forMs > FOR_MS_MAX) {
+    return bad('bad-parameters', 'forMs has to be a whole number of ms, at most one year');
+  }
+  const operation = OPERATION_KINDS.find((known) => known === kind);
+  const single = SERVICE_KINDS.find((known) => known === kind);
+  const names = operation !== undefined ? ['node', 'group'] : ['service'];
+  const allowed = ['kind', 'why', 'forMs', ...names];
+  const unknown = Object.keys(value).find((key) => !allowed.includes(key));
+  if (operation === undefined && single === undefined) {
+    const known = [...OPERATION_KINDS, ...SERVICE_KINDS].join(', ');
+    return bad('bad-parameters', `unknown kind of command; known are ${known}`);
+  }
+  if (unknown !== undefined) {
+    return bad('bad-parameters', `a ${String(kind)} has no ${JSON.stringify(unknown.slice(0, 32))}`);
+  }
+  for (const name of names) {
+    if (!text(value[name] ?? '', LIMITS.nameCharactersMax)) {
+      return bad(
+        'bad-parameters',
+        `${name} has to be a name of at most ${LIMITS.nameCharactersMax} characters`,
+      );
+    }
+  }
+  if (operation !== undefined) {
+    const { node = '', group = '' } = value as { node?: string; group?: string };
+    return { ok: true, value: { kind: operation, node, group, why, forMs } };
+  }
+  const { service = '' } = value as { service?: string };
+  if (service === '') return bad('bad-parameters', 'service is missing');
+  return { ok: true, value: { kind: single!, service, why, forMs } };
+}
