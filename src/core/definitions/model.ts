@@ -147,7 +147,10 @@ export interface ActionResultRule {
 }
 
 export interface DefinitionSet {
-  /** Hex digest over the canonical text of all definition rows; equal sets, equal digests. */
+  /**
+   * Hex digest over the canonical text of all shared definition rows; equal sets, equal digests. Each node's own facts
+   * (addresses, ports, pid files, instances) are not in it. Source: digest.ts.
+   */
   readonly digest: string;
   readonly domain: DomainDefinition;
   /** The member nodes: one (simplex) or two, in SM_DOMAIN_NODES order. */
