@@ -1,4 +1,5 @@
 /** `smctl key new|list`: makes keys of the heartbeat links and names the ones that are there. Never prints a key. */
+import { ERRORS } from '../core/kernel/errors.ts';
 import { createKey, listKeys } from '../shell/watchdog/keyring.ts';
 
 /** Where a command prints to; lines without their end. */
@@ -7,14 +8,14 @@ export interface KeyIo {
   readonly err: (line: string) => void;
 }
 
-/** Exit code: 0 = made, 1 = refused. */
+/** Exit code: 0 = made, else the one of the error. */
 export function runKeyNew(directory: string, name: string, io: KeyIo): number {
   const result = createKey(directory, name);
   if (!result.ok) {
     io.err(`${result.error.code}: ${result.error.message}`);
-    return 1;
+    return ERRORS[result.error.code].exitCode;
   }
-  io.out(`${directory}/${name} made, key id ${result.key.id}`);
+  io.out(`${directory}/${name} made, key id ${result.value.id}`);
   io.out(
     `copy it to the other node (owner root, mode 0600), then name '${name}' as AUTH_KEY of the interface`,
   );

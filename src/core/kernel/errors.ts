@@ -12,25 +12,63 @@ interface ErrorEntry {
 }
 
 export const ERRORS = {
-  SM_CONFIG_UNREADABLE: { sentence: 'The configuration file can not be read.', exitCode: 2, httpStatus: 500 },
-  SM_CONFIG_SYNTAX: { sentence: 'The configuration file is not YAML.', exitCode: 2, httpStatus: 500 },
-  SM_CONFIG_INVALID: {
-    sentence: 'The configuration file has unknown keys or wrong values.',
+  SM_CONFIG_UNREADABLE: {
+    sentence:
+      'The configuration {path} can not be read ({detail}). Check that it exists and that this user may read it.',
     exitCode: 2,
     httpStatus: 500,
   },
-  SM_KEY_NAME: { sentence: 'The name can not be the name of a key.', exitCode: 2, httpStatus: 400 },
-  SM_KEY_MISSING: { sentence: 'There is no key file of this name.', exitCode: 1, httpStatus: 404 },
-  SM_KEY_UNREADABLE: { sentence: 'The key file can not be read or written.', exitCode: 1, httpStatus: 500 },
-  SM_KEY_MODE: {
-    sentence: 'Others than the owner may read or change the key file.',
+  SM_CONFIG_INVALID: {
+    sentence: 'The configuration {path} can not be used. Correct: {detail}',
+    exitCode: 2,
+    httpStatus: 500,
+  },
+  SM_KEY_NAME: {
+    sentence:
+      "'{name}' can not be the name of a key. Use 1 to 64 letters, digits, dots, underscores and dashes, a letter or digit first.",
+    exitCode: 2,
+    httpStatus: 400,
+  },
+  SM_KEY_MISSING: {
+    sentence:
+      '{path} does not exist. Make the key once with smctl key new {name} and copy the file to the other node.',
+    exitCode: 1,
+    httpStatus: 404,
+  },
+  SM_KEY_UNREADABLE: {
+    sentence:
+      '{path} can not be used as a key file ({detail}). It must be a regular file that this user may read.',
     exitCode: 1,
     httpStatus: 500,
   },
-  SM_KEY_OWNER: { sentence: 'The key file belongs to somebody else.', exitCode: 1, httpStatus: 500 },
-  SM_KEY_LENGTH: { sentence: 'The key is too short or too long.', exitCode: 1, httpStatus: 400 },
-  SM_KEY_PUBLIC: { sentence: 'The key is known to the public.', exitCode: 1, httpStatus: 400 },
-  SM_KEY_EXISTS: { sentence: 'A key of this name exists already.', exitCode: 1, httpStatus: 409 },
+  SM_KEY_MODE: {
+    sentence:
+      '{path} has mode {mode}: others may use it. Run chmod 0600 {path}; if others may have read it, make a new key.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_KEY_OWNER: {
+    sentence:
+      '{path} belongs to uid {uid}. Only root or the user that sm runs as may own a key: change its owner.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_KEY_UNFIT: {
+    sentence: '{path} can not be a key: {detail}. Make one with smctl key new.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_KEY_PUBLIC: {
+    sentence:
+      "{what} is refused: StarlingX ships 'titanium-server' as the key of every installation, in public source code, so it protects nothing. Make a key with smctl key new.",
+    exitCode: 1,
+    httpStatus: 400,
+  },
+  SM_KEY_EXISTS: {
+    sentence: '{path} exists already. Choose another name; remove the old key once no interface names it.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
   SM_STORE_CORRUPT: {
     sentence:
       '{path} is damaged ({detail}). Nothing in it was changed. Move it aside and start again with a definition set, or bring back a copy.',
@@ -113,11 +151,6 @@ export type ErrorCode = keyof typeof ERRORS;
 export interface CodedError {
   readonly code: ErrorCode;
   readonly message: string;
-}
-
-/** With a message of the caller's own, where the table's sentence is only the general meaning of the code. */
-export function coded(code: ErrorCode, message: string): CodedError {
-  return { code, message };
 }
 
 export type Result<T> =

@@ -21,7 +21,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type CodedError, coded } from '../../core/kernel/errors.ts';
+import { type CodedError, codedError, failure, type Result } from '../../core/kernel/errors.ts';
 import { UNSIGNED_KEY_ID } from '../../core/link/frame.ts';
 
 export const KEY_BYTES_MIN = 32;
@@ -39,12 +39,8 @@ export interface Key {
   readonly secret: KeyObject;
 }
 
-export type KeyResult =
-  | { readonly ok: true; readonly key: Key }
-  | { readonly ok: false; readonly error: CodedError };
-
 /** Reads and checks one key. Every refusal says what is wrong with which file, and never what is in it. */
-export function readKey(directory: string, name: string): KeyResult {
+export function readKey(directory: string, name: string): Result<Key> {
   const nameError = nameFault(name);
   if (nameError !== null) return { ok: false, error: nameError };
   const path = join(directory, name);
@@ -60,14 +56,14 @@ export function readKey(directory: string, name: string): KeyResult {
     if (fileError !== null) return { ok: false, error: fileError };
     return keyFrom(path, name, readWhole(file));
   } catch (error) {
-    return { ok: false, error: coded('SM_KEY_UNREADABLE', `${path}: ${messageOf(error)}`) };
+    return failure('SM_KEY_UNREADABLE', { path, detail: messageOf(error) });
   } finally {
     closeSync(file);
   }
 }
 
 /** Writes a new random key. It is whole or absent, and never replaces another. */
-export function createKey(directory: string, name: string): KeyResult {
+export function createKey(directory: string, name: string): Result<Key> {
   const nameError = nameFault(name);
   if (nameError !== null) return { ok: false, error: nameError };
   const path = join(directory, name);
@@ -83,11 +79,8 @@ export function createKey(directory: string, name: string): KeyResult {
     }
     syncDirectory(directory);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') {
-      const message = `${path} exists already: choose another name, and remove the old key once no interface names it`;
-      return { ok: false, error: coded('SM_KEY_EXISTS', message) };
-    }
-    return { ok: false, error: coded('SM_KEY_UNREADABLE', `${path}: ${messageOf(error)}`) };
+    if (codeOf(error) === 'EEXIST') return failure('SM_KEY_EXISTS', { path });
+    return failure('SM_KEY_UNREADABLE', { path, detail: messageOf(error) });
   }
   return readKey(directory, name);
 }
@@ -100,11 +93,11 @@ export function listKeys(directory: string): { keys: Key[]; errors: CodedError[]
   try {
     names = readdirSync(directory).filter((name) => !name.startsWith('.'));
   } catch (error) {
-    return { keys, errors: [coded('SM_KEY_UNREADABLE', `${directory}: ${messageOf(error)}`)] };
+    return { keys, errors: [codedError('SM_KEY_UNREADABLE', { path: directory, detail: messageOf(error) })] };
   }
   for (const name of names.sort()) {
     const result = readKey(directory, name);
-    if (result.ok) keys.push(result.key);
+    if (result.ok) keys.push(result.value);
     else errors.push(result.error);
   }
   return { keys, errors };
@@ -112,7 +105,7 @@ export function listKeys(directory: string): { keys: Key[]; errors: CodedError[]
 
 interface Loaded {
   stamp: string;
-  result: KeyResult;
+  result: Result<Key>;
   /** Kept while a changed file is refused: a slip of the editor must not cut a link. */
   lastGood: Key | null;
 }
@@ -127,13 +120,13 @@ export class KeyRing {
   }
 
   /** The key to use now, or why there is none. */
-  get(name: string): KeyResult {
+  get(name: string): Result<Key> {
     let loaded = this.#loaded.get(name);
     if (loaded === undefined) {
       loaded = this.#load(name, null);
       this.#loaded.set(name, loaded);
     }
-    return loaded.lastGood === null ? loaded.result : { ok: true, key: loaded.lastGood };
+    return loaded.lastGood === null ? loaded.result : { ok: true, value: loaded.lastGood };
   }
 
   /** Names whose files changed since they were read, with what is wrong with them now. */
@@ -157,63 +150,45 @@ export class KeyRing {
     // The stamp is taken first: a change in between is found by the next refresh.
     const stamp = stampOf(join(this.#directory, name));
     const result = readKey(this.#directory, name);
-    return { stamp, result, lastGood: result.ok ? result.key : lastGood };
+    return { stamp, result, lastGood: result.ok ? result.value : lastGood };
   }
 }
 
 function nameFault(name: string): CodedError | null {
-  if (name === PUBLIC_LITERAL) return publicKeyError(`the name '${name}'`);
-  if (KEY_NAME.test(name)) return null;
-  const rule =
-    'a key name has 1 to 64 letters, digits, dots, underscores and dashes, and starts with a letter or digit';
-  return coded('SM_KEY_NAME', `'${name.slice(0, 64)}': ${rule}`);
+  if (name === PUBLIC_LITERAL) return codedError('SM_KEY_PUBLIC', { what: `The name '${name}'` });
+  return KEY_NAME.test(name) ? null : codedError('SM_KEY_NAME', { name: name.slice(0, 64) });
 }
 
 function openFault(path: string, name: string, error: unknown): CodedError {
   const code = codeOf(error);
-  if (code === 'ENOENT') {
-    const remedy = `make it once with 'smctl key new ${name}' and copy the file to the other node`;
-    return coded('SM_KEY_MISSING', `${path} does not exist: ${remedy}`);
-  }
-  if (code === 'ELOOP')
-    return coded('SM_KEY_UNREADABLE', `${path} is a link: a key must be a file of its own`);
-  return coded('SM_KEY_UNREADABLE', `${path}: ${messageOf(error)}`);
+  if (code === 'ENOENT') return codedError('SM_KEY_MISSING', { path, name });
+  const detail = code === 'ELOOP' ? 'it is a link' : messageOf(error);
+  return codedError('SM_KEY_UNREADABLE', { path, detail });
 }
 
 function fileFault(path: string, stats: Stats): CodedError | null {
-  if (!stats.isFile()) return coded('SM_KEY_UNREADABLE', `${path} is not a regular file`);
+  if (!stats.isFile()) return codedError('SM_KEY_UNREADABLE', { path, detail: 'it is no regular file' });
   const mode = stats.mode & 0o7777;
   if ((mode & 0o177) !== 0) {
-    const found = mode.toString(8).padStart(4, '0');
-    return coded('SM_KEY_MODE', `${path} has mode ${found}, others may use it: run 'chmod 0600 ${path}'`);
+    return codedError('SM_KEY_MODE', { path, mode: mode.toString(8).padStart(4, '0') });
   }
-  if (stats.uid !== 0 && stats.uid !== process.getuid?.()) {
-    const message = `${path} belongs to uid ${stats.uid}: only root or the user that sm runs as may own a key`;
-    return coded('SM_KEY_OWNER', message);
-  }
-  return null;
+  const trusted = stats.uid === 0 || stats.uid === process.getuid?.();
+  return trusted ? null : codedError('SM_KEY_OWNER', { path, uid: stats.uid });
 }
 
-function keyFrom(path: string, name: string, bytes: Buffer): KeyResult {
-  if (bytes.includes(PUBLIC_LITERAL)) return { ok: false, error: publicKeyError(path) };
+function keyFrom(path: string, name: string, bytes: Buffer): Result<Key> {
+  if (bytes.includes(PUBLIC_LITERAL)) return failure('SM_KEY_PUBLIC', { what: path });
   if (bytes.length < KEY_BYTES_MIN || bytes.length > KEY_BYTES_MAX) {
-    const rule = `a key has ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} random bytes`;
-    const message = `${path}: ${rule}; make one with 'smctl key new'`;
-    return { ok: false, error: coded('SM_KEY_LENGTH', message) };
+    const detail = `a key has ${KEY_BYTES_MIN} to ${KEY_BYTES_MAX} random bytes`;
+    return failure('SM_KEY_UNFIT', { path, detail });
   }
   const id = keyIdOf(bytes);
   if (id === UNSIGNED_KEY_ID) {
-    const message = `${path}: the id of this key means "unsigned" (one key of four billion): make another`;
-    return { ok: false, error: coded('SM_KEY_LENGTH', message) };
+    return failure('SM_KEY_UNFIT', { path, detail: 'its id, one of four billion, means "unsigned"' });
   }
   const secret = createSecretKey(bytes);
   bytes.fill(0);
-  return { ok: true, key: { name, id, secret } };
-}
-
-function publicKeyError(what: string): CodedError {
-  const why = `StarlingX ships '${PUBLIC_LITERAL}' as the key of every installation, in public source code`;
-  return coded('SM_KEY_PUBLIC', `${what} is refused: ${why}, so it protects nothing; use 'smctl key new'`);
+  return { ok: true, value: { name, id, secret } };
 }
 
 function keyIdOf(bytes: Uint8Array): string {

@@ -1,0 +1,43 @@
+/** Internet addresses as text: one spelling each, and the interface that carries one of our own. */
+import { isIP, SocketAddress } from 'node:net';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+
+export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/** The shortest spelling, without a scope; what is no address comes back as it is. */
+export function canonical(address: string): string {
+  const plain = withoutScope(address);
+  if (isIP(plain) !== 6) return plain;
+  return new SocketAddress({ address: plain, family: 'ipv6' }).address;
+}
+
+export function familyOf(address: string): 'udp4' | 'udp6' {
+  return isIP(withoutScope(address)) === 6 ? 'udp6' : 'udp4';
+}
+
+export function isLoopback(address: string): boolean {
+  const plain = canonical(address);
+  return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
+}
+
+/** The interface that has this address and is running; null = none. Every 127.x.y.z is on `lo`. */
+export function interfaceWith(address: string, interfaces: Interfaces = networkInterfaces()): string | null {
+  if (isLoopback(address)) return 'lo';
+  const wanted = canonical(address);
+  for (const [name, entries] of Object.entries(interfaces)) {
+    // An address with a label is listed under `eth0:label`.
+    if (entries?.some((entry) => canonical(entry.address) === wanted)) return name.replace(/:.*$/, '');
+  }
+  return null;
+}
+
+/** IPv6 link-local and multicast addresses mean nothing without the interface. */
+export function scoped(address: string, interfaceName: string | null): string {
+  const needsScope = /^(?:fe[89ab]|ff[0-9a-f][12])/i.test(canonical(address)) && familyOf(address) === 'udp6';
+  if (!needsScope || interfaceName === null) return address;
+  return `${withoutScope(address)}%${interfaceName}`;
+}
+
+function withoutScope(address: string): string {
+  return address.replace(/%.*$/, '');
+}

@@ -1,0 +1,158 @@
+/**
+ * Our own end of every link: is the address there, and does its interface have a carrier?
+ *
+ * Looked at every 50 ms, which alone bounds how late a loss is seen; a child `ip monitor` wakes us earlier where there is
+ * one. Its output is not read for meaning: what counts is what the kernel says when asked. The list of running interfaces
+ * comes from the kernel of our own network namespace; /sys may be mounted for another one and is believed only for an
+ * interface whose hardware address it shares.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { InterfaceRole } from '../../core/kernel/names.ts';
+import { type Interfaces, interfaceWith, isLoopback } from './address.ts';
+
+export const LINK_POLL_INTERVAL_MS = 50;
+const MONITOR_RESTART_DELAY_MS = 5_000;
+
+export interface LinkState {
+  readonly role: InterfaceRole;
+  readonly up: boolean;
+  /** Why it is down; '' = it is up. */
+  readonly reason: string;
+  /** '' = not known. */
+  readonly interfaceName: string;
+}
+
+/** What is asked of the system; tests answer instead. */
+export interface LinkPorts {
+  readonly interfaces: () => Interfaces;
+  /** Content of /sys/class/net/<name>/<file>, trimmed; null = it can not be read. */
+  readonly sys: (name: string, file: 'address' | 'carrier' | 'operstate' | 'flags') => string | null;
+  /** Starts to call `wake` on changes; returns how to stop. */
+  readonly watch: (wake: () => void) => () => void;
+}
+
+export const SYSTEM_LINK_PORTS: LinkPorts = {
+  interfaces: networkInterfaces,
+  sys: readSys,
+  watch: watchByChild,
+};
+
+export class LinkMonitor {
+  readonly #links: readonly { readonly role: InterfaceRole; readonly address: string }[];
+  readonly #changed: (state: LinkState) => void;
+  readonly #ports: LinkPorts;
+  readonly #states = new Map<InterfaceRole, LinkState>();
+  #interval: NodeJS.Timeout | null = null;
+  #unwatch: (() => void) | null = null;
+
+  constructor(
+    links: readonly { readonly role: InterfaceRole; readonly address: string }[],
+    changed: (state: LinkState) => void,
+    ports: LinkPorts = SYSTEM_LINK_PORTS,
+  ) {
+    this.#links = links;
+    this.#changed = changed;
+    this.#ports = ports;
+  }
+
+  /** Tells the state of every link at once, then every change. */
+  start(): void {
+    this.poll();
+    this.#interval = setInterval(() => this.poll(), LINK_POLL_INTERVAL_MS);
+    this.#unwatch = this.#ports.watch(() => this.poll());
+  }
+
+  stop(): void {
+    if (this.#interval !== null) clearInterval(this.#interval);
+    this.#interval = null;
+    this.#unwatch?.();
+    this.#unwatch = null;
+  }
+
+  poll(): void {
+    const interfaces = this.#ports.interfaces();
+    for (const { role, address } of this.#links) {
+      const before = this.#states.get(role);
+      const judged = judge(address, before?.interfaceName ?? '', interfaces, this.#ports.sys);
+      if (before?.up === judged.up && before.reason === judged.reason) continue;
+      const state = { role, ...judged };
+      this.#states.set(role, state);
+      this.#changed(state);
+    }
+  }
+
+  states(): LinkState[] {
+    return [...this.#states.values()];
+  }
+}
+
+type Judgement = Omit<LinkState, 'role'>;
+
+function judge(
+  address: string,
+  nameBefore: string,
+  interfaces: Interfaces,
+  sys: LinkPorts['sys'],
+): Judgement {
+  if (isLoopback(address)) return { up: true, reason: '', interfaceName: 'lo' };
+  const name = interfaceWith(address, interfaces);
+  const down = (reason: string) => ({ up: false, reason, interfaceName: name ?? nameBefore });
+  if (name === null) return down(absence(address, nameBefore, interfaces, sys));
+  if (!isSameInterface(name, interfaces, sys)) return { up: true, reason: '', interfaceName: name };
+  // Sooner than in the list: the kernel takes a link off that list with up to a second's delay.
+  if (sys(name, 'carrier') === '0') return down(`${name} has no carrier`);
+  const operational = sys(name, 'operstate');
+  if (operational === 'down' || operational === 'lowerlayerdown') return down(`${name} is ${operational}`);
+  return { up: true, reason: '', interfaceName: name };
+}
+
+/** Why the address is on no running interface. */
+function absence(address: string, nameBefore: string, interfaces: Interfaces, sys: LinkPorts['sys']): string {
+  if (nameBefore === '') return `address ${address} is on no interface that is up and has a carrier`;
+  if (interfaces[nameBefore] !== undefined) return `address ${address} was taken off ${nameBefore}`;
+  const flags = sys(nameBefore, 'flags');
+  if (flags === null) return `${nameBefore}, which had address ${address}, is gone`;
+  if ((Number(flags) & 1) === 0) return `${nameBefore} was taken down by an administrator`;
+  return sys(nameBefore, 'carrier') === '0'
+    ? `${nameBefore} has no carrier`
+    : `address ${address} was taken off ${nameBefore}`;
+}
+
+/** Does /sys speak of the same interface, not of a namesake in another network namespace? */
+function isSameInterface(name: string, interfaces: Interfaces, sys: LinkPorts['sys']): boolean {
+  const hardware = interfaces[name]?.[0]?.mac;
+  return hardware !== undefined && sys(name, 'address') === hardware;
+}
+
+function readSys(name: string, file: string): string | null {
+  try {
+    return readFileSync(`/sys/class/net/${name}/${file}`, 'latin1').trim();
+  } catch {
+    return null;
+  }
+}
+
+/** `ip monitor` ends with us however we end (the death signal of setpriv), and is started again if it ends before. */
+function watchByChild(wake: () => void): () => void {
+  let child: ChildProcess | null = null;
+  let restart: NodeJS.Timeout | null = null;
+  let stopped = false;
+  const start = () => {
+    const args = ['--pdeathsig', 'KILL', '--', 'ip', 'monitor', 'link', 'address'];
+    child = spawn('setpriv', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    child.stdout?.on('data', wake);
+    child.on('error', () => undefined);
+    // Also where the program is missing: one attempt every few seconds costs nothing.
+    child.on('close', () => {
+      if (!stopped) restart = setTimeout(start, MONITOR_RESTART_DELAY_MS);
+    });
+  };
+  start();
+  return () => {
+    stopped = true;
+    if (restart !== null) clearTimeout(restart);
+    child?.kill('SIGKILL');
+  };
+}

@@ -1,0 +1,205 @@
+/**
+ * All links of this node: sockets, keys, admission and our own end of each link, put together. Frames go in to be signed
+ * and sent; what comes out is authentic, ours and new.
+ */
+import type { InterfaceDefinition } from '../../core/definitions/model.ts';
+import type { InterfaceRole } from '../../core/kernel/names.ts';
+import { admit, type CheckSignature, type LinkExpectations } from '../../core/link/admission.ts';
+import { ReplayGuard } from '../../core/link/replay.ts';
+import type { Frame, LifeId } from '../../core/link/types.ts';
+import { DropCounters } from './drops.ts';
+import type { Key, KeyRing } from './keyring.ts';
+import { LinkMonitor, type LinkPorts, SYSTEM_LINK_PORTS } from './links.ts';
+import { clusterIdOf, seal, signatureChecker } from './sign.ts';
+import { LinkSocket, type LinkSocketCounters } from './socket.ts';
+
+export interface WireOptions {
+  readonly domain: string;
+  readonly node: string;
+  readonly peer: string;
+  /** The provisioned interfaces, at most LIMITS.interfacesMax. */
+  readonly interfaces: readonly InterfaceDefinition[];
+  readonly processLife: LifeId;
+  /** Earlier lives of this node's sm-watchdog, where they are known. */
+  readonly ownEarlierLives: readonly LifeId[];
+  readonly keys: KeyRing;
+  /** CLOCK_MONOTONIC, ms. */
+  readonly now: () => number;
+  readonly log: { readonly info: LogFunction; readonly warn: LogFunction };
+  readonly linkPorts?: LinkPorts;
+}
+
+type LogFunction = (fields: object, message: string) => void;
+
+export interface WireHandlers {
+  readonly frame: (role: InterfaceRole, frame: Frame) => void;
+  /** An authentic frame with our name and a life that is not ours. */
+  readonly duplicate: (role: InterfaceRole, processLife: LifeId) => void;
+  /** Our own end: carrier, address, socket and key. Told once at the start and on every change. */
+  readonly link: (role: InterfaceRole, up: boolean, reason: string) => void;
+}
+
+const UPKEEP_INTERVAL_MS = 1_000;
+
+interface Link {
+  readonly definition: InterfaceDefinition;
+  readonly expectations: LinkExpectations;
+  readonly socket: LinkSocket;
+  /** null = the link is unsigned, or its key can not be used (`keyReason`). */
+  key: Key | null;
+  keyReason: string;
+  check: CheckSignature;
+  endReason: string;
+  socketReason: string;
+  /** What was told last; null = nothing yet. */
+  told: string | null;
+}
+
+const NOT_YET = 'not looked at yet';
+
+export class Wire {
+  readonly #options: WireOptions;
+  readonly #handlers: WireHandlers;
+  readonly #links = new Map<InterfaceRole, Link>();
+  readonly #replay = new ReplayGuard();
+  readonly #drops: DropCounters;
+  readonly #monitor: LinkMonitor;
+  #upkeep: NodeJS.Timeout | null = null;
+
+  constructor(options: WireOptions, handlers: WireHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#drops = new DropCounters((report) => options.log.warn(report, 'datagrams dropped'));
+    for (const definition of options.interfaces) this.#links.set(definition.role, this.#link(definition));
+    this.#monitor = new LinkMonitor(
+      options.interfaces,
+      ({ role, up, reason }) => this.#endChanged(role, up, reason),
+      options.linkPorts ?? SYSTEM_LINK_PORTS,
+    );
+  }
+
+  start(): void {
+    for (const link of this.#links.values()) {
+      this.#loadKeys(link);
+      link.socket.open();
+    }
+    this.#monitor.start();
+    this.#upkeep = setInterval(() => this.upkeep(), UPKEEP_INTERVAL_MS);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#upkeep !== null) clearInterval(this.#upkeep);
+    this.#upkeep = null;
+    this.#monitor.stop();
+    await Promise.all([...this.#links.values()].map((link) => link.socket.close()));
+  }
+
+  /** Signs and sends. On a signed link without a usable key nothing is sent. */
+  send(role: InterfaceRole, frame: Frame): void {
+    const link = this.#links.get(role);
+    if (link === undefined || link.keyReason !== '') return;
+    link.socket.send(seal(frame, link.key));
+  }
+
+  /** This life of the peer echoed ours; the one before it is over, and its late frames are replays. */
+  confirmPeer(life: LifeId): void {
+    this.#replay.confirm(life);
+  }
+
+  /** Why a link is not heard although datagrams arrive; '' = nothing arrives, or all is well. */
+  silenceReason(role: InterfaceRole): string {
+    return this.#drops.reason(role, this.#options.now());
+  }
+
+  counters(): {
+    readonly drops: ReturnType<DropCounters['totals']>;
+    readonly links: readonly ({ readonly role: InterfaceRole } & LinkSocketCounters)[];
+  } {
+    const links = [...this.#links].map(([role, link]) => ({ role, ...link.socket.counters }));
+    return { drops: this.#drops.totals(), links };
+  }
+
+  /** Takes changed key files in and tells what was dropped since. Done by itself once a second. */
+  upkeep(): void {
+    for (const { name, error } of this.#options.keys.refresh()) {
+      if (error === null) this.#options.log.info({ key: name }, 'key read again');
+      else
+        this.#options.log.warn({ key: name, ...error }, 'changed key refused, the one before stays in use');
+    }
+    for (const link of this.#links.values()) this.#loadKeys(link);
+    this.#drops.flush(this.#options.now());
+  }
+
+  #link(definition: InterfaceDefinition): Link {
+    const { role, authType } = definition;
+    const { domain, node, peer, processLife, ownEarlierLives } = this.#options;
+    const socket = new LinkSocket(definition, {
+      datagram: (bytes) => this.#receive(role, bytes),
+      wrongSource: () => this.#drops.count(role, 'wrong-source', this.#options.now()),
+      state: (_open, reason) => this.#update(role, { socketReason: reason }),
+    });
+    const expectations = {
+      clusterId: clusterIdOf(domain),
+      role,
+      authType,
+      ownName: node,
+      peerName: peer,
+      ownProcessLife: processLife,
+      ownEarlierLives,
+    };
+    return {
+      definition,
+      expectations,
+      socket,
+      key: null,
+      keyReason: NOT_YET,
+      check: signatureChecker([]),
+      endReason: NOT_YET,
+      socketReason: NOT_YET,
+      told: null,
+    };
+  }
+
+  #receive(role: InterfaceRole, datagram: Uint8Array): void {
+    const link = this.#links.get(role)!;
+    const admission = admit(datagram, link.expectations, link.check, this.#replay);
+    switch (admission.verdict) {
+      case 'accepted':
+        return this.#handlers.frame(role, admission.frame);
+      case 'duplicate-identity':
+        return this.#handlers.duplicate(role, admission.frame.header.processLife);
+      case 'dropped':
+        return this.#drops.count(role, admission.cause, this.#options.now());
+    }
+  }
+
+  #loadKeys(link: Link): void {
+    const { role, authType, authKey, authKeyPrevious } = link.definition;
+    if (authType === 'none') return this.#update(role, { keyReason: '' });
+    const current = this.#options.keys.get(authKey);
+    const previous = authKeyPrevious === '' ? null : this.#options.keys.get(authKeyPrevious);
+    const accepted = [current, previous].flatMap((result) => (result?.ok ? [result.value] : []));
+    link.check = signatureChecker(accepted);
+    link.key = current.ok ? current.value : null;
+    this.#update(role, { keyReason: current.ok ? '' : current.error.message });
+  }
+
+  #endChanged(role: InterfaceRole, up: boolean, reason: string): void {
+    const link = this.#links.get(role)!;
+    // A group is joined through an interface, and the membership is lost with it.
+    const cameBack = up && link.endReason !== '' && link.endReason !== NOT_YET;
+    if (cameBack && (link.definition.multicast !== '' || !link.socket.isOpen)) link.socket.open();
+    this.#update(role, { endReason: reason });
+  }
+
+  #update(role: InterfaceRole, change: Partial<Link>): void {
+    const link = this.#links.get(role)!;
+    Object.assign(link, change);
+    const reasons = [link.endReason, link.socketReason, link.keyReason];
+    if (reasons.includes(NOT_YET)) return;
+    const reason = reasons.find((candidate) => candidate !== '') ?? '';
+    if (reason === link.told) return;
+    link.told = reason;
+    this.#handlers.link(role, reason === '', reason);
+  }
+}
