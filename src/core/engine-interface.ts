@@ -30,6 +30,8 @@ export type GuardFact =
       readonly type: 'guard.hello';
       /** Started without a copy: whatever ran before was killed, no older permission holds (rule 10). */
       readonly fresh: boolean;
+      /** It guards exclusive activity: what is held may be resumed (rule 7). */
+      readonly holding: boolean;
       readonly processLife: LifeId;
       readonly kernelLife: LifeId;
       readonly deadline: number;
@@ -253,4 +255,8 @@ export interface EngineOptions {
   readonly definitions: DefinitionSet;
   readonly kernelLife: LifeId;
   readonly restored: Restored;
+  /** Wall-clock ms at the moment of `start`: locks and operations end by the wall clock. */
+  readonly startedWallMs: number;
+  /** Deliberate faults, for the simulator's self-test only: each has a checker that must catch it. */
+  readonly breaks?: ReadonlySet<string>;
 }

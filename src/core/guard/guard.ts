@@ -57,7 +57,8 @@ export class Guard {
   };
   readonly #afterSendMs: number;
   #sequence = 0;
-  #startedAt = 0;
+  /** Until `sm` lived once: nothing older than this process may be resumed. */
+  #fresh: boolean;
   #lastStepAt = 0;
   #nextHelloAt = 0;
   /** Our own clock's end of permission; meaningful under policy `takeover`, else Infinity. */
@@ -87,12 +88,12 @@ export class Guard {
     }));
     const { domain } = options;
     this.#peer = new Peer(options.processLife, domain.deadIntervalMs, domain.stopBoundMs);
+    this.#fresh = !options.copyExpected;
     this.#afterSendMs = permissionAfterSendMs(domain);
     this.#manager = { connected: false, lastPulseAt: 0, goneAt: 0, restarts: 0, mute: false };
   }
 
   start(now: number): void {
-    this.#startedAt = now;
     this.#lastStepAt = now;
     this.#manager.goneAt = now;
     // Under a time-limited policy a guard that was given no copy has no permission until it sends on an up link.
@@ -560,7 +561,7 @@ export class Guard {
   }
 
   #onConnected(now: number): void {
-    const fresh = !this.#options.copyExpected && this.#manager.lastPulseAt === this.#startedAt;
+    const fresh = this.#fresh;
     this.#manager.connected = true;
     this.#manager.lastPulseAt = now;
     this.#timers.clear('restart');
@@ -568,6 +569,7 @@ export class Guard {
     this.#tell({
       type: 'guard.hello',
       fresh,
+      holding: this.#holding,
       processLife,
       kernelLife,
       deadline: this.#deadline,
@@ -594,6 +596,7 @@ export class Guard {
 
   #onPulse(now: number): void {
     this.#manager.lastPulseAt = now;
+    this.#fresh = false;
     if (this.#manager.goneAt === null) return;
     // Back: the first pulse comes after the first turn, so `sm` has read its store and made a report.
     this.#manager.goneAt = null;
@@ -627,7 +630,9 @@ export class Guard {
   }
 
   #onOutgoing(event: Extract<GuardEvent, { type: 'sm.report' }>, now: number): void {
-    const { version, parts, announceNumber, leaving } = event;
+    const { parts, announceNumber, leaving } = event;
+    // Our own count: a restarted `sm` begins anew, and this life's report versions only rise.
+    const version = this.#outgoing.version + 1;
     Object.assign(this.#outgoing, { version, parts, announceNumber, leaving });
     this.#sendReport(now);
   }

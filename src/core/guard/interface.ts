@@ -28,6 +28,8 @@ export interface GuardOptions {
    * the node holds nothing any more (rule 10).
    */
   readonly copyExpected: boolean;
+  /** Deliberate faults, for the simulator's self-test only. */
+  readonly breaks?: ReadonlySet<string>;
 }
 
 /** What is needed to kill a service without asking anybody (rule 12). Plain data; opaque to the core but for the name. */

@@ -98,6 +98,8 @@ export interface GroupReport {
   readonly health: number;
   /** Activation number under which the sender runs the group, whatever its store says; 0 = it runs nothing of it. */
   readonly runs: number;
+  /** Verified: nothing of the group is, or may be, active at the sender. */
+  readonly inactive: boolean;
   /** Every activation number up to this one was given up for ever by the sender (`stopped(g, k)`). */
   readonly stopped: number;
   /** Highest activation number that the sender has ever seen for the group. */
@@ -107,8 +109,6 @@ export interface GroupReport {
   readonly holderActivation: number;
   /** Leader only: what the receiver shall do with it; `initial` = no order. */
   readonly order: GroupDesiredState;
-  /** Leader only: the receiver shall try again after a failure, with or without clearing fatal ones. */
-  readonly recover: '' | 'recover' | 'recover-fatal';
   readonly reason: string;
 }
 

@@ -1,0 +1,110 @@
+/** What `sm` knows of the other node, from sm-watchdog's facts. */
+import type { GuardFact } from '../engine-interface.ts';
+import type { GroupReport, LifeId, Report } from '../link/types.ts';
+
+type PeerFact = Extract<
+  GuardFact,
+  { type: 'guard.peer' | 'guard.report' | 'guard.peer-links' | 'guard.silence-broken' | 'guard.announcement' }
+>;
+
+export class PeerState {
+  readonly name: string;
+  heard = false;
+  processLife: LifeId = '';
+  kernelLife: LifeId;
+  /** The newest report of the life that is heard; null = not exchanged. */
+  report: Report | null = null;
+  reportVersion = 0;
+  managerDownMs = 0;
+  linkBits = 0;
+  /** The peer's signed word that it stops and that nothing of it is active. */
+  leaving = false;
+  silentSince: number | null = null;
+  mayTake = false;
+  reason = 'not heard yet';
+  stopBoundMs: number;
+  /** Number with which a deaf peer announces that it takes over; 0 = it does not. */
+  announcement = 0;
+  readonly #groups = new Map<string, GroupReport>();
+
+  constructor(name: string, kernelLife: LifeId, stopBoundMs: number) {
+    this.name = name;
+    this.kernelLife = kernelLife;
+    this.stopBoundMs = stopBoundMs;
+  }
+
+  /** Both ways heard, and its report of this life is here. */
+  get exchanged(): boolean {
+    return this.heard && this.report !== null;
+  }
+
+  group(name: string): GroupReport | undefined {
+    return this.exchanged ? this.#groups.get(name) : undefined;
+  }
+
+  /** Why it can not be given anything; '' = it can. */
+  get absence(): string {
+    if (!this.heard) return `${this.name}: ${this.reason}`;
+    if (this.report === null) return `${this.name} is heard, its report is awaited`;
+    if (this.leaving) return `${this.name} is leaving`;
+    return '';
+  }
+
+  apply(fact: PeerFact): void {
+    switch (fact.type) {
+      case 'guard.peer':
+        this.stopBoundMs = Math.max(this.stopBoundMs, fact.stopBoundMs);
+        return fact.heard ? this.#onHeard(fact) : this.#onUnheard(fact);
+      case 'guard.report':
+        this.report = fact.report;
+        this.reportVersion = fact.version;
+        this.#groups.clear();
+        for (const group of fact.report.groups) this.#groups.set(group.name, group);
+        this.#links(fact);
+        return;
+      case 'guard.peer-links':
+        return this.#links(fact);
+      case 'guard.silence-broken':
+        this.silentSince = null;
+        this.mayTake = false;
+        return;
+      case 'guard.announcement':
+        this.announcement = fact.number;
+        return;
+    }
+  }
+
+  #onHeard(fact: Extract<GuardFact, { type: 'guard.peer'; heard: true }>): void {
+    this.heard = true;
+    this.silentSince = null;
+    this.mayTake = false;
+    this.reason = 'heard';
+    if (fact.processLife !== this.processLife) this.#forgetReport();
+    this.processLife = fact.processLife;
+    this.kernelLife = fact.kernelLife;
+  }
+
+  #onUnheard(fact: Extract<GuardFact, { type: 'guard.peer'; heard: false }>): void {
+    this.heard = false;
+    this.silentSince = fact.since;
+    this.mayTake = fact.mayTake;
+    this.reason = fact.reason;
+  }
+
+  #links(fact: {
+    readonly linkBits: number;
+    readonly managerDownMs: number;
+    readonly leaving: boolean;
+  }): void {
+    this.linkBits = fact.linkBits;
+    this.managerDownMs = fact.managerDownMs;
+    this.leaving = fact.leaving;
+  }
+
+  #forgetReport(): void {
+    this.report = null;
+    this.reportVersion = 0;
+    this.leaving = false;
+    this.#groups.clear();
+  }
+}
