@@ -1,0 +1,50 @@
+/**
+ * Every activation of an exclusive group carries a token, its number is on the disk of the node that acts, belongs to one
+ * node only, and is greater than every number that acted before.
+ */
+import type { RunEffect } from '../../core/service/interface.ts';
+import { makesActive, type ServiceTruth } from '../executor.ts';
+import type { SimNode } from '../node.ts';
+import type { World } from '../world.ts';
+import type { Checker } from './index.ts';
+
+export class ActivationNumbers implements Checker {
+  readonly name = 'activation-numbers';
+  readonly #world: World;
+  readonly #latest = new Map<string, { readonly node: string; readonly activation: number }>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  spawning(node: SimNode, service: ServiceTruth, effect: RunEffect): void {
+    if (!service.exclusive || !makesActive(service, effect.action)) return;
+    const { group } = service;
+    const { token } = effect;
+    if (token === null || token.group !== group) return this.#fail(node, group, `${service.name}: no token`);
+    const { activation } = token;
+    const stored = node.disk.numbers.get(group);
+    if (stored === undefined || stored.held !== activation || stored.max < activation) {
+      this.#fail(node, group, `acts under ${activation}, its disk says ${stored?.held ?? 'nothing'}`);
+    }
+    const latest = this.#latest.get(group);
+    if (latest !== undefined && activation < latest.activation) {
+      this.#fail(
+        node,
+        group,
+        `acts under ${activation} after ${latest.node} acted under ${latest.activation}`,
+      );
+    } else if (latest !== undefined && activation === latest.activation && latest.node !== node.name) {
+      this.#fail(node, group, `acts under ${activation}, which is ${latest.node}'s`);
+    }
+    if (latest === undefined || activation >= latest.activation) {
+      if (latest?.activation !== activation)
+        this.#world.note('group', node.name, `${group} is activated under ${activation}`);
+      this.#latest.set(group, { node: node.name, activation });
+    }
+  }
+
+  #fail(node: SimNode, group: string, text: string): void {
+    this.#world.violation(this.name, node.name, group, text);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The judges of a simulated world. They look at what exists at true time on powered machines, and at what is on the
+ * disks; what a node believes is never asked (docs/SAFETY.md, rule 22).
+ */
+import type { Restored } from '../../core/engine-interface.ts';
+import type { RunEffect } from '../../core/service/interface.ts';
+import type { ServiceTruth } from '../executor.ts';
+import type { SimNode } from '../node.ts';
+import type { World } from '../world.ts';
+import { ActivationNumbers } from './activation-numbers.ts';
+import { Bounded } from './bounded.ts';
+import { CrashConsistency } from './crash-consistency.ts';
+import { LockedGainsNothing } from './locked-gains-nothing.ts';
+import { OneAction } from './one-action.ts';
+import { SingleActive } from './single-active.ts';
+
+export interface Checker {
+  readonly name: string;
+  /** What a service is, runs or no longer runs has changed. */
+  changed?(node: SimNode, service: ServiceTruth): void;
+  /** A script starts now. */
+  spawning?(node: SimNode, service: ServiceTruth, effect: RunEffect): void;
+  /** A node's power went on or off. */
+  powered?(node: SimNode): void;
+  /** A new `sm` read its store. */
+  restarting?(node: SimNode, restored: Restored): void;
+  /** Now and then. */
+  sample?(): void;
+}
+
+export class Checkers {
+  readonly #checkers: readonly Checker[];
+
+  constructor(world: World) {
+    this.#checkers = [
+      new SingleActive(world),
+      new ActivationNumbers(world),
+      new OneAction(world),
+      new CrashConsistency(world),
+      new LockedGainsNothing(world),
+      new Bounded(world),
+    ];
+  }
+
+  changed(node: SimNode, service: ServiceTruth): void {
+    for (const checker of this.#checkers) checker.changed?.(node, service);
+  }
+
+  spawning(node: SimNode, service: ServiceTruth, effect: RunEffect): void {
+    for (const checker of this.#checkers) checker.spawning?.(node, service, effect);
+  }
+
+  powered(node: SimNode): void {
+    for (const checker of this.#checkers) checker.powered?.(node);
+  }
+
+  restarting(node: SimNode, restored: Restored): void {
+    for (const checker of this.#checkers) checker.restarting?.(node, restored);
+  }
+
+  sample(): void {
+    for (const checker of this.#checkers) checker.sample?.();
+  }
+}

@@ -1,0 +1,179 @@
+/** The definition set of a simulated world, made from its shape; the same result rules as the shipped definitions. */
+import type {
+  ActionDefinition,
+  ActionResultRule,
+  DefinitionSet,
+  DependencyDefinition,
+  GroupDefinition,
+  InterfaceDefinition,
+  ServiceDefinition,
+} from '../core/definitions/model.ts';
+import { INTERFACE_ROLES, type ServiceAction } from '../core/kernel/names.ts';
+import type { DomainShape, GroupShape, ServiceShape, SimOptions } from './options.ts';
+
+const LINK_WEIGHTS = [4, 1, 2, 0] as const;
+const COMMANDS: Readonly<Record<ServiceAction, string>> = {
+  enable: 'start',
+  disable: 'stop',
+  'go-active': 'promote',
+  'go-standby': 'demote',
+  'audit-enabled': 'monitor',
+  'audit-disabled': 'monitor',
+};
+
+export function definitionsOf(options: SimOptions): DefinitionSet {
+  const { domain, groups, nodes } = options;
+  const services = groups.flatMap((group) =>
+    group.services.map((service): [string, ServiceDefinition] => [
+      service.name,
+      serviceDefinition(group, service),
+    ]),
+  );
+  return {
+    digest: '5'.repeat(64),
+    domain: {
+      name: 'controller',
+      priority: 230,
+      exchangeIntervalMs: 2000,
+      splitBrainRecovery: 'select-best-active',
+      ...domainTimes(domain),
+    },
+    nodes,
+    interfaces: nodes.length > 1 ? INTERFACE_ROLES.slice(0, options.links).map(interfaceDefinition) : [],
+    groups: new Map(groups.map((group) => [group.name, groupDefinition(group, options)])),
+    services: new Map(services),
+    dependencies: groups.flatMap((group) => group.services.flatMap(dependencyRows)),
+    results: RESULTS,
+    enablingThrottle: 1000,
+    failPendingMs: 2000,
+  };
+}
+
+function domainTimes(domain: DomainShape) {
+  const { policy, failureDebounceMs: _, ...times } = domain;
+  return { ...times, silencePolicy: policy };
+}
+
+function interfaceDefinition(role: InterfaceDefinition['role'], index: number): InterfaceDefinition {
+  return {
+    role,
+    pathType: 'secondary',
+    authType: 'none',
+    authKey: '',
+    authKeyPrevious: '',
+    networkType: 'ipv4-udp',
+    multicast: '',
+    address: `192.0.2.${index * 8 + 1}`,
+    port: 2222,
+    peerAddress: `192.0.2.${index * 8 + 2}`,
+    peerPort: 2222,
+    connectType: 'tor',
+    weight: LINK_WEIGHTS[index] ?? 0,
+  };
+}
+
+function groupDefinition(group: GroupShape, { nodes, domain }: SimOptions): GroupDefinition {
+  const all = group.model === 'N';
+  const nActive = all ? nodes.length : 1;
+  return {
+    name: group.name,
+    redundancyModel: group.model,
+    nActive,
+    mStandby: all ? 0 : 1,
+    aggregate: group.aggregate,
+    activeOnlyIfActive: '',
+    exclusive: nActive < nodes.length,
+    autoRecover: true,
+    core: false,
+    failureDebounceMs: domain.failureDebounceMs,
+    fatalErrorReboot: false,
+    members: group.services.map(({ name }) => ({ service: name, failureImpact: 'critical' })),
+  };
+}
+
+function serviceDefinition(group: GroupShape, shape: ServiceShape): ServiceDefinition {
+  const actions: ServiceAction[] = ['enable', 'disable', 'audit-enabled', 'audit-disabled'];
+  if (shape.promotable) actions.push('go-active', 'go-standby');
+  return {
+    name: shape.name,
+    group: group.name,
+    instanceName: shape.name,
+    instanceParameters: '',
+    maxFailures: 2,
+    failCountdown: 1,
+    failCountdownIntervalMs: 20_000,
+    maxActionFailures: 4,
+    maxTransitionFailures: 16,
+    pidFile: shape.kernelState ? '' : `/run/${shape.name}.pid`,
+    kernelState: shape.kernelState,
+    actions: new Map(actions.map((action) => [action, actionDefinition(action)])),
+  };
+}
+
+function actionDefinition(action: ServiceAction): ActionDefinition {
+  const audit = action.startsWith('audit');
+  const runs = action === 'disable' || action === 'audit-disabled' ? 1 : 2;
+  return {
+    action,
+    pluginType: 'ocf-script',
+    pluginClass: 'sm',
+    pluginName: 'simulated',
+    pluginCommand: COMMANDS[action],
+    pluginParameters: '',
+    maxFailureRetries: runs,
+    maxTimeoutRetries: runs,
+    maxTotalRetries: runs,
+    timeoutMs: audit ? 4000 : 6000,
+    intervalMs: audit ? 5000 : 0,
+  };
+}
+
+function dependencyRows({ name, promotable, after }: ServiceShape): DependencyDefinition[] {
+  if (after === '') return [];
+  return [
+    {
+      type: 'action',
+      service: name,
+      state: 'not-applicable',
+      action: promotable ? 'go-active' : 'enable',
+      dependent: after,
+      dependentState: 'enabled-active',
+    },
+    {
+      type: 'action',
+      service: after,
+      state: 'not-applicable',
+      action: 'disable',
+      dependent: name,
+      dependentState: promotable ? 'enabled-standby' : 'disabled',
+    },
+  ];
+}
+
+const FAILED_CODES = ['1', '2', '3', '4', '5', '6', 'plugin-failure', 'plugin-timeout', 'other'] as const;
+
+const RESULTS: readonly ActionResultRule[] = [
+  rule('0', 'success', null),
+  rule('7', 'success', 'disabled'),
+  rule('8', 'success', 'enabled-active'),
+  rule('9', 'failed', 'enabled-active'),
+  ...FAILED_CODES.map((code) => rule(code, 'failed', null)),
+];
+
+function rule(
+  exitCode: string,
+  result: ActionResultRule['result'],
+  state: ActionResultRule['state'],
+): ActionResultRule {
+  const known = result === 'success';
+  return {
+    pluginType: 'ocf-script',
+    pluginName: 'default',
+    pluginCommand: 'default',
+    exitCode,
+    result,
+    state,
+    status: known ? '' : null,
+    condition: known ? '' : null,
+  };
+}

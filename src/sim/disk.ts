@@ -1,0 +1,110 @@
+/**
+ * A node's store: the persist effects of a turn are committed together or not at all, and survive a power-off. Stands in
+ * for SQLite with synchronous FULL.
+ */
+import type {
+  AssignmentRow,
+  EngineEffect,
+  GroupNumbers,
+  NodeRow,
+  PersistEffect,
+  Restored,
+} from '../core/engine-interface.ts';
+import type { GroupDesiredState, ServiceAction, ServiceDesiredState } from '../core/kernel/names.ts';
+import type { LifeId, Operation } from '../core/link/types.ts';
+
+interface Intent {
+  readonly run: number;
+  readonly service: string;
+  readonly action: ServiceAction;
+}
+
+export function isPersist(effect: EngineEffect): effect is PersistEffect {
+  return effect.type.startsWith('persist.');
+}
+
+export class Disk {
+  number = 0;
+  settled = false;
+  kernelLife: LifeId = '';
+  peerKernelLife: LifeId = '';
+  readonly nodes = new Map<string, NodeRow>();
+  readonly numbers = new Map<string, GroupNumbers>();
+  readonly operations = new Map<string, Operation>();
+  readonly groups = new Map<string, GroupDesiredState>();
+  readonly services = new Map<string, ServiceDesiredState>();
+  readonly managed = new Map<string, boolean>();
+  readonly assignments = new Map<string, AssignmentRow>();
+  readonly intents = new Map<number, Intent>();
+  /** Commits fail while this is true: a full disk. */
+  failing = false;
+  /** Added to the time of each commit. */
+  slowMs = 0;
+  commits = 0;
+
+  commit(effects: readonly PersistEffect[], kernelLife: LifeId): boolean {
+    if (this.failing) return false;
+    for (const effect of effects) this.#apply(effect);
+    this.kernelLife = kernelLife;
+    this.commits += 1;
+    return true;
+  }
+
+  restored(): Restored {
+    return {
+      number: this.number,
+      settled: this.settled,
+      kernelLife: this.kernelLife,
+      peerKernelLife: this.peerKernelLife,
+      nodes: [...this.nodes.values()],
+      numbers: [...this.numbers.values()],
+      operations: [...this.operations.values()],
+      groups: [...this.groups].map(([group, desired]) => ({ group, desired })),
+      services: [...this.services].map(([service, desired]) => ({
+        service,
+        desired,
+        managed: this.managed.get(service) ?? true,
+      })),
+      intents: [...this.intents.values()],
+    };
+  }
+
+  #apply(effect: PersistEffect): void {
+    switch (effect.type) {
+      case 'persist.domain':
+        this.number = effect.number;
+        this.settled = effect.settled;
+        return;
+      case 'persist.neighbor':
+        this.peerKernelLife = effect.kernelLife;
+        return;
+      case 'persist.node':
+        this.nodes.set(effect.node.name, effect.node);
+        return;
+      case 'persist.numbers':
+        this.numbers.set(effect.numbers.group, effect.numbers);
+        return;
+      case 'persist.operation':
+        this.operations.set(effect.operation.id, effect.operation);
+        return;
+      case 'persist.group':
+        this.groups.set(effect.group, effect.desired);
+        return;
+      case 'persist.service':
+        this.services.set(effect.service, effect.desired);
+        return;
+      case 'persist.managed':
+        this.managed.set(effect.service, effect.managed);
+        return;
+      case 'persist.assignment':
+        this.assignments.set(`${effect.assignment.node}/${effect.assignment.group}`, effect.assignment);
+        return;
+      case 'persist.intent':
+        if (effect.ended) this.intents.delete(effect.run);
+        else this.intents.set(effect.run, effect);
+        return;
+      default:
+        return;
+    }
+  }
+}

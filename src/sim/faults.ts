@@ -1,0 +1,271 @@
+/**
+ * Faults: a plan drawn before the world begins, so that it can be printed, cut down and repeated. Each fault ends by
+ * itself after its duration.
+ */
+import type { OperationKind } from '../core/link/types.ts';
+import type { ServiceTruth } from './executor.ts';
+import type { SimNode } from './node.ts';
+import { FAULT_KINDS, type FaultKind, type SimOptions } from './options.ts';
+import { Prng } from './prng.ts';
+import type { World } from './world.ts';
+
+export interface Fault {
+  readonly at: number;
+  readonly kind: FaultKind;
+  /** Index of the node, or of the sender where a direction of a link is meant. */
+  readonly node: number;
+  /** Picks a link or a service; in [0, 1). */
+  readonly which: number;
+  readonly durationMs: number;
+}
+
+const DURATIONS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
+  'power-off': [500, 30_000],
+  'power-off-both': [500, 15_000],
+  'kill-sm': [0, 0],
+  'stall-sm': [20, 8000],
+  'kill-watchdog': [0, 0],
+  'stall-watchdog': [20, 3000],
+  'kill-both': [0, 0],
+  'crash-in-turn': [0, 4],
+  'cut-one-way': [50, 20_000],
+  'cut-both-ways': [50, 20_000],
+  'cut-all-one-way': [50, 10_000],
+  'carrier-down': [50, 20_000],
+  'carrier-down-all': [50, 10_000],
+  'loss-burst': [200, 10_000],
+  'process-death': [0, 0],
+  'script-hangs': [0, 0],
+  'script-fails': [1, 3],
+  'script-lies': [0, 0],
+  'script-slow': [0, 0],
+  'commit-fails': [50, 15_000],
+  'commit-slow': [500, 10_000],
+  swact: [0, 0],
+  'swact-force': [0, 0],
+  lock: [0, 0],
+  unlock: [0, 0],
+  'cut-all': [50, 20_000],
+  'stall-node': [50, 5000],
+};
+
+export function drawPlan(options: SimOptions): Fault[] {
+  const plan: Fault[] = [];
+  const endMs = options.minutes * 60_000;
+  for (const kind of FAULT_KINDS) {
+    const interval = options.faults[kind];
+    if (interval === undefined) continue;
+    const rng = new Prng(`plan/${options.seed}/${kind}`);
+    const [from, to] = DURATIONS_MS[kind];
+    for (let at = rng.exponential(interval); at < endMs; at += rng.exponential(interval)) {
+      // Short ones are as likely as long ones: many faults hide in the first second.
+      const durationMs = to > 4 ? from * (to / from) ** rng.float() : rng.integer(from, to);
+      const node = rng.integer(0, options.nodes.length - 1);
+      plan.push({ at, kind, node, which: rng.float(), durationMs: Math.round(durationMs) });
+    }
+  }
+  return plan.sort((a, b) => a.at - b.at);
+}
+
+export class FaultInjector {
+  readonly #world: World;
+  #commitFaults = new Map<SimNode, number>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  schedule(plan: readonly Fault[]): void {
+    for (const fault of plan) this.#world.at(fault.at, () => this.#inject(fault));
+  }
+
+  /** Ends every fault: from here on the world is well. */
+  healAll(): void {
+    const world = this.#world;
+    world.note('fault', '', 'all faults end');
+    world.network.healAll();
+    this.#commitFaults.clear();
+    for (const node of world.nodes) {
+      node.clearCarrierFaults();
+      node.disk.failing = false;
+      node.disk.slowMs = 0;
+      node.watchdog.resume();
+      node.manager.resume();
+      for (const service of node.executor.services.values()) service.faults.length = 0;
+      node.powerOn();
+    }
+  }
+
+  #inject(fault: Fault): void {
+    const node = this.#world.nodes[fault.node];
+    if (node === undefined) return;
+    const done = this.#apply(fault, node);
+    this.#world.count(done ? fault.kind : 'skipped');
+    if (done)
+      this.#world.note(
+        'fault',
+        node.name,
+        `${fault.kind} ${done}${fault.durationMs > 4 ? ` ${fault.durationMs} ms` : ''}`,
+      );
+  }
+
+  /** What was done, for the trace; '' = it does not apply now. */
+  #apply(fault: Fault, node: SimNode): string {
+    const { kind, durationMs } = fault;
+    switch (kind) {
+      case 'power-off':
+        return this.#powerOff([node], durationMs);
+      case 'power-off-both':
+        return this.#powerOff(this.#world.nodes, durationMs);
+      case 'kill-sm':
+      case 'stall-sm':
+      case 'kill-watchdog':
+      case 'stall-watchdog':
+      case 'kill-both':
+      case 'stall-node':
+      case 'crash-in-turn':
+        return this.#disturbProcess(fault, node);
+      case 'cut-one-way':
+      case 'cut-both-ways':
+      case 'cut-all-one-way':
+      case 'cut-all':
+      case 'carrier-down':
+      case 'carrier-down-all':
+      case 'loss-burst':
+        return this.#disturbNetwork(fault, node);
+      case 'process-death':
+      case 'script-hangs':
+      case 'script-fails':
+      case 'script-lies':
+      case 'script-slow':
+        return this.#disturbService(fault, node);
+      case 'commit-fails':
+      case 'commit-slow':
+        return this.#disturbDisk(fault, node);
+      case 'swact':
+      case 'swact-force':
+      case 'lock':
+      case 'unlock':
+        return this.#command(kind, fault, node);
+    }
+  }
+
+  #powerOff(nodes: readonly SimNode[], durationMs: number): string {
+    const world = this.#world;
+    const powered = nodes.filter((node) => node.powered);
+    for (const node of powered) {
+      node.powerOff();
+      world.after(durationMs, () => node.powerOn());
+    }
+    return powered.length > 0 ? powered.map(({ name }) => name).join(' ') : '';
+  }
+
+  /** Never both processes of a node stopped at once, nor one while the other is away: that is class `resume`. */
+  #disturbProcess({ kind, durationMs }: Fault, node: SimNode): string {
+    const { manager, watchdog, name } = node;
+    if (!node.powered || !manager.alive || !watchdog.alive) return '';
+    if (kind !== 'stall-node' && (manager.stalled || watchdog.stalled)) return '';
+    switch (kind) {
+      case 'kill-sm':
+        node.endManager('SIGKILL');
+        return name;
+      case 'kill-watchdog':
+        node.endWatchdog('SIGKILL');
+        return name;
+      case 'kill-both':
+        node.endManager('SIGKILL');
+        node.endWatchdog('SIGKILL');
+        return name;
+      case 'crash-in-turn':
+        manager.crashAfter(durationMs);
+        return name;
+      case 'stall-sm':
+        manager.stall(durationMs);
+        return name;
+      case 'stall-watchdog':
+        watchdog.stall(durationMs);
+        return name;
+      default:
+        manager.stall(durationMs);
+        watchdog.stall(durationMs);
+        return name;
+    }
+  }
+
+  #disturbNetwork({ kind, which, durationMs }: Fault, node: SimNode): string {
+    const { network, nodes } = this.#world;
+    if (nodes.length < 2) return '';
+    const all = kind.includes('all');
+    const role = network.roles[Math.floor(which * network.roles.length)];
+    const roles = all ? network.roles : role === undefined ? [] : [role];
+    const from = kind === 'cut-both-ways' || kind === 'cut-all' ? [0, 1] : [node.index];
+    const what = `${roles.join(' ')} ${kind.startsWith('carrier') ? 'at' : 'from'} ${from.map((index) => nodes[index]?.name).join(' and ')}`;
+    const change = (on: boolean) => {
+      for (const link of roles) {
+        if (kind.startsWith('carrier')) node.carrierFault(link, on ? 1 : -1);
+        else if (kind === 'loss-burst')
+          network.direction(link, node.index).lossExtra = on ? 0.1 + 0.4 * which : 0;
+        else for (const index of from) on ? network.cut(link, index) : network.heal(link, index);
+      }
+    };
+    change(true);
+    if (!this.#bearable()) {
+      change(false);
+      return '';
+    }
+    this.#world.after(durationMs, () => change(false));
+    return what;
+  }
+
+  /**
+   * Under policy `takeover` two live nodes must not be parted in the middle: some frame has to get through in some
+   * direction, or what parts them is a carrier that one of them sees as down (docs/SAFETY.md, assumptions).
+   */
+  #bearable(): boolean {
+    const { network, options, definitions } = this.#world;
+    if (options.domain.policy !== 'takeover' || options.worldClass === 'cut') return true;
+    const { deadIntervalMs, stopBoundMs } = definitions.domain;
+    return network.connected() || network.middleWhole(3 * (deadIntervalMs + stopBoundMs));
+  }
+
+  #disturbService({ kind, which, durationMs }: Fault, node: SimNode): string {
+    if (!node.powered) return '';
+    const services = [...node.executor.services.values()];
+    const running = services.filter(({ pid }) => pid > 0);
+    const pool: readonly ServiceTruth[] = kind === 'process-death' ? running : services;
+    const service = pool[Math.floor(which * pool.length)];
+    if (service === undefined) return '';
+    if (kind === 'process-death') node.executor.processDies(service);
+    else if (kind === 'script-hangs') service.faults.push('hangs');
+    else if (kind === 'script-lies') service.faults.push('lies');
+    else if (kind === 'script-slow') service.faults.push('slow');
+    else for (let i = 0; i < durationMs; i++) service.faults.push('fails');
+    return service.name;
+  }
+
+  #disturbDisk({ kind, durationMs }: Fault, node: SimNode): string {
+    const world = this.#world;
+    if (!node.powered) return '';
+    if (kind === 'commit-slow') {
+      node.disk.slowMs = 60;
+      world.after(durationMs, () => {
+        node.disk.slowMs = 0;
+      });
+      return node.name;
+    }
+    node.disk.failing = true;
+    const count = (this.#commitFaults.get(node) ?? 0) + 1;
+    this.#commitFaults.set(node, count);
+    world.after(durationMs, () => {
+      if (this.#commitFaults.get(node) === count) node.disk.failing = false;
+    });
+    return node.name;
+  }
+
+  #command(kind: OperationKind, { which }: Fault, node: SimNode): string {
+    const asked = this.#world.nodes[which < 0.5 ? 0 : 1] ?? node;
+    if (!asked.manager.alive) return '';
+    this.#world.command(asked, { kind, node: node.name, group: '', why: 'drawn', forMs: 0 });
+    return `${node.name} asked at ${asked.name}`;
+  }
+}

@@ -1,0 +1,456 @@
+/**
+ * The process `sm` of a simulated node: the engine of the core in a loop that does what the real shell does. Removal goes
+ * out at once, then the turn is committed, then the rest follows; nothing activating leaves a turn that was not stored.
+ */
+import { Engine } from '../core/engine.ts';
+import type { EngineEffect, EngineEvent, GuardFact, PersistEffect } from '../core/engine-interface.ts';
+import { type KillEntry, PULSE_INTERVAL_MS } from '../core/guard/interface.ts';
+import { splitReport } from '../core/link/parts.ts';
+import { encodeReport } from '../core/link/report.ts';
+import type { RunEffect, RunOutcome } from '../core/service/interface.ts';
+import { isPersist } from './disk.ts';
+import type { SimNode } from './node.ts';
+import { SimProcess } from './process.ts';
+import type { Scheduled } from './queue.ts';
+import { killEntry } from './watchdog.ts';
+
+const LOOP_DELAY_MS = 0.05;
+const COMMIT_RETRY_MS = 100;
+const START_MS: readonly [number, number] = [80, 250];
+
+type ReportEffect = Extract<EngineEffect, { type: 'guard.send' }>;
+
+/** What `sm` remembers of its watchdog: handed over to a new one (rule 10). */
+interface GuardCopy {
+  connected: boolean;
+  deadline: number;
+  lost: boolean;
+  holding: boolean;
+  readonly entries: Map<string, KillEntry>;
+  answeredAt: number;
+}
+
+export class SimManager extends SimProcess {
+  readonly #node: SimNode;
+  readonly #timers = new Map<string, Scheduled>();
+  readonly #listing = new Map<number, RunEffect>();
+  #engine: Engine | null = null;
+  #inbox: EngineEvent[] = [];
+  #busy = false;
+  #turnDue = false;
+  #effects: EngineEffect[] = [];
+  #unsaved: PersistEffect[] = [];
+  #storeFailed = false;
+  #withheld: ReportEffect | null = null;
+  #lastReport: ReportEffect | null = null;
+  #copy: GuardCopy = emptyCopy();
+  /** Dies after this many more effects of a turn: a crash at an effect's boundary. */
+  #crashAfter: number | null = null;
+
+  constructor(node: SimNode) {
+    super(node.world);
+    this.#node = node;
+  }
+
+  get engine(): Engine | null {
+    return this.#engine;
+  }
+
+  get queueLength(): number {
+    return this.#inbox.length;
+  }
+
+  /** The program is loaded for a while before its first turn. */
+  start(): void {
+    const { world, name, rng } = this.#node;
+    this.begin();
+    world.note('process', name, 'sm starts');
+    this.after(rng.between(...START_MS), () => this.#open());
+  }
+
+  override end(): void {
+    super.end();
+    for (const timer of this.#timers.values()) timer.run = null;
+    this.#timers.clear();
+    this.#listing.clear();
+    this.#engine = null;
+    this.#inbox = [];
+    this.#effects = [];
+    this.#unsaved = [];
+    this.#storeFailed = false;
+    this.#withheld = null;
+    this.#lastReport = null;
+    this.#busy = false;
+    this.#turnDue = false;
+    this.#copy = emptyCopy();
+    this.#crashAfter = null;
+    this.#node.executor.forgetWatches();
+  }
+
+  crashAfter(effects: number): void {
+    this.#crashAfter = effects;
+  }
+
+  post(event: EngineEvent): void {
+    if (!this.alive || this.#engine === null) return;
+    this.#inbox.push(event);
+    this.#schedule();
+  }
+
+  fact(fact: GuardFact): void {
+    if (fact.type === 'guard.permission') this.#setDeadline(fact.deadline);
+    if (fact.type === 'guard.hello') {
+      this.#setDeadline(fact.deadline);
+      this.#copy.lost = fact.lost;
+    }
+    if (fact.type === 'guard.lost') this.#copy.lost = true;
+    this.#copy.answeredAt = this.world.now;
+    this.post(fact);
+  }
+
+  /** sm-watchdog put the service of this run on its list, or refused. */
+  listed(run: number, ok: boolean, reason: string): void {
+    const effect = this.#listing.get(run);
+    if (effect === undefined) return;
+    this.#listing.delete(run);
+    if (ok) this.#spawn(effect);
+    else this.#done(effect, { kind: 'refused', reason }, 0);
+  }
+
+  /** The socket to sm-watchdog closed. A living `sm` starts a new one and hands its copy over. */
+  watchdogGone(): void {
+    if (!this.alive) return;
+    this.#copy.connected = false;
+    this.#act();
+    if (this.#engine !== null) this.#node.startWatchdog(true);
+  }
+
+  /** A new sm-watchdog listens. */
+  connect(): void {
+    if (!this.alive || this.#engine === null || this.#copy.connected) return;
+    const { watchdog } = this.#node;
+    const handsCopy = this.#copy.answeredAt > 0;
+    this.#copy.connected = true;
+    this.#copy.answeredAt = this.world.now;
+    watchdog.post({ type: 'sm.connected' });
+    if (handsCopy) {
+      const { deadline, holding, entries } = this.#copy;
+      watchdog.post({ type: 'sm.copy', deadline, holding, entries: [...entries.values()] });
+    }
+    if (this.#lastReport !== null) this.#send(this.#lastReport);
+  }
+
+  // --- the loop ------------------------------------------------------------------------------------------------------
+
+  #open(): void {
+    const node = this.#node;
+    const { world, clock, disk, kernelLife } = node;
+    node.executor.killOrphans();
+    const restored = disk.restored();
+    world.checkers.restarting(node, restored);
+    const engine = this.#guarded(
+      () =>
+        new Engine(
+          {
+            node: node.name,
+            definitions: world.definitions,
+            kernelLife,
+            restored,
+            startedWallMs: world.wallMs(),
+            breaks: world.breaks,
+          },
+          (effect) => this.#take(effect),
+        ),
+    );
+    if (engine === undefined) return;
+    this.#engine = engine;
+    this.#turn(() => engine.start(clock.read(world.now)));
+    if (node.watchdog.alive) this.connect();
+    else node.startWatchdog(false);
+    this.#pulse();
+    this.#checkWatchdog();
+  }
+
+  #schedule(): void {
+    if (this.#busy || this.#turnDue) return;
+    this.#turnDue = true;
+    this.after(LOOP_DELAY_MS, () => {
+      this.#turnDue = false;
+      this.#turn(() => this.#drain());
+    });
+  }
+
+  #drain(): void {
+    const batch = this.#inbox;
+    this.#inbox = [];
+    const { clock } = this.#node;
+    for (const event of batch) {
+      if (event.type === 'timer') this.#timers.delete(event.key);
+      this.#engine?.step(event, clock.read(this.world.now));
+    }
+  }
+
+  #turn(work: () => void): void {
+    if (this.#busy) return;
+    this.#guarded(work);
+    if (this.#engine === null) return;
+    const effects = this.#effects;
+    this.#effects = [];
+    const saved = [...this.#unsaved, ...effects.filter(isPersist)];
+    const rest = effects.filter((effect) => !isPersist(effect));
+    if (saved.length === 0) {
+      this.#finish(rest, true);
+      return;
+    }
+    const { disk, rng } = this.#node;
+    const { commitMsMin, commitMsMax } = this.world.options.disk;
+    this.#busy = true;
+    this.after(rng.between(commitMsMin, commitMsMax) + disk.slowMs, () => {
+      const ok = disk.commit(saved, this.#node.kernelLife);
+      this.#busy = false;
+      this.#stored(ok, saved);
+      this.#finish(rest, ok);
+      if (this.#inbox.length > 0) this.#schedule();
+    });
+  }
+
+  #stored(ok: boolean, saved: PersistEffect[]): void {
+    this.#unsaved = ok ? [] : saved;
+    if (ok === !this.#storeFailed) {
+      if (!ok) this.#retryCommit();
+      return;
+    }
+    this.#storeFailed = !ok;
+    this.post(ok ? { type: 'store.ok' } : { type: 'store.failed', reason: 'disk full' });
+    if (!ok) this.#retryCommit();
+  }
+
+  #retryCommit(): void {
+    this.after(COMMIT_RETRY_MS, () => {
+      if (this.#unsaved.length > 0) this.#turn(() => {});
+    });
+  }
+
+  /** A broken assertion ends the process, as it does in the real one. */
+  #guarded<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.world.broken(this.#node, 'sm', error);
+      this.#node.endManager('broken assertion');
+      return undefined;
+    }
+  }
+
+  // --- effects -------------------------------------------------------------------------------------------------------
+
+  /** As the engine emits them: what removes activity is carried out at once, the rest waits for the commit. */
+  #take(effect: EngineEffect): void {
+    if (effect.type === 'timer') this.#timer(effect);
+    else if (effect.type === 'history') this.world.history(this.#node, effect);
+    else if (isRemoval(effect) && !this.world.breaks.has('commit-before-kill')) this.#perform(effect);
+    else this.#effects.push(effect);
+  }
+
+  #finish(effects: readonly EngineEffect[], stored: boolean): void {
+    const { life } = this;
+    if (stored && this.#withheld !== null) {
+      const report = this.#withheld;
+      this.#withheld = null;
+      if (!effects.some(({ type }) => type === 'guard.send')) this.#send(report);
+    }
+    for (const effect of effects) {
+      if (this.#crashAfter !== null) {
+        if (this.#crashAfter === 0) return this.#node.endManager('crash between two effects');
+        this.#crashAfter -= 1;
+      }
+      if (stored) this.#perform(effect);
+      else this.#performUnstored(effect);
+      if (this.life !== life) return;
+    }
+  }
+
+  #performUnstored(effect: EngineEffect): void {
+    if (effect.type === 'guard.send') this.#withheld = effect;
+    else if (effect.type === 'run' && isActivating(effect)) {
+      this.#done(effect, { kind: 'refused', reason: 'not stored: disk full' }, 0);
+    } else this.#perform(effect);
+  }
+
+  #perform(effect: EngineEffect): void {
+    const { executor, watchdog, world, name } = this.#node;
+    switch (effect.type) {
+      case 'run':
+        return this.#run(effect);
+      case 'kill':
+        return this.#kill(effect.run);
+      case 'kill.service':
+        return executor.kill([effect.service], () => {});
+      case 'watch':
+        return executor.watch(effect.service, effect.pidFile !== null);
+      case 'guard.send':
+        return this.#send(effect);
+      case 'guard.stop':
+        world.note('engine', name, `stops ${effect.services.join(' ')}: ${effect.reason}`);
+        if (this.#copy.connected)
+          watchdog.post({ type: 'sm.stop', services: effect.services, reason: effect.reason });
+        else executor.kill(effect.services, () => {});
+        return;
+      case 'guard.hold':
+        this.#copy.holding = effect.holding;
+        if (!effect.holding) this.#copy.entries.clear();
+        this.#act();
+        watchdog.post({ type: 'sm.hold', holding: effect.holding });
+        return;
+      case 'guard.verified':
+        this.#copy.entries.delete(effect.service);
+        watchdog.post({ type: 'sm.verified', service: effect.service });
+        return;
+      case 'reply':
+        world.replied(this.#node, effect);
+        return;
+      case 'exit':
+        this.#node.leave(effect.reason);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #run(effect: RunEffect): void {
+    const { watchdog, world } = this.#node;
+    if (!effect.exclusive || effect.token === null) return this.#spawn(effect);
+    const entry = killEntry(effect.service, effect.kernelState);
+    this.#listing.set(effect.run, effect);
+    if (!world.breaks.has('kill-list')) {
+      this.#copy.entries.set(effect.service, entry);
+      watchdog.post({ type: 'sm.list', run: effect.run, entry, activating: true });
+    } else this.listed(effect.run, true, '');
+    this.after(2000, () => this.listed(effect.run, false, 'sm-watchdog did not answer'));
+  }
+
+  #kill(run: number): void {
+    const waiting = this.#effects.findIndex((effect) => effect.type === 'run' && effect.run === run);
+    const unspawned = this.#listing.get(run) ?? (this.#effects[waiting] as RunEffect | undefined);
+    if (unspawned === undefined) return this.#node.executor.abort(run);
+    this.#listing.delete(run);
+    if (waiting >= 0) this.#effects.splice(waiting, 1);
+    this.#done(unspawned, { kind: 'aborted' }, 0);
+  }
+
+  /** Rule 1: clock and verdict are looked at once more immediately before the spawn. */
+  #spawn(effect: RunEffect): void {
+    const { executor, clock, world } = this.#node;
+    const { token } = effect;
+    if (token !== null && !world.breaks.has('perform-check')) {
+      const now = clock.read(world.now);
+      const expired = effect.exclusive && (this.#copy.lost || now >= this.#copy.deadline);
+      if (expired || now >= token.deadline) {
+        return this.#done(
+          effect,
+          { kind: 'refused', reason: 'permission ran out before the script could start' },
+          0,
+        );
+      }
+    }
+    const { life } = this;
+    executor.spawn(effect, (outcome, durationMs) => {
+      if (this.life === life) this.deliver(() => this.#done(effect, outcome, durationMs));
+    });
+  }
+
+  #done(effect: RunEffect, outcome: RunOutcome, durationMs: number): void {
+    this.post({ type: 'run.done', run: effect.run, outcome, outputTail: '', durationMs });
+  }
+
+  #send(effect: ReportEffect): void {
+    this.#lastReport = effect;
+    const { version, announceNumber, leaving } = effect;
+    const parts = splitReport(encodeReport(effect.report));
+    this.#node.watchdog.post({ type: 'sm.report', version, parts, announceNumber, leaving });
+  }
+
+  #timer({ key, generation, at }: Extract<EngineEffect, { type: 'timer' }>): void {
+    const armed = this.#timers.get(key);
+    if (armed !== undefined) armed.run = null;
+    this.#timers.delete(key);
+    if (at === null || at === Number.POSITIVE_INFINITY) return;
+    this.#timers.set(
+      key,
+      this.#node.timerAt(at, () => this.deliver(() => this.post({ type: 'timer', key, generation }), true)),
+    );
+  }
+
+  // --- watching the watchdog -----------------------------------------------------------------------------------------
+
+  #pulse(): void {
+    const { clock, watchdog } = this.#node;
+    if (!this.#busy) watchdog.post({ type: 'sm.pulse' });
+    this.after(clock.trueDuration(PULSE_INTERVAL_MS * 0.8), () => this.#pulse());
+  }
+
+  /** A watchdog that is hung for longer than P/2 is killed; a new one is started and gets the copy. */
+  #checkWatchdog(): void {
+    const { clock, watchdog, world } = this.#node;
+    const limitMs = clock.trueDuration(world.definitions.domain.deadIntervalMs / 2);
+    if (this.#copy.connected && watchdog.alive && !watchdog.stalled) this.#copy.answeredAt = world.now;
+    if (this.#copy.connected && world.now - this.#copy.answeredAt > limitMs) {
+      this.#node.endWatchdog('hung');
+    }
+    this.after(limitMs / 4, () => this.#checkWatchdog());
+  }
+
+  #setDeadline(deadline: number): void {
+    this.#copy.deadline = deadline;
+    this.#copy.lost = false;
+    this.#act();
+  }
+
+  /** `sm` acts at its copy of the deadline too, where nobody else is there to do it (rule 10). */
+  #act(): void {
+    const { holding, connected, deadline } = this.#copy;
+    if (connected || !holding || deadline === Number.POSITIVE_INFINITY) return;
+    const { life } = this;
+    this.#node.timerAt(deadline, () => {
+      if (this.life !== life) return;
+      this.deliver(() => {
+        const { connected, holding, entries, lost } = this.#copy;
+        if (connected || !holding || lost || this.#node.clock.read(this.world.now) < this.#copy.deadline)
+          return;
+        this.#copy.lost = true;
+        this.#node.executor.kill([...entries.keys()], () => {});
+        this.post({ type: 'guard.lost', reason: 'permission ran out and sm-watchdog is away' });
+      }, true);
+    });
+  }
+}
+
+function emptyCopy(): GuardCopy {
+  return {
+    connected: false,
+    deadline: Number.NEGATIVE_INFINITY,
+    lost: false,
+    holding: false,
+    entries: new Map(),
+    answeredAt: 0,
+  };
+}
+
+/** Takes activity away, or asks for a stricter watch: waits for no commit (rule 9). */
+function isRemoval(effect: EngineEffect): boolean {
+  switch (effect.type) {
+    case 'kill':
+    case 'kill.service':
+    case 'guard.stop':
+    case 'guard.verified':
+      return true;
+    case 'guard.hold':
+      return effect.holding;
+    default:
+      return false;
+  }
+}
+
+function isActivating(effect: RunEffect): boolean {
+  return effect.token !== null || effect.action === 'enable' || effect.action === 'go-active';
+}

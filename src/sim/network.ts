@@ -1,0 +1,115 @@
+/**
+ * The links between the two nodes: each direction of each loses, delays, duplicates and reorders on its own and can be
+ * cut on its own; each end has its own carrier.
+ */
+
+import { INTERFACE_ROLES, type InterfaceRole } from '../core/kernel/names.ts';
+import type { Frame } from '../core/link/types.ts';
+import type { Prng } from './prng.ts';
+import type { World } from './world.ts';
+
+const LATE_COPY_MS_MAX = 5000;
+
+/** How frames become what travels, and how they are admitted; objects by default, real bytes with a signature on demand. */
+export interface Wire {
+  seal(frame: Frame): unknown;
+  /** null = not admitted. */
+  open(packet: unknown): Frame | null;
+}
+
+interface Direction {
+  cuts: number;
+  lossExtra: number;
+}
+
+export class Network {
+  readonly roles: readonly InterfaceRole[];
+  readonly #world: World;
+  readonly #rng: Prng;
+  readonly #directions = new Map<string, Direction>();
+  /** Time until which a part of the network counts as having been cut (see `separable`). */
+  #cutUntil = Number.NEGATIVE_INFINITY;
+  sent = 0;
+  delivered = 0;
+
+  constructor(world: World, rng: Prng) {
+    this.#world = world;
+    this.#rng = rng;
+    this.roles = INTERFACE_ROLES.slice(0, world.options.links);
+  }
+
+  direction(role: InterfaceRole, from: number): Direction {
+    const key = `${role}/${from}`;
+    let direction = this.#directions.get(key);
+    if (direction === undefined) {
+      direction = { cuts: 0, lossExtra: 0 };
+      this.#directions.set(key, direction);
+    }
+    return direction;
+  }
+
+  cut(role: InterfaceRole, from: number): void {
+    this.direction(role, from).cuts += 1;
+  }
+
+  heal(role: InterfaceRole, from: number): void {
+    const direction = this.direction(role, from);
+    if (direction.cuts === 0) return;
+    direction.cuts -= 1;
+    this.#cutUntil = this.#world.now;
+  }
+
+  healAll(): void {
+    for (const direction of this.#directions.values()) {
+      direction.cuts = 0;
+      direction.lossExtra = 0;
+    }
+    this.#cutUntil = this.#world.now;
+  }
+
+  /** A frame could pass this way now. */
+  passes(role: InterfaceRole, from: number): boolean {
+    const { nodes } = this.#world;
+    if (nodes.length < 2) return false;
+    const up = nodes.every((node) => node.carrier(role));
+    return up && this.direction(role, from).cuts === 0;
+  }
+
+  /** True if some frame can pass in some direction. */
+  connected(): boolean {
+    return this.roles.some((role) => this.passes(role, 0) || this.passes(role, 1));
+  }
+
+  /**
+   * Nothing in the middle is cut, nor was it during the last `quietMs`: if the nodes are apart, it is by a carrier that
+   * is down at one's own end, which that node can see.
+   */
+  middleWhole(quietMs: number): boolean {
+    if (this.#world.now - this.#cutUntil < quietMs) return false;
+    return this.roles.every(
+      (role) => this.direction(role, 0).cuts === 0 && this.direction(role, 1).cuts === 0,
+    );
+  }
+
+  send(from: number, role: InterfaceRole, frame: Frame): void {
+    const world = this.#world;
+    const receiver = world.nodes[1 - from];
+    if (receiver === undefined || !world.nodes[from]?.carrier(role)) return;
+    this.sent += 1;
+    const { cuts, lossExtra } = this.direction(role, from);
+    const { loss, delayMinMs, delayMaxMs, duplication, lateDuplication } = world.options.network;
+    const rng = this.#rng;
+    if (cuts > 0 || rng.float() < loss + lossExtra) return;
+    const packet = world.wire === null ? frame : world.wire.seal(frame);
+    const arrive = () => {
+      if (!receiver.carrier(role)) return;
+      this.delivered += 1;
+      receiver.watchdog.receive(role, packet);
+    };
+    world.after(rng.between(delayMinMs, delayMaxMs), arrive);
+    if (duplication > 0 && rng.float() < duplication)
+      world.after(rng.between(delayMinMs, 3 * delayMaxMs), arrive);
+    if (lateDuplication > 0 && rng.float() < lateDuplication)
+      world.after(rng.between(100, LATE_COPY_MS_MAX), arrive);
+  }
+}

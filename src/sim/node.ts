@@ -1,0 +1,186 @@
+/** One simulated machine: power, clock, carriers, disk, what runs on it, and the two processes of the manager. */
+import type { InterfaceRole } from '../core/kernel/names.ts';
+import { NodeClock } from './clock.ts';
+import { Disk } from './disk.ts';
+import { Executor } from './executor.ts';
+import { SimManager } from './manager.ts';
+import type { Prng } from './prng.ts';
+import type { Scheduled } from './queue.ts';
+import { SimWatchdog } from './watchdog.ts';
+import type { World } from './world.ts';
+
+const BOOT_MS: readonly [number, number] = [50, 600];
+const WATCHDOG_START_MS: readonly [number, number] = [30, 100];
+/** How soon init starts sm-watchdog again where no `sm` lives that would. */
+const INIT_RESTART_MS: readonly [number, number] = [20, 100];
+const FENCE_MS: readonly [number, number] = [1, 20];
+const FENCED_FOR_MS: readonly [number, number] = [1000, 10_000];
+
+export class SimNode {
+  readonly world: World;
+  readonly index: number;
+  readonly name: string;
+  readonly peerName: string | null;
+  readonly productUuid: string;
+  readonly rng: Prng;
+  readonly disk = new Disk();
+  readonly executor: Executor;
+  readonly watchdog: SimWatchdog;
+  readonly manager: SimManager;
+  readonly #carrierFaults = new Map<InterfaceRole, number>();
+  #watchdogDue = false;
+  #boots = 0;
+  powered = false;
+  /** `sm` left in order; nobody starts it until the next boot. */
+  left = false;
+  kernelLife = '';
+  clock: NodeClock;
+
+  constructor(world: World, index: number) {
+    const { nodes } = world.options;
+    this.world = world;
+    this.index = index;
+    this.name = nodes[index] as string;
+    this.peerName = nodes[1 - index] ?? null;
+    this.rng = world.rng.fork(this.name);
+    this.productUuid = this.rng.hex(16);
+    this.clock = new NodeClock(1, 0, 0);
+    this.executor = new Executor(this, this.rng.fork('executor'));
+    this.watchdog = new SimWatchdog(this);
+    this.manager = new SimManager(this);
+  }
+
+  powerOn(): void {
+    if (this.powered) return;
+    const { world, rng } = this;
+    this.powered = true;
+    this.left = false;
+    this.#boots += 1;
+    const keepsLife = world.breaks.has('kernel-life') && this.kernelLife !== '';
+    if (!keepsLife) this.kernelLife = rng.hex(16);
+    this.clock = new NodeClock(
+      world.options.clockRates[this.index] ?? 1,
+      world.now,
+      rng.between(1000, 100_000),
+    );
+    world.note('power', this.name, 'on');
+    world.checkers.powered(this);
+    for (const role of world.network.roles) this.#tellCarrier(role);
+    this.#later(rng.between(...BOOT_MS), () => this.startWatchdog(false));
+  }
+
+  powerOff(reason = ''): void {
+    if (!this.powered) return;
+    this.world.note('power', this.name, `off${reason === '' ? '' : `: ${reason}`}`);
+    this.powered = false;
+    this.#boots += 1;
+    this.#watchdogDue = false;
+    this.manager.end();
+    this.watchdog.end();
+    this.executor.powerOff();
+    this.world.checkers.powered(this);
+  }
+
+  selfFence(): void {
+    const { world, rng } = this;
+    world.count('self-fence');
+    this.#later(rng.between(...FENCE_MS), () => {
+      this.powerOff('self-fence');
+      world.after(rng.between(...FENCED_FOR_MS), () => this.powerOn());
+    });
+  }
+
+  // --- carriers ------------------------------------------------------------------------------------------------------
+
+  carrier(role: InterfaceRole): boolean {
+    return this.powered && (this.#carrierFaults.get(role) ?? 0) === 0;
+  }
+
+  carrierFault(role: InterfaceRole, change: 1 | -1): void {
+    const count = Math.max(0, (this.#carrierFaults.get(role) ?? 0) + change);
+    this.#carrierFaults.set(role, count);
+    this.#tellCarrier(role);
+  }
+
+  clearCarrierFaults(): void {
+    for (const role of this.#carrierFaults.keys()) {
+      this.#carrierFaults.set(role, 0);
+      this.#tellCarrier(role);
+    }
+  }
+
+  #tellCarrier(role: InterfaceRole): void {
+    const { linkDownDetectMs } = this.world.definitions.domain;
+    const delayMs = this.clock.trueDuration(linkDownDetectMs) * this.rng.between(0.02, 0.9);
+    this.watchdog.after(delayMs, () => this.watchdog.linkChanged(role));
+  }
+
+  // --- processes -----------------------------------------------------------------------------------------------------
+
+  startWatchdog(copyExpected: boolean): void {
+    if (!this.powered || this.watchdog.alive || this.#watchdogDue) return;
+    this.#watchdogDue = true;
+    this.#later(this.rng.between(...WATCHDOG_START_MS), () => {
+      this.#watchdogDue = false;
+      if (this.watchdog.alive) return;
+      // The copy died with the `sm` that had it.
+      this.watchdog.start(copyExpected && this.manager.alive);
+      this.manager.deliver(() => this.manager.connect());
+    });
+  }
+
+  endWatchdog(reason: string): void {
+    if (!this.watchdog.alive) return;
+    this.world.note('process', this.name, `sm-watchdog ends: ${reason}`);
+    this.watchdog.end();
+    const { manager } = this;
+    if (manager.alive) manager.deliver(() => manager.watchdogGone());
+    else this.#initRestarts();
+  }
+
+  startManager(kill: boolean, reason: string): void {
+    if (!this.powered || this.left) return;
+    if (this.manager.alive) {
+      if (!kill) return;
+      this.world.note('process', this.name, `sm is killed: ${reason}`);
+      this.manager.end();
+    }
+    this.manager.start();
+  }
+
+  endManager(reason: string): void {
+    if (!this.manager.alive) return;
+    this.world.note('process', this.name, `sm ends: ${reason}`);
+    this.manager.end();
+    if (this.watchdog.alive) this.watchdog.post({ type: 'sm.gone', reason });
+    else this.#initRestarts();
+  }
+
+  /** The orderly end of `sm`. */
+  leave(reason: string): void {
+    this.left = true;
+    this.endManager(reason);
+  }
+
+  timerAt(local: number, run: () => void): Scheduled {
+    const { world, clock } = this;
+    return world.at(clock.trueTime(local), () => {
+      clock.advanceTo(local);
+      run();
+    });
+  }
+
+  #initRestarts(): void {
+    this.#later(this.rng.between(...INIT_RESTART_MS), () => {
+      if (!this.manager.alive && !this.left) this.startWatchdog(false);
+    });
+  }
+
+  /** Not after the next power-off. */
+  #later(delayMs: number, run: () => void): void {
+    const boots = this.#boots;
+    this.world.after(delayMs, () => {
+      if (this.#boots === boots) run();
+    });
+  }
+}

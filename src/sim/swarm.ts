@@ -1,0 +1,171 @@
+/**
+ * Swarm testing: each seed draws its own world and its own mix of faults. A run with every fault at once hides what a
+ * run with two of them shows.
+ * Source: Groce and others, "Swarm Testing", 2012.
+ */
+import { permissionAfterSendMinMs, permissionAfterSendMs } from '../core/guard/permission-time.ts';
+import {
+  type Break,
+  type DomainShape,
+  FAULT_KINDS,
+  type FaultKind,
+  type GroupShape,
+  type ServiceShape,
+  type SimOptions,
+  type WorldClass,
+} from './options.ts';
+import { Prng } from './prng.ts';
+
+export interface SwarmRequest {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly worldClass: WorldClass;
+  readonly breaks: readonly Break[];
+}
+
+/** Mean times between faults of a kind, ms, of which a world draws; rarer where recovery takes longer. */
+const MEAN_INTERVALS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
+  'power-off': [30_000, 180_000],
+  'power-off-both': [120_000, 400_000],
+  'kill-sm': [15_000, 120_000],
+  'stall-sm': [15_000, 120_000],
+  'kill-watchdog': [15_000, 120_000],
+  'stall-watchdog': [15_000, 120_000],
+  'kill-both': [60_000, 240_000],
+  'crash-in-turn': [20_000, 120_000],
+  'cut-one-way': [15_000, 90_000],
+  'cut-both-ways': [15_000, 90_000],
+  'cut-all-one-way': [40_000, 180_000],
+  'carrier-down': [15_000, 90_000],
+  'carrier-down-all': [40_000, 180_000],
+  'loss-burst': [20_000, 90_000],
+  'process-death': [5_000, 60_000],
+  'script-hangs': [20_000, 120_000],
+  'script-fails': [15_000, 90_000],
+  'script-lies': [20_000, 120_000],
+  'script-slow': [15_000, 90_000],
+  'commit-fails': [40_000, 180_000],
+  'commit-slow': [30_000, 120_000],
+  swact: [15_000, 90_000],
+  'swact-force': [30_000, 120_000],
+  lock: [40_000, 180_000],
+  unlock: [20_000, 90_000],
+  'cut-all': [30_000, 120_000],
+  'stall-node': [30_000, 120_000],
+};
+
+/** Need a second node. */
+const PAIR_FAULTS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'cut-one-way',
+  'cut-both-ways',
+  'cut-all-one-way',
+  'carrier-down',
+  'carrier-down-all',
+  'loss-burst',
+  'swact',
+  'swact-force',
+  'lock',
+  'unlock',
+  'cut-all',
+]);
+
+export function drawOptions(request: SwarmRequest): SimOptions {
+  const { seed, minutes, worldClass, breaks } = request;
+  const rng = new Prng(`swarm/${seed}`);
+  const simplex = worldClass === 'default' && breaks.length === 0 && rng.chance(0.05);
+  const domain = drawDomain(rng.fork('domain'), worldClass);
+  return {
+    seed,
+    minutes,
+    worldClass,
+    nodes: simplex ? ['controller-0'] : ['controller-0', 'controller-1'],
+    links: rng.integer(1, 3),
+    domain,
+    groups: drawGroups(rng.fork('groups')),
+    network: drawNetwork(rng.fork('network')),
+    disk: { commitMsMin: 0.3, commitMsMax: rng.pick([1, 5, 15]) },
+    clockRates: [rng.between(0.95, 1.05), rng.between(0.95, 1.05)],
+    faults: drawFaults(rng.fork('faults'), simplex, domain.policy, worldClass),
+    breaks,
+  };
+}
+
+function drawDomain(rng: Prng, worldClass: WorldClass): DomainShape {
+  const policy = worldClass === 'cut' || rng.chance(0.7) ? 'takeover' : 'stay';
+  for (;;) {
+    const helloIntervalMs = rng.pick([100, 200, 200, 200, 300]);
+    const stopGraceMs = rng.pick([50, 100, 150]);
+    const killVerifyMs = rng.pick([100, 150]);
+    const shape: DomainShape = {
+      policy,
+      helloIntervalMs,
+      deadIntervalMs: helloIntervalMs * rng.integer(3, 6),
+      stopGraceMs,
+      killVerifyMs,
+      stopBoundMs: stopGraceMs + killVerifyMs + rng.pick([50, 100, 200]),
+      linkDownDetectMs: rng.pick([20, 50, 100]),
+      mainStallMsMax: rng.pick([1500, 3000, 5000]),
+      waitIntervalMs: rng.pick([2000, 5000]),
+      failureDebounceMs: rng.pick([0, 2000, 10_000]),
+    };
+    if (permissionAfterSendMs(shape) >= permissionAfterSendMinMs(shape)) return shape;
+  }
+}
+
+function drawGroups(rng: Prng): GroupShape[] {
+  const groups: GroupShape[] = [];
+  const exclusive = rng.integer(1, 4);
+  const everywhere = rng.integer(0, 2);
+  const aggregate = exclusive > 1 && rng.chance(0.5) ? 'controller-aggregate' : '';
+  for (let i = 0; i < exclusive; i++) {
+    const together = aggregate !== '' && (i < 2 || rng.chance(0.5));
+    groups.push(drawGroup(rng, `pair-${i}`, 'N + M', together ? aggregate : ''));
+  }
+  for (let i = 0; i < everywhere; i++) groups.push(drawGroup(rng, `everywhere-${i}`, 'N', ''));
+  return groups;
+}
+
+function drawGroup(rng: Prng, name: string, model: GroupShape['model'], aggregate: string): GroupShape {
+  const services: ServiceShape[] = [];
+  for (let i = rng.integer(1, 5); i > 0; i--) {
+    const before = services.at(-1);
+    services.push({
+      name: `${name}-s${services.length}`,
+      promotable: model === 'N + M' && rng.chance(0.35),
+      kernelState: rng.chance(0.25),
+      after: before !== undefined && rng.chance(0.5) ? before.name : '',
+    });
+  }
+  return { name, model, aggregate, services };
+}
+
+function drawNetwork(rng: Prng): SimOptions['network'] {
+  return {
+    loss: rng.pick([0, 0, 0.001, 0.01, 0.05]),
+    delayMinMs: 0.1,
+    delayMaxMs: rng.pick([0.5, 5, 20]),
+    duplication: rng.pick([0, 0, 0.01, 0.1]),
+    lateDuplication: rng.pick([0, 0, 0.005, 0.02]),
+  };
+}
+
+function drawFaults(
+  rng: Prng,
+  simplex: boolean,
+  policy: DomainShape['policy'],
+  worldClass: WorldClass,
+): SimOptions['faults'] {
+  const drawn: Partial<Record<FaultKind, number>> = {};
+  for (const kind of FAULT_KINDS) {
+    const [from, to] = MEAN_INTERVALS_MS[kind];
+    const interval = Math.round(rng.between(from, to));
+    const wanted = rng.chance(0.45);
+    if (simplex && PAIR_FAULTS.has(kind)) continue;
+    // A full cut of two live nodes is outside of what `takeover` can bear; a node that was stopped as a whole always.
+    if (kind === 'cut-all' && policy === 'takeover' && worldClass !== 'cut') continue;
+    if (kind === 'stall-node' && worldClass !== 'resume') continue;
+    const classFault = (kind === 'cut-all' && worldClass === 'cut') || kind === 'stall-node';
+    if (wanted || classFault) drawn[kind] = interval;
+  }
+  return drawn;
+}
