@@ -576,8 +576,10 @@ export class Cluster {
 
   #order(group: GroupDefinition, node: string, want: Want, reason: string, now: number): void {
     if (node === this.#me) return this.#want(group, want, reason, now);
-    if (this.#orders.get(group.name) === want) return;
-    this.#orders.set(group.name, want);
+    // To somebody who can not be asked nothing is said: it would obey a verdict about its absence when it comes back.
+    const order = this.#peer?.absence === '' ? want : 'initial';
+    if (this.#orders.get(group.name) === order) return;
+    this.#orders.set(group.name, order);
     this.#changed = true;
   }
 

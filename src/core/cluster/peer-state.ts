@@ -38,8 +38,9 @@ export class PeerState {
     return this.heard && this.report !== null;
   }
 
+  /** What it reports of a group; undefined where that does not count: not exchanged, or it said that it leaves. */
   group(name: string): GroupReport | undefined {
-    return this.exchanged ? this.#groups.get(name) : undefined;
+    return this.exchanged && !this.leaving ? this.#groups.get(name) : undefined;
   }
 
   /** Why it can not be given anything; '' = it can. */
