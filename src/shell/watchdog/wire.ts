@@ -6,7 +6,7 @@ import type { InterfaceDefinition } from '../../core/definitions/model.ts';
 import type { InterfaceRole } from '../../core/kernel/names.ts';
 import { admit, type CheckSignature, type LinkExpectations } from '../../core/link/admission.ts';
 import { ReplayGuard } from '../../core/link/replay.ts';
-import type { Frame, LifeId } from '../../core/link/types.ts';
+import type { Frame, FrameHeader, LifeId } from '../../core/link/types.ts';
 import { DropCounters } from './drops.ts';
 import type { Key, KeyRing } from './keyring.ts';
 import { LinkMonitor, type LinkPorts, SYSTEM_LINK_PORTS } from './links.ts';
@@ -34,7 +34,7 @@ type LogFunction = (fields: object, message: string) => void;
 export interface WireHandlers {
   readonly frame: (role: InterfaceRole, frame: Frame) => void;
   /** An authentic frame with our name and a life that is not ours. */
-  readonly duplicate: (role: InterfaceRole, processLife: LifeId) => void;
+  readonly duplicate: (role: InterfaceRole, processLife: LifeId, header: FrameHeader) => void;
   /** Our own end: carrier, address, socket and key. Told once at the start and on every change. */
   readonly link: (role: InterfaceRole, up: boolean, reason: string) => void;
 }
@@ -167,7 +167,7 @@ export class Wire {
       case 'accepted':
         return this.#handlers.frame(role, admission.frame);
       case 'duplicate-identity':
-        return this.#handlers.duplicate(role, admission.frame.header.processLife);
+        return this.#handlers.duplicate(role, admission.frame.header.processLife, admission.frame.header);
       case 'dropped':
         return this.#drops.count(role, admission.cause, this.#options.now());
     }

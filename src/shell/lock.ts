@@ -1,0 +1,57 @@
+/**
+ * One `sm` and one `sm-watchdog` per run directory: each holds a lock on a file, by flock(2). The kernel lets go of it
+ * when the process ends, however it ends. Node has no flock: the program of that name takes the lock on our open file,
+ * to which it then belongs.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import type { Time } from './ports.ts';
+import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+
+const RETRY_MS = 20;
+
+export type LockResult =
+  | { readonly ok: true; readonly release: () => void }
+  | { readonly ok: false; readonly reason: string };
+
+/** Waits at most `limitMs` for an earlier holder to be gone. */
+export async function acquireLock(path: string, limitMs: number, time: Time): Promise<LockResult> {
+  const end = time.now() + limitMs;
+  for (;;) {
+    const result = tryLock(path);
+    if (result.ok || time.now() >= end) return result;
+    await new Promise<void>((resolve) => {
+      time.after(RETRY_MS, resolve);
+    });
+  }
+}
+
+function tryLock(path: string): LockResult {
+  let fd: number;
+  try {
+    fd = openSync(path, 'a+', 0o600);
+  } catch (error) {
+    return { ok: false, reason: `${path} can not be opened: ${(error as Error).message}` };
+  }
+  const holder = readHolder(path);
+  const flock = spawnSync('flock', ['--exclusive', '--nonblock', '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', fd],
+  });
+  const taken = flock.error === undefined ? flock.status !== 0 : holder !== null && isAlive(holder);
+  if (taken) {
+    closeSync(fd);
+    const who = holder === null ? 'another process' : `process ${holder.pid}`;
+    return { ok: false, reason: `${path} is held by ${who}: this node runs already` };
+  }
+  ftruncateSync(fd, 0);
+  writeSync(fd, JSON.stringify(ownIdentity()), 0);
+  return { ok: true, release: () => closeSync(fd) };
+}
+
+function readHolder(path: string): ProcessIdentity | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity;
+  } catch {
+    return null;
+  }
+}

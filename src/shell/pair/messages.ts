@@ -1,0 +1,54 @@
+/** What `sm` and `sm-watchdog` say to each other. */
+import type { GuardFact } from '../../core/engine-interface.ts';
+import type { GuardEvent, GuardView, KillEntry } from '../../core/guard/interface.ts';
+import type { ProcessIdentity } from '../process-identity.ts';
+import type { Wire } from '../watchdog/wire.ts';
+
+/** What one process must know to go on with the other's work. */
+export interface Copy {
+  readonly deadline: number;
+  readonly holding: boolean;
+  readonly entries: readonly KillEntry[];
+}
+
+export interface WatchdogStatus {
+  readonly guard: GuardView;
+  readonly processLife: string;
+  readonly pid: number;
+  /** Why a link is not heard although datagrams arrive, by role. */
+  readonly silence: Readonly<Record<string, string>>;
+  readonly counters: ReturnType<Wire['counters']> | null;
+  readonly smStarts: number;
+  readonly stepMsMax: number;
+}
+
+type SmEvent = Extract<GuardEvent, { type: `sm.${string}` }>;
+/** Events that are handed over as they are. */
+export type PlainSmEvent = Exclude<SmEvent, { type: 'sm.connected' | 'sm.copy' | 'sm.gone' | 'sm.report' }>;
+
+export type FromSm =
+  /** First of all. `copy`: to a watchdog that this `sm` started. */
+  | { readonly type: 'life'; readonly process: ProcessIdentity; readonly copy: Copy | null }
+  | { readonly type: 'event'; readonly event: PlainSmEvent }
+  | {
+      readonly type: 'report';
+      readonly version: number;
+      /** base64 */
+      readonly parts: readonly string[];
+      readonly announceNumber: number;
+      readonly leaving: boolean;
+    }
+  | { readonly type: 'ping'; readonly number: number }
+  | { readonly type: 'status'; readonly number: number }
+  /** The orderly stop is complete: do not start `sm` again, and end too. */
+  | { readonly type: 'bye' };
+
+export type FromWatchdog =
+  /** First of all, with what a new `sm` must know to be able to restart the watchdog. */
+  | { readonly type: 'life'; readonly process: ProcessIdentity; readonly copy: Copy }
+  | { readonly type: 'fact'; readonly fact: GuardFact }
+  | { readonly type: 'listed'; readonly run: number; readonly ok: boolean; readonly reason: string }
+  | { readonly type: 'pong'; readonly number: number }
+  | { readonly type: 'status'; readonly number: number; readonly status: WatchdogStatus }
+  /** The watchdog was asked to end in order. */
+  | { readonly type: 'stop'; readonly reason: string };

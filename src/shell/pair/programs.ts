@@ -1,0 +1,30 @@
+/** How the two processes of a node start each other: the same node, the same installation, a pipe as descriptor 3. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { extname } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+export type ProgramName = 'sm' | 'sm-watchdog';
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly stream: Duplex;
+}
+
+export function programPath(name: ProgramName): string {
+  return fileURLToPath(new URL(`../../bin/${name}${extname(import.meta.url)}`, import.meta.url));
+}
+
+/**
+ * Starts a program that outlives us: in a session of its own, so that no signal to our group ends it. It writes to our
+ * own stdout and stderr.
+ */
+export function startProgram(name: ProgramName, args: readonly string[]): Started {
+  const child = spawn(process.execPath, [...process.execArgv, programPath(name), ...args], {
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  });
+  // Without a handler a failed start would be an exception; the pipe tells it anyway.
+  child.on('error', () => {});
+  return { child, stream: child.stdio[3] as unknown as Duplex };
+}

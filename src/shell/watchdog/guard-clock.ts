@@ -1,0 +1,77 @@
+/**
+ * The clock of the guard: CLOCK_MONOTONIC plus the time that the machine was suspended, during which that clock stands
+ * and the peer's does not. A permission must run out while we sleep (docs/SAFETY.md, rule 10: a gap in any clock).
+ * Everything that is told to `sm` is told in its clock, CLOCK_MONOTONIC.
+ */
+import { openSync, readSync } from 'node:fs';
+import type { GuardFact } from '../../core/engine-interface.ts';
+
+/** /proc/uptime counts suspension, in steps of 10 ms. */
+const RESOLUTION_MS = 30;
+
+export class GuardClock {
+  readonly #monotonic: () => number;
+  readonly #uptime: () => number | null;
+  readonly #base: number | null;
+  /** Time of suspensions since the start. */
+  #suspendedMs = 0;
+
+  constructor(monotonic: () => number, uptime: () => number | null = openUptime()) {
+    this.#monotonic = monotonic;
+    this.#uptime = uptime;
+    // An interruption between the two readings makes the difference smaller, never larger.
+    const readings = Array.from({ length: 5 }, () => this.#difference());
+    this.#base = readings.includes(null) ? null : Math.max(...(readings as number[]));
+  }
+
+  now(): number {
+    const difference = this.#difference();
+    if (difference !== null && this.#base !== null) {
+      const gap = difference - this.#base - this.#suspendedMs;
+      if (gap > RESOLUTION_MS) this.#suspendedMs += gap;
+    }
+    return this.#monotonic() + this.#suspendedMs;
+  }
+
+  fromSm(time: number): number {
+    return time + this.#suspendedMs;
+  }
+
+  toSm(time: number): number {
+    return time - this.#suspendedMs;
+  }
+
+  factToSm(fact: GuardFact): GuardFact {
+    if (this.#suspendedMs === 0) return fact;
+    if (fact.type === 'guard.hello' || fact.type === 'guard.permission') {
+      return { ...fact, deadline: this.toSm(fact.deadline) };
+    }
+    if (fact.type === 'guard.peer' && !fact.heard) return { ...fact, since: this.toSm(fact.since) };
+    return fact;
+  }
+
+  #difference(): number | null {
+    const uptime = this.#uptime();
+    return uptime === null ? null : uptime - this.#monotonic();
+  }
+}
+
+/** Milliseconds since boot, suspension included; null where it can not be read. The file stays open. */
+function openUptime(): () => number | null {
+  let fd: number;
+  try {
+    fd = openSync('/proc/uptime', 'r');
+  } catch {
+    return () => null;
+  }
+  const buffer = Buffer.alloc(64);
+  return () => {
+    try {
+      const length = readSync(fd, buffer, 0, buffer.length, 0);
+      const seconds = Number.parseFloat(buffer.toString('latin1', 0, length));
+      return Number.isFinite(seconds) ? seconds * 1000 : null;
+    } catch {
+      return null;
+    }
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * The kill list with its control files opened beforehand and its processes seen at leisure: what is needed at the
+ * deadline is there, without disk, exec or anybody's help (docs/SAFETY.md, rule 10).
+ */
+import type { KillEntry } from '../../core/guard/interface.ts';
+import { freezeEntries, KillHandle, killEntriesSync, thawEntries } from '../exec/kill-entry.ts';
+
+export class KillList {
+  readonly #handles = new Map<string, KillHandle>();
+
+  add(entry: KillEntry): void {
+    const known = this.#handles.get(entry.service);
+    if (known !== undefined && sameEntry(known.entry, entry)) return;
+    const handle = new KillHandle(entry);
+    for (const pid of known?.seen ?? []) handle.remember(pid);
+    known?.close();
+    this.#handles.set(entry.service, handle);
+  }
+
+  remove(service: string): void {
+    this.#handles.get(service)?.close();
+    this.#handles.delete(service);
+  }
+
+  clear(): void {
+    for (const handle of this.#handles.values()) handle.close();
+    this.#handles.clear();
+  }
+
+  entries(): KillEntry[] {
+    return [...this.#handles.values()].map(({ entry }) => entry);
+  }
+
+  /** Looks at the pid files; now and then, while nothing presses. */
+  async refresh(): Promise<void> {
+    for (const handle of [...this.#handles.values()]) await handle.refresh();
+  }
+
+  setFrozen(services: readonly string[], frozen: boolean): void {
+    const handles = this.#select(services);
+    if (frozen) freezeEntries(handles);
+    else thawEntries(handles);
+  }
+
+  /** Blocks until everything is dead, at most `boundMs`. Returns the services of which something still lives. */
+  kill(services: readonly string[], boundMs: number): string[] {
+    const results = killEntriesSync(this.#select(services), boundMs);
+    return results.filter(({ left }) => left.length > 0).map(({ service }) => service);
+  }
+
+  #select(services: readonly string[]): KillHandle[] {
+    return services.flatMap((service) => this.#handles.get(service) ?? []);
+  }
+}
+
+function sameEntry(a: KillEntry, b: KillEntry): boolean {
+  return (
+    a.cgroup === b.cgroup &&
+    a.pidFile === b.pidFile &&
+    a.marker === b.marker &&
+    a.kernelState === b.kernelState
+  );
+}

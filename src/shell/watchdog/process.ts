@@ -1,0 +1,315 @@
+/**
+ * sm-watchdog: runs the guard on real sockets, clocks and processes, and keeps `sm` running (docs/SAFETY.md, rule 10).
+ * It reads files at its start only; from then on it needs no disk, no exec and no help, except to start `sm`.
+ */
+import type { Duplex } from 'node:stream';
+import { Guard } from '../../core/guard/guard.ts';
+import type { GuardEffect, GuardEvent, GuardOptions } from '../../core/guard/interface.ts';
+import { Channel } from '../pair/channel.ts';
+import type { FromSm, FromWatchdog, WatchdogStatus } from '../pair/messages.ts';
+import type { Log, Time } from '../ports.ts';
+import { killProcess, ownIdentity, type ProcessIdentity } from '../process-identity.ts';
+import { TimerTable } from '../timer-table.ts';
+import { GuardClock } from './guard-clock.ts';
+import type { KillList } from './kill-list.ts';
+import type { SelfFence } from './self-fence.ts';
+import type { Wire, WireHandlers } from './wire.ts';
+
+/** How often the pid files of the kill list are looked at. */
+const REFRESH_INTERVAL_MS = 1000;
+/** Longest orderly stop; after it everything is killed. */
+export const STOP_LIMIT_MS = 120_000;
+
+export interface WatchdogOptions {
+  readonly guard: GuardOptions;
+  /** null = no peer. */
+  readonly wire: ((handlers: WireHandlers) => Wire) | null;
+  readonly killList: KillList;
+  readonly selfFence: (killRecorded: () => void) => SelfFence;
+  readonly startSm: () => { readonly stream: Duplex; readonly pid: number | undefined };
+  /** The pipe to the `sm` that started us; null = we start it. */
+  readonly adopted: Duplex | null;
+  /** Ends the process. */
+  readonly exit: (code: number) => void;
+  readonly time: Time;
+  readonly log: Log;
+}
+
+interface Manager {
+  readonly channel: Channel<FromSm, FromWatchdog>;
+  /** Known from its first word on. */
+  process: ProcessIdentity | null;
+  readonly pid: number | undefined;
+  saidBye: boolean;
+}
+
+export class WatchdogProcess {
+  readonly #options: WatchdogOptions;
+  readonly #clock: GuardClock;
+  readonly #guard: Guard;
+  readonly #timers: TimerTable;
+  readonly #wire: Wire | null;
+  readonly #selfFence: SelfFence;
+  #queue: GuardEvent[] = [];
+  #stepping = false;
+  #manager: Manager | null = null;
+  #stopReason: string | null = null;
+  #ended = false;
+  #smStarts = 0;
+  #stepMsMax = 0;
+
+  constructor(options: WatchdogOptions) {
+    this.#options = options;
+    const { time } = options;
+    this.#clock = new GuardClock(time.now);
+    this.#timers = new TimerTable({ ...time, now: () => this.#clock.now() }, () => this.#step([]));
+    this.#guard = new Guard(options.guard, (effect) => this.#perform(effect));
+    this.#wire =
+      options.wire?.({
+        frame: (role, frame) => this.#step([{ type: 'frame', role, frame }]),
+        duplicate: (_role, processLife, { kernelLife, productUuid }) =>
+          this.#step([{ type: 'duplicate', processLife, kernelLife, productUuid }]),
+        link: (role, up, reason) => this.#step([{ type: 'link', role, up, reason }]),
+      }) ?? null;
+    this.#selfFence = options.selfFence(() => this.#killRecorded());
+  }
+
+  start(): void {
+    const { adopted } = this.#options;
+    this.#guarded(() => this.#guard.start(this.#clock.now()));
+    if (adopted !== null) this.#attach(adopted, undefined);
+    this.#wire?.start();
+    this.#refresh();
+  }
+
+  /** The orderly stop: `sm` stops its services and says bye; both end. */
+  stop(reason: string): void {
+    if (this.#stopReason !== null) return;
+    this.#stopReason = reason;
+    const { log, time } = this.#options;
+    log.info({ reason }, 'stopping in order');
+    this.#manager?.channel.send({ type: 'stop', reason });
+    time.after(STOP_LIMIT_MS, () => {
+      log.error({}, `not stopped in order within ${STOP_LIMIT_MS} ms: everything is killed`);
+      this.#killRecorded();
+      this.#end(1);
+    });
+  }
+
+  // --- the guard -----------------------------------------------------------------------------------------------------
+
+  /** Timers that are due come before what waited in sockets and pipes (the guard's contract). */
+  #step(events: readonly GuardEvent[]): void {
+    if (this.#ended) return;
+    this.#queue.push(...events);
+    if (this.#stepping) return;
+    this.#guarded(() => {
+      do {
+        const now = this.#clock.now();
+        for (const timer of this.#timers.takeDue(now)) this.#guard.step(timer, now);
+        const event = this.#queue.shift();
+        if (event !== undefined) this.#guard.step(event, this.#clock.now());
+      } while (this.#queue.length > 0);
+    });
+  }
+
+  #guarded(work: () => void): void {
+    const { time, log } = this.#options;
+    const started = time.now();
+    this.#stepping = true;
+    try {
+      work();
+    } catch (error) {
+      // A guard that does not know what it does guards nothing: `sm` starts another and hands its copy over.
+      log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'broken invariant');
+      this.#ended = true;
+      this.#options.exit(70);
+      return;
+    } finally {
+      this.#stepping = false;
+    }
+    this.#timers.arm();
+    this.#stepMsMax = Math.max(this.#stepMsMax, time.now() - started);
+    if (this.#queue.length > 0) this.#step([]);
+  }
+
+  #perform(effect: GuardEffect): void {
+    const { log, killList } = this.#options;
+    switch (effect.type) {
+      case 'send':
+        this.#wire?.send(effect.role, effect.frame);
+        return;
+      case 'tell':
+        this.#tell(effect);
+        return;
+      case 'listed':
+        this.#manager?.channel.send(effect);
+        return;
+      case 'freeze':
+        log.warn(
+          { services: effect.services, frozen: effect.frozen },
+          'services frozen or thawed after a gap',
+        );
+        killList.setFrozen(effect.services, effect.frozen);
+        return;
+      case 'kill':
+        this.#kill(effect.services, effect.reason);
+        return;
+      case 'self-fence':
+        this.#selfFence.fire(effect.reason);
+        return;
+      case 'start-sm':
+        this.#startSm(effect.kill, effect.reason);
+        return;
+      case 'timer':
+        this.#timers.apply(effect);
+    }
+  }
+
+  #tell({ fact }: Extract<GuardEffect, { type: 'tell' }>): void {
+    if (fact.type === 'guard.peer' && fact.heard) this.#wire?.confirmPeer(fact.processLife);
+    if (fact.type === 'guard.lost') this.#options.log.error({ reason: fact.reason }, 'permission lost');
+    this.#manager?.channel.send({ type: 'fact', fact: this.#clock.factToSm(fact) });
+  }
+
+  #kill(services: readonly string[], reason: string): void {
+    const { killList, log, guard } = this.#options;
+    const survivors = killList.kill(services, guard.domain.killVerifyMs);
+    this.#queue.push({ type: 'killed', survivors });
+    log.warn({ services, survivors, reason }, 'killed');
+  }
+
+  #killRecorded(): void {
+    const { killList, guard } = this.#options;
+    const services = killList.entries().map(({ service }) => service);
+    killList.kill(services, guard.domain.killVerifyMs);
+    if (this.#manager?.process) killProcess(this.#manager.process);
+  }
+
+  #refresh(): void {
+    if (this.#ended) return;
+    const again = () => void this.#options.time.after(REFRESH_INTERVAL_MS, () => this.#refresh());
+    this.#options.killList.refresh().then(again, again);
+  }
+
+  // --- sm ------------------------------------------------------------------------------------------------------------
+
+  #startSm(kill: boolean, reason: string): void {
+    const { log, startSm } = this.#options;
+    const old = this.#manager;
+    this.#manager = null;
+    if (old !== null) {
+      if (old.process !== null) killProcess(old.process);
+      old.channel.close(reason);
+    }
+    this.#smStarts += 1;
+    log[this.#smStarts > 1 ? 'error' : 'info']({ reason, killed: kill }, 'starting sm');
+    const started = startSm();
+    this.#attach(started.stream, started.pid);
+  }
+
+  #attach(stream: Duplex, pid: number | undefined): void {
+    const channel: Channel<FromSm, FromWatchdog> = new Channel(stream, {
+      message: (message) => {
+        if (this.#manager?.channel === channel) this.#receive(this.#manager, message);
+      },
+      closed: (reason) => {
+        if (this.#manager?.channel === channel) this.#gone(this.#manager, reason);
+      },
+    });
+    this.#manager = { channel, process: null, pid, saidBye: false };
+    const { deadline, holding } = this.#guard.view();
+    const entries = this.#options.killList.entries();
+    const copy = { deadline: this.#clock.toSm(deadline), holding, entries };
+    channel.send({ type: 'life', process: ownIdentity(), copy });
+  }
+
+  #gone(manager: Manager, reason: string): void {
+    this.#manager = null;
+    if (manager.saidBye) {
+      this.#linger();
+      return;
+    }
+    // A process without its pipe is no use, and must not act beside the next one.
+    if (manager.process !== null) killProcess(manager.process);
+    this.#step([{ type: 'sm.gone', reason: `sm is gone: ${reason}` }]);
+  }
+
+  #receive(manager: Manager, message: FromSm): void {
+    switch (message.type) {
+      case 'life':
+        manager.process = message.process;
+        this.#adopt(message);
+        if (this.#stopReason !== null) manager.channel.send({ type: 'stop', reason: this.#stopReason });
+        return;
+      case 'event':
+        this.#note(message.event);
+        this.#step([message.event]);
+        return;
+      case 'report': {
+        const { type: _type, ...report } = message;
+        const parts = message.parts.map((part) => Uint8Array.from(Buffer.from(part, 'base64')));
+        this.#step([{ ...report, type: 'sm.report', parts }]);
+        return;
+      }
+      case 'ping':
+        manager.channel.send({ type: 'pong', number: message.number });
+        return;
+      case 'status':
+        manager.channel.send({ type: 'status', number: message.number, status: this.#status() });
+        return;
+      case 'bye':
+        manager.saidBye = true;
+    }
+  }
+
+  /** The copy comes before the greeting, so that what is told first is already true. */
+  #adopt({ copy }: Extract<FromSm, { type: 'life' }>): void {
+    if (copy === null) {
+      this.#step([{ type: 'sm.connected' }]);
+      return;
+    }
+    for (const entry of copy.entries) this.#options.killList.add(entry);
+    const deadline = this.#clock.fromSm(copy.deadline);
+    this.#step([{ ...copy, type: 'sm.copy', deadline }, { type: 'sm.connected' }]);
+  }
+
+  /** Keeps the handles in step with the guard's list. */
+  #note(event: GuardEvent): void {
+    const { killList } = this.#options;
+    if (event.type === 'sm.list' && event.activating) killList.add(event.entry);
+    if (event.type === 'sm.verified') killList.remove(event.service);
+    if (event.type === 'sm.hold' && !event.holding) killList.clear();
+  }
+
+  #status(): WatchdogStatus {
+    const silence: Record<string, string> = {};
+    for (const { role } of this.#options.guard.interfaces) {
+      silence[role] = this.#wire?.silenceReason(role) ?? '';
+    }
+    return {
+      guard: this.#guard.view(),
+      processLife: this.#options.guard.processLife,
+      pid: process.pid,
+      silence,
+      counters: this.#wire?.counters() ?? null,
+      smStarts: this.#smStarts,
+      stepMsMax: this.#stepMsMax,
+    };
+  }
+
+  /** The signed word that we leave is repeated a little, for one datagram may be lost. */
+  #linger(): void {
+    const { time, guard } = this.#options;
+    time.after(guard.peer === null ? 0 : 2 * guard.domain.helloIntervalMs, () => this.#end(0));
+  }
+
+  #end(code: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#timers.stop();
+    const exit = () => this.#options.exit(code);
+    if (this.#wire === null) exit();
+    else this.#wire.stop().then(exit, exit);
+  }
+}
