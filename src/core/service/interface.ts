@@ -21,10 +21,16 @@ export type RunOutcome =
   /** Exceeded timeoutMs and was killed. */
   | { readonly kind: 'timeout' }
   /** Never started: script missing, not executable, token run out, commit failed, too many... */
-  | { readonly kind: 'refused'; readonly reason: string }
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      /** The cause passes by itself and says nothing of the script (a failing store): tried again, not counted. */
+      readonly transient?: boolean;
+    }
   /** Was killed because the engine asked for it (`kill`). */
   | { readonly kind: 'aborted' };
 
+/** `actor` is who asked for it, for the history; `engine` if not given. */
 export type LocalEvent =
   /** The group is wanted so. Active needs a token; a newer token replaces the older one (longer deadline). */
   | {
@@ -33,15 +39,22 @@ export type LocalEvent =
       readonly desired: 'active';
       readonly token: Token;
       readonly reason: string;
+      readonly actor?: string;
     }
   | {
       readonly type: 'group.want';
       readonly group: string;
       readonly desired: 'standby' | 'disabled';
       readonly reason: string;
+      readonly actor?: string;
     }
   /** Permission is gone: everything active of the group ends now, whatever its scripts say (rule 13). */
-  | { readonly type: 'group.revoke'; readonly group: string; readonly reason: string }
+  | {
+      readonly type: 'group.revoke';
+      readonly group: string;
+      readonly reason: string;
+      readonly actor?: string;
+    }
   | { readonly type: 'group.recover'; readonly group: string; readonly clearFatal: boolean }
   | {
       readonly type: 'run.done';
@@ -57,12 +70,14 @@ export type LocalEvent =
       readonly service: string;
       readonly safe: boolean;
       readonly reason: string;
+      readonly actor?: string;
     }
   | {
       readonly type: 'service.manage';
       readonly service: string;
       readonly managed: boolean;
       readonly reason: string;
+      readonly actor?: string;
     }
   | { readonly type: 'service.recover'; readonly service: string }
   | { readonly type: 'service.audit'; readonly service: string }
