@@ -1,0 +1,144 @@
+/**
+ * The keys of /etc/sm/sm.yaml: what is this node's alone. Everything else is in the database. One text for the check, the
+ * types and docs/reference/configuration.md.
+ */
+import Type from 'typebox';
+import { LIMITS } from '../core/kernel/limits.ts';
+import { YES_NO } from '../core/kernel/names.ts';
+
+/** What it costs to change a key of a running node. */
+const CHANGE = {
+  sm: 'Restart of `sm`: services run on, the peer is told that the manager is away.',
+  both: 'Restart of `sm` and `sm-watchdog`: swact or lock the node first.',
+  identity: 'The definitions must name the node so too: lock it, stop it, change both, start it.',
+  move: 'Stop `sm`, move the file, change the key, start `sm`: services run on.',
+} as const;
+
+/** What every key says about itself. `rule` ends the sentence "it must be ..."; `fallback` is the default in words. */
+export interface KeyNotes {
+  readonly description: string;
+  readonly rule: string;
+  readonly change: string;
+  readonly fallback: string;
+}
+
+const ABSOLUTE_PATH = '^/[^\\0]*$';
+const PATH_RULE = 'an absolute path';
+
+function path(description: string, fallback: string, change: string) {
+  return Type.Optional(
+    Type.String({ pattern: ABSOLUTE_PATH, maxLength: 4095, description, rule: PATH_RULE, fallback, change }),
+  );
+}
+
+function oneOf<Word extends string>(
+  words: readonly Word[],
+  description: string,
+  fallback: string,
+  change: string,
+) {
+  const rule = `one of: ${words.join(', ')}`;
+  return Type.Optional(Type.Enum<Word[]>([...words], { description, rule, fallback, change }));
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+export const CONTAINMENTS = ['auto', 'cgroup', 'marker'] as const;
+export const SELF_FENCES = ['processes'] as const;
+
+const Api = Type.Object(
+  {
+    address: Type.Optional(
+      Type.String({
+        description: 'Address on which the REST server listens.',
+        rule: 'an IPv4 or IPv6 address',
+        fallback: '127.0.0.1',
+        change: 'Restart of the REST server alone.',
+      }),
+    ),
+    port: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 65_535,
+        description: 'Port on which the REST server listens.',
+        rule: 'a whole number from 1 to 65535',
+        fallback: '7777',
+        change: 'Restart of the REST server alone.',
+      }),
+    ),
+  },
+  { additionalProperties: false, rule: 'a mapping with the keys address and port' },
+);
+
+const Log = Type.Object(
+  {
+    level: oneOf(LOG_LEVELS, 'The least severe lines that are logged.', 'info', CHANGE.sm),
+    file: path('File that gets the log instead of stderr; it is only ever appended to.', 'stderr', CHANGE.sm),
+  },
+  { additionalProperties: false, rule: 'a mapping with the keys level and file' },
+);
+
+export const ConfigFile = Type.Object(
+  {
+    node: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+        maxLength: LIMITS.nameCharactersMax,
+        description: 'Name of this node, as in the definitions.',
+        rule: `a name of at most ${LIMITS.nameCharactersMax} letters, digits, dots, underscores and dashes`,
+        fallback: 'the host name up to its first dot',
+        change: CHANGE.identity,
+      }),
+    ),
+    database: path('The database: definitions and state.', '/var/lib/sm/sm.db', CHANGE.move),
+    runtimeDatabaseLink: path(
+      'Link to the database, for tools that know only this path.',
+      '/var/run/sm/sm.db',
+      CHANGE.sm,
+    ),
+    definitions: path(
+      'Definition set that a new database is filled with: a folder of numbered SQL files, or a database. Not read again later.',
+      'none: the database must exist',
+      'None: it is used only where there is no database yet.',
+    ),
+    keysDirectory: path('Directory of the key files of the links.', '/etc/sm/keys.d', CHANGE.both),
+    runDirectory: path('Directory of what lives as long as the system runs.', '/run/sm', CHANGE.both),
+    controlSocket: path(
+      'Socket on which `sm` takes commands. At most 107 bytes.',
+      'control.sock in runDirectory',
+      CHANGE.sm,
+    ),
+    lsbDirectory: path('Directory of the LSB scripts.', '/etc/init.d', CHANGE.sm),
+    ocfRoot: path('OCF_ROOT: agents are below resource.d in it.', '/usr/lib/ocf', CHANGE.sm),
+    api: Type.Optional(Api),
+    log: Type.Optional(Log),
+    selfFence: oneOf(
+      SELF_FENCES,
+      "What a node does to itself that can not be made to stop otherwise. `processes`: it kills the node's own recorded processes.",
+      'processes',
+      CHANGE.both,
+    ),
+    containment: oneOf(
+      CONTAINMENTS,
+      'How everything that a service started is found. `cgroup`: a control group for each service; `marker`: pid file, descendants and a mark in the environment; `auto`: the first where the system allows it.',
+      'auto',
+      'Stop of the node: services that run are found by the way in which they were started.',
+    ),
+    kernelLifeFile: path(
+      'File that holds the id of this run of the kernel. Another one serves several nodes on one kernel.',
+      '/proc/sys/kernel/random/boot_id',
+      CHANGE.both,
+    ),
+    productUuidFile: path(
+      'File that holds the id of this machine.',
+      '/sys/class/dmi/id/product_uuid',
+      CHANGE.both,
+    ),
+    realtime: oneOf(
+      YES_NO,
+      'Whether `sm-watchdog` asks for real-time priority. It goes on without where that is not permitted.',
+      'yes',
+      CHANGE.both,
+    ),
+  },
+  { additionalProperties: false, rule: 'a mapping of keys to values' },
+);

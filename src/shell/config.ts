@@ -1,0 +1,159 @@
+/** Loads /etc/sm/sm.yaml. Every fault is told with its place and what is allowed there, all faults at once. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Static, TSchema } from 'typebox';
+import { Errors } from 'typebox/value';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { failure, type Result } from '../core/kernel/errors.ts';
+import type { YesNo } from '../core/kernel/names.ts';
+import { isNodeName } from '../core/link/frame.ts';
+import { type CONTAINMENTS, ConfigFile, type LOG_LEVELS, type SELF_FENCES } from './config-schema.ts';
+
+export const CONFIG_PATH = '/etc/sm/sm.yaml';
+
+/** With the defaults filled in; docs/reference/configuration.md says what each key means. */
+export interface Config {
+  readonly node: string;
+  readonly database: string;
+  readonly runtimeDatabaseLink: string;
+  /** null = the database must exist. */
+  readonly definitions: string | null;
+  readonly keysDirectory: string;
+  readonly runDirectory: string;
+  readonly controlSocket: string;
+  readonly lsbDirectory: string;
+  readonly ocfRoot: string;
+  readonly api: { readonly address: string; readonly port: number };
+  /** `file` null = stderr. */
+  readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly file: string | null };
+  readonly selfFence: (typeof SELF_FENCES)[number];
+  readonly containment: (typeof CONTAINMENTS)[number];
+  readonly kernelLifeFile: string;
+  readonly productUuidFile: string;
+  readonly realtime: YesNo;
+}
+
+/** Bytes of a Unix socket's path, without the terminator. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+type Path = readonly string[];
+
+export function loadConfig(path: string = CONFIG_PATH): Result<Config> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return failure('SM_CONFIG_UNREADABLE', { path, detail });
+  }
+  const parsed = parseConfig(text);
+  return parsed.ok ? parsed : failure('SM_CONFIG_INVALID', { path, detail: parsed.faults.join('; ') });
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly value: Config }
+  /** Each with its place in the text. */
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+export function parseConfig(text: string, host: string = hostname()): ParsedConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
+  if (document.errors.length > 0) {
+    return {
+      ok: false,
+      faults: document.errors.map(({ pos, message }) => `${place(lines, pos[0])}: ${message}`),
+    };
+  }
+  const content: unknown = document.toJS() ?? {};
+  const faults = schemaFaults(document, lines, content);
+  if (faults.length > 0) return { ok: false, faults };
+
+  const config = withDefaults(content as Static<typeof ConfigFile>, host);
+  const more = meaningFaults(document, lines, config);
+  return more.length > 0 ? { ok: false, faults: more } : { ok: true, value: config };
+}
+
+function withDefaults(file: Static<typeof ConfigFile>, host: string): Config {
+  const runDirectory = file.runDirectory ?? '/run/sm';
+  return {
+    node: file.node ?? host.replace(/\..*$/, ''),
+    database: file.database ?? '/var/lib/sm/sm.db',
+    runtimeDatabaseLink: file.runtimeDatabaseLink ?? '/var/run/sm/sm.db',
+    definitions: file.definitions ?? null,
+    keysDirectory: file.keysDirectory ?? '/etc/sm/keys.d',
+    runDirectory,
+    controlSocket: file.controlSocket ?? join(runDirectory, 'control.sock'),
+    lsbDirectory: file.lsbDirectory ?? '/etc/init.d',
+    ocfRoot: file.ocfRoot ?? '/usr/lib/ocf',
+    api: { address: file.api?.address ?? '127.0.0.1', port: file.api?.port ?? 7777 },
+    log: { level: file.log?.level ?? 'info', file: file.log?.file ?? null },
+    selfFence: file.selfFence ?? 'processes',
+    containment: file.containment ?? 'auto',
+    kernelLifeFile: file.kernelLifeFile ?? '/proc/sys/kernel/random/boot_id',
+    productUuidFile: file.productUuidFile ?? '/sys/class/dmi/id/product_uuid',
+    realtime: file.realtime ?? 'yes',
+  };
+}
+
+function schemaFaults(document: Document, lines: LineCounter, content: unknown): string[] {
+  const faults: string[] = [];
+  for (const error of Errors(ConfigFile, content)) {
+    const path = error.instancePath.split('/').slice(1);
+    if (error.keyword === 'additionalProperties') {
+      const allowed = Object.keys(schemaAt(path).properties ?? {}).join(', ');
+      for (const key of error.params.additionalProperties) {
+        const where = placeOfKey(document, lines, [...path, key]);
+        faults.push(`${where}: unknown key '${[...path, key].join('.')}', allowed are ${allowed}`);
+      }
+    } else if (error.keyword !== 'boolean') {
+      // (`boolean` repeats an unknown key.)
+      faults.push(wrongValue(document, lines, path));
+    }
+  }
+  return [...new Set(faults)];
+}
+
+/** What a schema can not say. */
+function meaningFaults(document: Document, lines: LineCounter, config: Config): string[] {
+  const faults: string[] = [];
+  if (!isNodeName(config.node)) {
+    faults.push(`the host name '${config.node}' can not be a node name: set the key 'node'`);
+  }
+  if (isIP(config.api.address) === 0) faults.push(wrongValue(document, lines, ['api', 'address']));
+  if (Buffer.byteLength(config.controlSocket) > SOCKET_PATH_BYTES_MAX) {
+    faults.push(`'controlSocket' is longer than ${SOCKET_PATH_BYTES_MAX} bytes: set a shorter path`);
+  }
+  return faults;
+}
+
+function wrongValue(document: Document, lines: LineCounter, path: Path): string {
+  const what = path.length === 0 ? 'the file' : `'${path.join('.')}'`;
+  const node = document.getIn(path, true);
+  const where = place(lines, isNode(node) ? (node.range?.[0] ?? 0) : 0);
+  return `${where}: ${what} must be ${schemaAt(path).rule}`;
+}
+
+interface Described {
+  readonly properties?: Readonly<Record<string, TSchema>>;
+  readonly rule?: string;
+}
+
+function schemaAt(path: Path): Described {
+  let schema: Described = ConfigFile;
+  for (const key of path) schema = (schema.properties?.[key] ?? {}) as Described;
+  return schema;
+}
+
+function placeOfKey(document: Document, lines: LineCounter, path: Path): string {
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  if (!isMap(parent)) return place(lines, 0);
+  const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === path.at(-1));
+  return place(lines, isScalar(pair?.key) ? (pair.key.range?.[0] ?? 0) : 0);
+}
+
+function place(lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return `line ${line}, column ${col}`;
+}

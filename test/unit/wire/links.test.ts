@@ -1,0 +1,116 @@
+import type { NetworkInterfaceInfo } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { canonical, interfaceWith, scoped } from '../../../src/shell/watchdog/address.ts';
+import { LinkMonitor, type LinkPorts } from '../../../src/shell/watchdog/links.ts';
+
+const MAC = '02:00:00:00:00:01';
+
+function entry(address: string): NetworkInterfaceInfo {
+  const common = { address, mac: MAC, internal: false, cidr: null };
+  return address.includes(':')
+    ? { ...common, family: 'IPv6', netmask: 'ffff::', scopeid: 0 }
+    : { ...common, family: 'IPv4', netmask: '255.255.255.0' };
+}
+
+/** A system with one interface, to be changed by the test. */
+function system() {
+  const state = {
+    interfaces: { eth1: [entry('10.0.0.1')] } as Record<string, NetworkInterfaceInfo[]>,
+    sys: { address: MAC, carrier: '1', operstate: 'up', flags: '0x1003' } as Record<string, string>,
+    wake: () => {},
+  };
+  const ports: LinkPorts = {
+    interfaces: () => state.interfaces,
+    sys: (_name, file) => state.sys[file] ?? null,
+    watch: (wake) => {
+      state.wake = wake;
+      return () => {};
+    },
+  };
+  const told: string[] = [];
+  const monitor = new LinkMonitor(
+    [{ role: 'management-interface', address: '10.0.0.1' }],
+    ({ up, reason, interfaceName }) => told.push(up ? `up ${interfaceName}` : reason),
+    ports,
+  );
+  return { state, monitor, told };
+}
+
+describe('our own end of a link', () => {
+  test('is told at once, then only when it changes', () => {
+    const { state, monitor, told } = system();
+    monitor.poll();
+    monitor.poll();
+    expect(told).toEqual(['up eth1']);
+    state.sys.carrier = '0';
+    monitor.poll();
+    monitor.poll();
+    state.sys.carrier = '1';
+    monitor.poll();
+    expect(told).toEqual(['up eth1', 'eth1 has no carrier', 'up eth1']);
+  });
+
+  test('a change that the kernel announces is looked at at once', () => {
+    const { state, monitor, told } = system();
+    monitor.start();
+    state.sys.operstate = 'lowerlayerdown';
+    state.wake();
+    monitor.stop();
+    expect(told).toEqual(['up eth1', 'eth1 is lowerlayerdown']);
+  });
+
+  test.each<[string, object]>([
+    ['address 10.0.0.1 was taken off eth1', { interfaces: { eth1: [entry('10.0.0.9')] } }],
+    ['address 10.0.0.1 was taken off eth1', { interfaces: {} }],
+    ['eth1 has no carrier', { interfaces: {}, sys: { flags: '0x1003', carrier: '0' } }],
+    ['eth1 was taken down by an administrator', { interfaces: {}, sys: { flags: '0x1002' } }],
+    ['eth1, which had address 10.0.0.1, is gone', { interfaces: {}, sys: {} }],
+  ])('%s', (reason, change) => {
+    const { state, monitor, told } = system();
+    monitor.poll();
+    Object.assign(state, change);
+    monitor.poll();
+    expect(told.at(-1)).toBe(reason);
+  });
+
+  test('an address that never was there', () => {
+    const { state, monitor, told } = system();
+    state.interfaces = {};
+    monitor.poll();
+    expect(told).toEqual(['address 10.0.0.1 is on no interface that is up and has a carrier']);
+  });
+
+  test('/sys of another network namespace is not believed', () => {
+    const { state, monitor, told } = system();
+    state.sys = { address: '02:00:00:00:00:99', carrier: '0', operstate: 'down', flags: '0x1002' };
+    monitor.poll();
+    expect(told).toEqual(['up eth1']);
+  });
+
+  test('loopback is always up', () => {
+    const told: boolean[] = [];
+    const ports = { interfaces: () => ({}), sys: () => null, watch: () => () => {} };
+    const links = [
+      { role: 'management-interface', address: '127.3.4.5' },
+      { role: 'oam-interface', address: '::1' },
+    ] as const;
+    new LinkMonitor(links, ({ up }) => told.push(up), ports).poll();
+    expect(told).toEqual([true, true]);
+  });
+});
+
+test('addresses have one spelling', () => {
+  expect(canonical('FD00:0::01')).toBe('fd00::1');
+  expect(canonical('fe80::1%eth0')).toBe('fe80::1');
+  expect(canonical('10.0.0.1')).toBe('10.0.0.1');
+  expect(interfaceWith('FD00::0:1', { 'eth1:mgmt': [entry('fd00::1')] })).toBe('eth1');
+  expect(interfaceWith('10.0.0.2', { eth1: [entry('10.0.0.1')] })).toBeNull();
+});
+
+test('only addresses that mean nothing alone get a scope', () => {
+  expect(scoped('fe80::1', 'eth1')).toBe('fe80::1%eth1');
+  expect(scoped('ff12::8', 'eth1')).toBe('ff12::8%eth1');
+  expect(scoped('fd00::1', 'eth1')).toBe('fd00::1');
+  expect(scoped('239.1.1.1', 'eth1')).toBe('239.1.1.1');
+  expect(scoped('fe80::1', null)).toBe('fe80::1');
+});
