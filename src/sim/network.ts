@@ -4,17 +4,19 @@
  */
 
 import { INTERFACE_ROLES, type InterfaceRole } from '../core/kernel/names.ts';
+import type { LinkExpectations } from '../core/link/admission.ts';
+import type { ReplayGuard } from '../core/link/replay.ts';
 import type { Frame } from '../core/link/types.ts';
 import type { Prng } from './prng.ts';
 import type { World } from './world.ts';
 
 const LATE_COPY_MS_MAX = 5000;
 
-/** How frames become what travels, and how they are admitted; objects by default, real bytes with a signature on demand. */
+/** Real bytes on the wire, with or without a signature; without one in the world, frames travel as objects. */
 export interface Wire {
-  seal(frame: Frame): unknown;
-  /** null = not admitted. */
-  open(packet: unknown): Frame | null;
+  seal(frame: Frame): Uint8Array;
+  /** null = dropped. */
+  open(datagram: Uint8Array, expected: LinkExpectations, replay: ReplayGuard): Frame | null;
 }
 
 interface Direction {

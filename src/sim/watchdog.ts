@@ -19,6 +19,7 @@ export class SimWatchdog extends SimProcess {
   readonly #timers = new Map<string, Scheduled>();
   #guard: Guard | null = null;
   #replay = new ReplayGuard();
+  #processLife = '';
   #lastTellAt = 0;
   #lastPostAt = 0;
 
@@ -37,6 +38,7 @@ export class SimWatchdog extends SimProcess {
     this.#timers.clear();
     this.#replay = new ReplayGuard();
     const processLife = rng.hex(16);
+    this.#processLife = processLife;
     world.note('process', name, `sm-watchdog starts${copyExpected ? ', a copy is expected' : ''}`);
     const guard = new Guard(
       {
@@ -70,16 +72,38 @@ export class SimWatchdog extends SimProcess {
     this.step({ type: 'link', role, up, reason: up ? 'carrier' : 'no carrier' });
   }
 
-  receive(role: InterfaceRole, packet: unknown): void {
+  receive(role: InterfaceRole, packet: Frame | Uint8Array): void {
     this.deliver(() => {
-      const { wire } = this.world;
-      const frame = wire === null ? (packet as Frame) : wire.open(packet);
-      if (frame === null || frame.header.sender === this.#node.name) return;
-      const { processLife, sequence } = frame.header;
-      const again = !this.#replay.admit(processLife, role, sequence);
-      if (again && !this.world.breaks.has('replay-window')) return;
-      this.step({ type: 'frame', role, frame });
+      const frame = packet instanceof Uint8Array ? this.#open(role, packet) : this.#admitObject(role, packet);
+      if (frame !== null) this.step({ type: 'frame', role, frame });
     });
+  }
+
+  #open(role: InterfaceRole, datagram: Uint8Array): Frame | null {
+    const { wire } = this.world;
+    const { name, peerName } = this.#node;
+    return wire === null
+      ? null
+      : wire.open(
+          datagram,
+          {
+            clusterId: CLUSTER_ID,
+            role,
+            authType: 'hmac-sha512',
+            ownName: name,
+            peerName: peerName ?? '',
+            ownProcessLife: this.#processLife,
+            ownEarlierLives: [],
+          },
+          this.#replay,
+        );
+  }
+
+  /** What is left of admission where frames travel as objects: the replay window. */
+  #admitObject(role: InterfaceRole, frame: Frame): Frame | null {
+    const { processLife, sequence } = frame.header;
+    const fresh = this.#replay.admit(processLife, role, sequence);
+    return fresh || this.world.breaks.has('replay-window') ? frame : null;
   }
 
   /** From `sm`, over the socket pair, in order. */

@@ -143,11 +143,8 @@ export class World {
 
   history(node: SimNode, { entity, name, from, to, cause, reason }: HistoryEffect): void {
     if (this.#trace === null) return;
-    this.note(
-      'history',
-      node.name,
-      `${entity} ${name}: ${from} -> ${to} (${cause}${reason ? `: ${reason}` : ''})`,
-    );
+    const why = reason === '' ? '' : ` | ${reason}`;
+    this.note('history', node.name, `${entity} ${name}: ${from} -> ${to} (${cause})${why}`);
   }
 
   count(what: string): void {

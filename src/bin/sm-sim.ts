@@ -1,0 +1,199 @@
+#!/usr/bin/env node
+/** `sm-sim`: runs whole clusters in a simulated world and judges them; also its own worker thread. */
+import { createHash, createSecretKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { admit } from '../core/link/admission.ts';
+import { seal, signatureChecker } from '../shell/watchdog/sign.ts';
+import { type CampaignRequest, describeOptions, findingsOf, summarize } from '../sim/campaign.ts';
+import type { Wire } from '../sim/network.ts';
+import { BREAKS, type Break, WORLD_CLASSES, type WorldClass } from '../sim/options.ts';
+import { runOnWorkers, type WorkerData } from '../sim/pool.ts';
+import { runSeed, type SeedResult } from '../sim/run.ts';
+import { runScenario } from '../sim/scenario.ts';
+import { EXPECTATIONS, provoke } from '../sim/selftest.ts';
+import { drawOptions } from '../sim/swarm.ts';
+import { traceLine } from '../sim/trace.ts';
+import type { Tracer } from '../sim/world.ts';
+
+interface RunArguments {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly class: WorldClass;
+  readonly break: readonly Break[];
+  readonly hmac?: true;
+}
+
+const WORLD_OPTIONS = [
+  new Option('--seed <n>', 'first seed, decimal').argParser(wholeNumber).default(1),
+  new Option('--minutes <n>', 'simulated minutes with faults, per seed')
+    .argParser(positiveNumber)
+    .default(10),
+  new Option('--class <class>', 'cut and resume break an assumption on purpose')
+    .choices(WORLD_CLASSES)
+    .default('default'),
+  new Option('--break <rule...>', 'break a rule on purpose').choices(BREAKS).default([]),
+  new Option('--hmac', 'encode, sign and verify every frame'),
+];
+
+/** A real key on a simulated wire; nobody else knows it, so it may be fixed. */
+function signedWire(): Wire {
+  const bytes = createHash('sha512').update('simulated').digest();
+  const key = {
+    name: 'simulated',
+    id: createHash('sha512').update(bytes).digest('hex').slice(0, 8),
+    secret,
+  };
+  const check = signatureChecker([key]);
+  return {
+    seal: (frame) => seal(frame, key),
+    open: (datagram, expected, replay) => {
+      const admission = admit(datagram, expected, check, replay);
+      return admission.verdict === 'accepted' ? admission.frame : null;
+    },
+  };
+}
+
+function runOne(request: CampaignRequest, seed: number, trace?: Tracer): SeedResult {
+  const options = drawOptions({ ...request, seed });
+  return runSeed(options, {
+    ...(request.hmac ? { wire: signedWire() } : {}),
+    ...(trace === undefined ? {} : { trace }),
+  });
+}
+
+function requestOf(args: RunArguments, seeds: number, workers: number): CampaignRequest {
+  return {
+    firstSeed: args.seed,
+    seeds,
+    minutes: args.minutes,
+    worldClass: args.class,
+    breaks: args.break,
+    hmac: args.hmac === true,
+    workers,
+  };
+}
+
+async function run(
+  args: RunArguments & { seeds: number; workers: number; json?: true; trace?: true },
+): Promise<void> {
+  const request = requestOf(args, args.seeds, Math.min(args.workers, args.seeds));
+  const say = (text: string) => void (args.json ? process.stderr : process.stdout).write(`${text}\n`);
+  say(
+    `seeds ${args.seed} to ${args.seed + args.seeds - 1}, ${args.minutes} minutes each, class ${args.class}`,
+  );
+  for (let seed = args.seed; seed < args.seed + args.seeds; seed++)
+    say(describeOptions(drawOptions({ ...request, seed })));
+
+  const started = performance.now();
+  const finished = (result: SeedResult) => {
+    for (const { checker, atMs, node, group, text, replay } of findingsOf(request, result)) {
+      process.stderr.write(
+        `seed ${result.seed}: ${checker} at ${atMs} ms ${node} ${group}: ${text}\n  ${replay}\n`,
+      );
+    }
+  };
+  const results = args.trace
+    ? Array.from({ length: args.seeds }, (_, index) => runOne(request, args.seed + index, traceToStderr))
+    : await runOnWorkers(new URL(import.meta.url), request, finished);
+  if (args.trace) results.forEach(finished);
+  const summary = summarize(request, results, (performance.now() - started) / 1000);
+  say(
+    `faults: ${Object.entries(summary.faults)
+      .map(([kind, count]) => `${kind} ${count}`)
+      .join(', ')}`,
+  );
+  process.stdout.write(`${JSON.stringify(summary)}\n`);
+  process.exitCode = summary.violations + summary.unconverged > 0 ? 1 : 0;
+}
+
+function replay(args: RunArguments): void {
+  const request = requestOf(args, 1, 1);
+  process.stdout.write(`${JSON.stringify(drawOptions({ ...request, seed: args.seed }), null, 2)}\n`);
+  const result = runOne(request, args.seed, (...line) => process.stdout.write(`${traceLine(...line)}\n`));
+  for (const { checker, atMs, node, group, text } of findingsOf(request, result)) {
+    process.stdout.write(`${checker} at ${atMs} ms ${node} ${group}: ${text}\n`);
+  }
+  process.stdout.write(`digest ${result.digest}\n`);
+  process.exitCode = result.violations.length > 0 || result.unconverged !== '' ? 1 : 0;
+}
+
+function selftest(args: { seeds: number; break: readonly Break[] }): void {
+  const names = args.break.length > 0 ? args.break : EXPECTATIONS.map(({ name }) => name);
+  for (const name of names) {
+    const { caught, checker, seeds } = provoke(name, args.seeds);
+    process.stdout.write(
+      caught
+        ? `${name}: caught by ${checker} in ${seeds} seeds\n`
+        : `${name}: NOT caught in ${seeds} seeds\n`,
+    );
+    if (!caught) process.exitCode = 1;
+  }
+}
+
+function scenario(file: string): void {
+  const { text, failures } = runScenario(readFileSync(file, 'utf8'));
+  process.stdout.write(text);
+  process.exitCode = failures.length > 0 ? 1 : 0;
+}
+
+function traceToStderr(...line: Parameters<Tracer>): void {
+  process.stderr.write(`${traceLine(...line)}\n`);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('a whole decimal number is expected');
+  return Number(text);
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('a number above 0 is expected');
+  return value;
+}
+
+/** A worker thread: one seed after the other until it is told that there are no more. */
+function work(): void {
+  const { request } = workerData as WorkerData;
+  parentPort?.on('message', (seed: number | null) => {
+    if (seed === null) parentPort?.close();
+    else parentPort?.postMessage(runOne(request, seed));
+  });
+}
+
+async function main(): Promise<void> {
+  const program = new Command('sm-sim').description(
+    'simulate the pair, with faults, and judge what really happened',
+  );
+  const runCommand = program
+    .command('run', { isDefault: true })
+    .description('many seeds; the last line is one JSON object')
+    .option('--seeds <n>', 'how many', wholeNumber, 20)
+    .option('--workers <n>', 'worker threads', wholeNumber, availableParallelism())
+    .option('--json', 'nothing but the JSON object on stdout')
+    .option('--trace', 'every event on stderr, in this thread')
+    .action(run);
+  const replayCommand = program.command('replay').description('one seed with its trace').action(replay);
+  for (const option of WORLD_OPTIONS) {
+    runCommand.addOption(option);
+    replayCommand.addOption(option);
+  }
+  program
+    .command('selftest')
+    .description('break each rule on purpose and see that a checker notices')
+    .option('--seeds <n>', 'seeds tried per break', wholeNumber, 200)
+    .addOption(new Option('--break <rule...>', 'only these').choices(BREAKS).default([]))
+    .action(selftest);
+  program
+    .command('scenario')
+    .description('run a scenario file and print its trace')
+    .argument('<file>')
+    .action(scenario);
+  await program.parseAsync();
+}
+
+if (isMainThread) await main();
+else work();

@@ -1,0 +1,123 @@
+/** Many seeds together: what is asked of a worker, what it answers, and what it all amounts to. */
+import type { Break, SimOptions, WorldClass } from './options.ts';
+import { Digest } from './prng.ts';
+import type { SeedResult } from './run.ts';
+
+export interface CampaignRequest {
+  readonly firstSeed: number;
+  readonly seeds: number;
+  readonly minutes: number;
+  readonly worldClass: WorldClass;
+  readonly breaks: readonly Break[];
+  readonly hmac: boolean;
+  readonly workers: number;
+}
+
+/** A finding, with the command that shows it again. */
+export interface Finding {
+  readonly seed: number;
+  readonly checker: string;
+  readonly atMs: number;
+  readonly node: string;
+  readonly group: string;
+  readonly text: string;
+  readonly replay: string;
+}
+
+export interface CampaignSummary {
+  readonly violations: number;
+  readonly unconverged: number;
+  /** Simulated seconds per second of one worker. */
+  readonly speed: number;
+  readonly digest: string;
+  readonly seeds: number;
+  readonly simulatedMinutes: number;
+  readonly workers: number;
+  readonly convergedMsMax: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly findings: readonly Finding[];
+}
+
+const FINDINGS_MAX = 20;
+
+/** The results in the order of their seeds, whoever computed them, so that the digest does not know of workers. */
+export function summarize(
+  request: CampaignRequest,
+  results: readonly SeedResult[],
+  wallSeconds: number,
+): CampaignSummary {
+  const ordered = [...results].sort((a, b) => a.seed - b.seed);
+  const digest = new Digest();
+  const faults = new Map<string, number>();
+  let simulatedMs = 0;
+  for (const result of ordered) {
+    digest.add(`${result.seed} ${result.digest}`);
+    simulatedMs += result.simulatedMs;
+    for (const [kind, count] of result.counts) faults.set(kind, (faults.get(kind) ?? 0) + count);
+  }
+  const findings = ordered.flatMap((result) => findingsOf(request, result));
+  return {
+    violations: ordered.reduce((sum, { violations }) => sum + violations.length, 0),
+    unconverged: ordered.filter(({ unconverged }) => unconverged !== '').length,
+    speed: Math.round(simulatedMs / 1000 / (wallSeconds * request.workers)),
+    digest: digest.toString(),
+    seeds: ordered.length,
+    simulatedMinutes: Math.round(simulatedMs / 60_000),
+    workers: request.workers,
+    convergedMsMax: Math.max(0, ...ordered.map(({ convergedMs }) => Math.round(convergedMs))),
+    faults: Object.fromEntries([...faults].sort(([a], [b]) => (a < b ? -1 : 1))),
+    findings: findings.slice(0, FINDINGS_MAX),
+  };
+}
+
+export function findingsOf(request: CampaignRequest, result: SeedResult): Finding[] {
+  const replay = replayCommand(request, result.seed);
+  const { seed } = result;
+  const found = result.violations.map(({ checker, atMs, node, group, text }) => ({
+    seed,
+    checker,
+    atMs: Math.round(atMs),
+    node,
+    group,
+    text,
+    replay,
+  }));
+  if (result.unconverged === '') return found;
+  const atMs = Math.round(result.simulatedMs);
+  return [
+    ...found,
+    { seed, checker: 'converged', atMs, node: '', group: '', text: result.unconverged, replay },
+  ];
+}
+
+export function replayCommand(request: CampaignRequest, seed: number): string {
+  const words = [`npx sm-sim replay --seed ${seed} --minutes ${request.minutes}`];
+  if (request.worldClass !== 'default') words.push(`--class ${request.worldClass}`);
+  for (const name of request.breaks) words.push(`--break ${name}`);
+  if (request.hmac) words.push('--hmac');
+  return words.join(' ');
+}
+
+/** The drawn options in one line. */
+export function describeOptions(options: SimOptions): string {
+  const { domain, groups, network, nodes, clockRates } = options;
+  const shapes = groups.map(({ model, services, aggregate }) => {
+    const marks = services.map(
+      ({ promotable, kernelState }) => (promotable ? 'p' : 's') + (kernelState ? 'k' : ''),
+    );
+    return `${model.replaceAll(' ', '')}${aggregate === '' ? '' : '*'}(${marks.join(' ')})`;
+  });
+  const faults = Object.entries(options.faults).map(
+    ([kind, ms]) => `${kind}/${Math.round((ms ?? 0) / 1000)}s`,
+  );
+  return [
+    `seed ${options.seed}:`,
+    nodes.length === 1 ? 'simplex' : `${options.links} links`,
+    domain.policy,
+    `hello ${domain.helloIntervalMs} d ${domain.deadIntervalMs} S ${domain.stopBoundMs}`,
+    `groups ${shapes.join(' ')}`,
+    `loss ${network.loss} delay ${network.delayMaxMs}`,
+    `clocks ${clockRates.map((rate) => rate.toFixed(3)).join(' ')}`,
+    `faults ${faults.join(' ') || 'none'}`,
+  ].join('; ');
+}

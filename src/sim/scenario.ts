@@ -1,0 +1,242 @@
+/**
+ * Scenario files: what happens to a small cluster, told in commands, and the trace that must come of it. The first line
+ * says what the file shows, then commands up to a line `----`, then the trace.
+ */
+import { INTERFACE_ROLES, type InterfaceRole } from '../core/kernel/names.ts';
+import type { OperationKind } from '../core/link/types.ts';
+import { notConverged } from './convergence.ts';
+import { acts } from './executor.ts';
+import type { SimNode } from './node.ts';
+import type { GroupShape, SimOptions } from './options.ts';
+import { type Tracer, World } from './world.ts';
+
+export interface ScenarioResult {
+  /** The whole file as it should be: title, commands, trace. */
+  readonly text: string;
+  /** Expectations that did not hold, and violations. */
+  readonly failures: readonly string[];
+}
+
+const SEPARATOR = '----';
+
+const GROUPS: readonly GroupShape[] = [
+  {
+    name: 'oam',
+    model: 'N + M',
+    aggregate: 'controller',
+    services: [
+      { name: 'oam-ip', promotable: false, kernelState: true, after: '' },
+      { name: 'oam-proxy', promotable: false, kernelState: false, after: 'oam-ip' },
+    ],
+  },
+  {
+    name: 'database',
+    model: 'N + M',
+    aggregate: 'controller',
+    services: [{ name: 'postgres', promotable: true, kernelState: false, after: '' }],
+  },
+  {
+    name: 'web',
+    model: 'N',
+    aggregate: '',
+    services: [{ name: 'web-server', promotable: false, kernelState: false, after: '' }],
+  },
+];
+
+/** The shipped times, a quiet network, and clocks that run apart by the most that is assumed. */
+function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
+  const simplex = settings.has('simplex');
+  return {
+    seed: Number(settings.get('seed') ?? 1),
+    minutes: 0,
+    worldClass: 'default',
+    nodes: simplex ? ['controller-0'] : ['controller-0', 'controller-1'],
+    links: Number(settings.get('links') ?? 3),
+    domain: {
+      policy: settings.get('policy') === 'stay' ? 'stay' : 'takeover',
+      helloIntervalMs: 200,
+      deadIntervalMs: 800,
+      stopBoundMs: 300,
+      stopGraceMs: 100,
+      killVerifyMs: 100,
+      linkDownDetectMs: 50,
+      mainStallMsMax: 3000,
+      waitIntervalMs: 5000,
+      failureDebounceMs: 0,
+    },
+    groups: GROUPS,
+    network: { loss: 0, delayMinMs: 0.2, delayMaxMs: 0.6, duplication: 0, lateDuplication: 0 },
+    disk: { commitMsMin: 0.5, commitMsMax: 2 },
+    clockRates: [0.95, 1.05],
+    faults: {},
+    breaks: [],
+  };
+}
+
+export function runScenario(file: string): ScenarioResult {
+  const [head = ''] = file.split(`\n${SEPARATOR}\n`, 1);
+  const lines = head.split('\n').map((line) => line.trim());
+  const settings = new Map<string, string>();
+  for (const line of lines) {
+    const [word, ...rest] = line.split(/\s+/);
+    if (word === 'set' && rest[0] !== undefined) settings.set(rest[0], rest[1] ?? '');
+  }
+  const stage = new Stage(scenarioOptions(settings));
+  for (const line of lines.slice(1)) {
+    if (line === '' || line.startsWith('#') || line.startsWith('set ')) continue;
+    stage.command(line);
+  }
+  const trace = stage.lines.join('\n');
+  return { text: `${head.trimEnd()}\n${SEPARATOR}\n${trace}\n`, failures: stage.failures };
+}
+
+const SHOWN_HISTORY = /^(domain|operation|group|node) /;
+
+class Stage {
+  readonly world: World;
+  readonly lines: string[] = [];
+  readonly failures: string[] = [];
+
+  constructor(options: SimOptions) {
+    this.world = new World(options, { trace: (...line) => this.#trace(...line) });
+  }
+
+  command(line: string): void {
+    this.lines.push(`> ${line}`);
+    const [verb = '', ...words] = line.split(/\s+/);
+    const work = this.#verbs[verb];
+    if (work === undefined) throw new Error(`unknown command: ${line}`);
+    work(words);
+  }
+
+  readonly #verbs: Readonly<Record<string, (words: readonly string[]) => void>> = {
+    run: ([duration]) => this.world.run(this.world.now + milliseconds(duration)),
+    start: ([name]) => {
+      for (const node of this.#nodes(name)) node.powerOn();
+    },
+    'power-off': ([name]) => {
+      for (const node of this.#nodes(name)) node.powerOff();
+    },
+    kill: ([what, name]) => {
+      for (const node of this.#nodes(name)) kill(node, what ?? '');
+    },
+    stall: ([what, name, duration]) => {
+      for (const { manager, watchdog } of this.#nodes(name)) {
+        if (what !== 'sm-watchdog') manager.stall(milliseconds(duration));
+        if (what !== 'sm') watchdog.stall(milliseconds(duration));
+      }
+    },
+    cut: ([link, path]) => this.#paths(link, path, (role, from) => this.world.network.cut(role, from)),
+    heal: ([link, path]) => this.#paths(link, path, (role, from) => this.world.network.heal(role, from)),
+    carrier: ([link, name, state]) => {
+      for (const node of this.#nodes(name)) {
+        for (const role of this.#roles(link)) node.carrierFault(role, state === 'down' ? 1 : -1);
+      }
+    },
+    disk: ([name, state]) => {
+      for (const { disk } of this.#nodes(name)) disk.failing = state === 'fails';
+    },
+    die: ([service, name]) => {
+      for (const { executor } of this.#nodes(name)) executor.processDies(executor.service(service ?? ''));
+    },
+    script: ([service, name, fault]) => {
+      if (fault !== 'hangs' && fault !== 'fails' && fault !== 'lies' && fault !== 'slow')
+        throw new Error(`script ${fault}?`);
+      for (const { executor } of this.#nodes(name)) executor.service(service ?? '').faults.push(fault);
+    },
+    swact: (words) => this.#operation('swact', words),
+    'swact-force': (words) => this.#operation('swact-force', words),
+    lock: (words) => this.#operation('lock', words),
+    unlock: (words) => this.#operation('unlock', words),
+    recover: (words) => this.#operation('recover', words),
+    expect: (words) => this.#expect(words),
+    show: () => this.#show(),
+  };
+
+  #trace(...[atMs, node, kind, text]: Parameters<Tracer>): void {
+    if (kind === 'history' && !SHOWN_HISTORY.test(text)) return;
+    if (kind === 'violation') this.failures.push(`${node}: ${text}`);
+    const [short] = text.split(' | ');
+    this.lines.push(`${(atMs / 1000).toFixed(3).padStart(8)} ${node.padEnd(12)} ${short}`);
+  }
+
+  #operation(kind: OperationKind, [target = '', at = target]: readonly string[]): void {
+    const command = { kind, node: this.world.node(target).name, group: '', why: 'scenario', forMs: 0 };
+    this.world.command(this.world.node(at), command);
+  }
+
+  #expect([group = '', where = '', ...rest]: readonly string[]): void {
+    if (group === 'converged') {
+      const reason = notConverged(this.world);
+      if (reason !== null) this.#failed(`not converged: ${reason}`);
+      return;
+    }
+    const wanted =
+      where === 'nowhere'
+        ? []
+        : where === 'both'
+          ? this.world.nodes.map(({ name }) => name)
+          : [where, ...rest];
+    const active = this.world.nodes.filter((node) => isActive(node, group)).map(({ name }) => name);
+    if (active.join(' ') !== wanted.join(' ')) {
+      this.#failed(
+        `${group} is active on ${active.join(' ') || 'no node'}, wanted on ${wanted.join(' ') || 'no node'}`,
+      );
+    }
+  }
+
+  #failed(text: string): void {
+    this.lines.push(`! ${text}`);
+    this.failures.push(text);
+  }
+
+  /** What is really there, and who leads. */
+  #show(): void {
+    const { world } = this;
+    for (const node of world.nodes) {
+      const services = [...node.executor.services.values()].map(
+        ({ name, role, activation }) => `${name} ${role}${activation > 0 ? `/${activation}` : ''}`,
+      );
+      const view = node.manager.engine?.view(node.clock.read(world.now));
+      const domain = view === undefined ? 'no sm' : `${view.domain.state} ${view.domain.number}`;
+      this.lines.push(`  ${node.name}: ${node.powered ? domain : 'off'}; ${services.join(', ')}`);
+    }
+  }
+
+  #nodes(name = ''): readonly SimNode[] {
+    return name === 'both' ? this.world.nodes : [this.world.node(name)];
+  }
+
+  #roles(link = ''): readonly InterfaceRole[] {
+    if (link === 'all') return this.world.network.roles;
+    const role = INTERFACE_ROLES.find((candidate) => candidate === `${link}-interface`);
+    if (role === undefined) throw new Error(`no link ${link}`);
+    return [role];
+  }
+
+  /** `path` is `controller-0->controller-1`, or nothing for both directions. */
+  #paths(
+    link: string | undefined,
+    path: string | undefined,
+    work: (role: InterfaceRole, from: number) => void,
+  ): void {
+    const from = path === undefined ? [0, 1] : [this.world.node(path.split('->')[0] ?? '').index];
+    for (const role of this.#roles(link)) for (const index of from) work(role, index);
+  }
+}
+
+function kill(node: SimNode, what: string): void {
+  if (what !== 'sm-watchdog') node.endManager('SIGKILL');
+  if (what !== 'sm') node.endWatchdog('SIGKILL');
+}
+
+function isActive(node: SimNode, group: string): boolean {
+  const services = [...node.executor.services.values()].filter((service) => service.group === group);
+  return services.length > 0 && services.every(acts);
+}
+
+function milliseconds(text = ''): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text);
+  if (match === null) throw new Error(`a duration such as 500ms or 3s is expected, not ${text}`);
+  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000 }[match[2] as 'ms' | 's' | 'm'];
+}
