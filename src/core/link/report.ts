@@ -38,8 +38,6 @@ export const REPORT_LIMITS = {
   idCharactersMax: 64,
 } as const;
 
-const RECOVERIES = ['', 'recover', 'recover-fatal'] as const;
-
 /** Longest free texts tried, in this order, until the report fits. */
 const TEXT_CHARACTERS = [LIMITS.reasonCharactersMax, 64, 16, 0] as const;
 
@@ -134,12 +132,12 @@ function writeGroup(writer: ByteWriter, group: GroupReport, charactersMax: numbe
   writer.word(CONDITIONS, group.condition);
   writer.u48(group.health);
   writer.u48(group.runs);
+  writer.flag(group.inactive);
   writer.u48(group.stopped);
   writer.u48(group.activationMax);
   writeName(writer, group.holder);
   writer.u48(group.holderActivation);
   writer.word(GROUP_DESIRED_STATES, group.order);
-  writer.word(RECOVERIES, group.recover);
   writer.text(cut(group.reason, charactersMax));
 }
 
@@ -152,12 +150,12 @@ function readGroup(reader: ByteReader): GroupReport {
     condition: reader.word(CONDITIONS),
     health: reader.u48(),
     runs: reader.u48(),
+    inactive: reader.flag(),
     stopped: reader.u48(),
     activationMax: reader.u48(),
     holder: readName(reader, 'optional'),
     holderActivation: reader.u48(),
     order: reader.word(GROUP_DESIRED_STATES),
-    recover: reader.word(RECOVERIES),
     reason: reader.text(LIMITS.reasonCharactersMax),
   };
 }

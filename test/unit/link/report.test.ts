@@ -17,12 +17,12 @@ const GROUP: GroupReport = {
   condition: '',
   health: 2 ** 48 - 1,
   runs: 4,
+  inactive: false,
   stopped: 3,
   activationMax: 4,
   holder: 'controller-0',
   holderActivation: 4,
   order: 'standby',
-  recover: '',
   reason: '',
 };
 
