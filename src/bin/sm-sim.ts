@@ -45,7 +45,7 @@ function signedWire(): Wire {
   const key = {
     name: 'simulated',
     id: createHash('sha512').update(bytes).digest('hex').slice(0, 8),
-    secret,
+    secret: createSecretKey(bytes),
   };
   const check = signatureChecker([key]);
   return {

@@ -53,11 +53,14 @@ function groupActive(node: SimNode, group: GroupDefinition): boolean {
   return group.members.every(({ service }) => acts(node.executor.service(service)));
 }
 
+/** What is missing, with the first reason that its engine gives. */
 function missing(world: World, group: GroupDefinition): string {
   return world.nodes
     .map((node) => {
       const idle = group.members.filter(({ service }) => !acts(node.executor.service(service)));
-      return `${node.name} lacks ${idle.map(({ service }) => service).join(' ')}`;
+      const view = node.manager.engine?.view(node.clock.read(world.now));
+      const reason = view?.services.find(({ name }) => name === idle[0]?.service)?.reason ?? '';
+      return `${node.name} lacks ${idle.map(({ service }) => service).join(' ')} (${reason})`;
     })
     .join('; ');
 }
