@@ -1,0 +1,175 @@
+/**
+ * Control groups: the one way to find everything that a service ever started, whatever it did to its session, its
+ * parent or its environment. Version 2 kills a whole tree in one write (`cgroup.kill`, Linux 5.14); older ones are
+ * frozen first, so that nothing can fork while the list of processes is being killed. No controller is used, so
+ * nothing is accounted or limited and any directory may hold processes. Source: Documentation/admin-guide/cgroup-v2.
+ */
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type ProcessStat, readStat } from './procfs.ts';
+
+/** Where the hierarchies are mounted: version 2 alone, version 2 beside 1, version 1. */
+const MOUNTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/freezer'] as const;
+/** Longest wait for a version 1 group to report FROZEN; a process in uninterruptible sleep may never. */
+const FREEZE_MS_MAX = 20;
+
+const cell = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits without giving other events a turn: only for killing, where nothing else may come first. */
+export function pauseSync(ms: number): void {
+  Atomics.wait(cell, 0, 0, ms);
+}
+
+/** Makes `directory` below the first hierarchy that we may write to and that can kill; null when there is none. */
+export function makeBase(directory: string, mounts: readonly string[] = MOUNTS): string | null {
+  for (const mount of mounts) {
+    // Without this file the mount point is a plain directory (version 1 has a tmpfs there), not a hierarchy.
+    if (!existsSync(join(mount, 'cgroup.procs'))) continue;
+    const base = join(mount, directory);
+    try {
+      mkdirSync(base, { recursive: true });
+    } catch {
+      continue;
+    }
+    if (['cgroup.kill', 'cgroup.freeze', 'freezer.state'].some((file) => existsSync(join(base, file))))
+      return base;
+    removeGroup(base);
+  }
+  return null;
+}
+
+/** Makes a group; null when the system refuses: then its processes are found by their marker. */
+export function makeGroup(path: string): string | null {
+  try {
+    mkdirSync(path, { recursive: true });
+    return path;
+  } catch {
+    return null;
+  }
+}
+
+/** Removes a group and those below it as far as they are empty of processes; the kernel refuses the others. */
+export function removeGroup(path: string): void {
+  for (const child of children(path)) removeGroup(child);
+  try {
+    rmdirSync(path);
+  } catch {
+    // Still in use, or gone already.
+  }
+}
+
+function children(path: string): string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+  } catch {
+    return [];
+  }
+}
+
+function openForWriting(path: string): number | null {
+  try {
+    return openSync(path, 'w');
+  } catch {
+    return null;
+  }
+}
+
+/** One group with its control files opened beforehand. A group that does not exist is an empty one. */
+export class ControlGroup {
+  readonly path: string;
+  #kill: number | null;
+  #freeze: number | null;
+  readonly #version: 1 | 2;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#kill = openForWriting(join(path, 'cgroup.kill'));
+    const freeze = openForWriting(join(path, 'cgroup.freeze'));
+    this.#version = freeze === null ? 1 : 2;
+    this.#freeze = freeze ?? openForWriting(join(path, 'freezer.state'));
+  }
+
+  /** Processes of the group and of all groups below it, as our pid namespace numbers them. */
+  pids(path: string = this.path): number[] {
+    let text = '';
+    try {
+      text = readFileSync(join(path, 'cgroup.procs'), 'latin1');
+    } catch {
+      return [];
+    }
+    const own = text
+      .split('\n')
+      .map(Number)
+      .filter((pid) => pid > 1);
+    return [...own, ...children(path).flatMap((child) => this.pids(child))];
+  }
+
+  /** Those of them that are alive: version 1 lists zombies too. */
+  members(): ProcessStat[] {
+    return this.pids()
+      .map(readStat)
+      .filter((stat) => stat?.alive === true) as ProcessStat[];
+  }
+
+  /** SIGKILL to every process of the group, including those being forked at this moment. */
+  kill(): void {
+    if (this.#kill !== null && this.#write(this.#kill, '1')) return;
+    this.freeze();
+    for (const pid of this.pids()) {
+      try {
+        if (pid !== process.pid) process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone already.
+      }
+    }
+    // In version 1 a frozen process dies only when it is thawed.
+    this.thaw();
+  }
+
+  /** Stops every process of the group where it stands. */
+  freeze(): void {
+    if (this.#freeze === null) return;
+    this.#write(this.#freeze, this.#version === 2 ? '1' : 'FROZEN');
+    for (let waited = 0; !this.#isFrozen() && waited < FREEZE_MS_MAX; waited++) pauseSync(1);
+  }
+
+  thaw(): void {
+    if (this.#freeze !== null) this.#write(this.#freeze, this.#version === 2 ? '0' : 'THAWED');
+  }
+
+  close(): void {
+    for (const fd of [this.#kill, this.#freeze]) if (fd !== null) closeSync(fd);
+    // The numbers may be other files' from now on.
+    this.#kill = null;
+    this.#freeze = null;
+  }
+
+  #isFrozen(): boolean {
+    try {
+      return this.#version === 2
+        ? readFileSync(join(this.path, 'cgroup.events'), 'latin1').includes('frozen 1')
+        : readFileSync(join(this.path, 'freezer.state'), 'latin1').startsWith('FROZEN');
+    } catch {
+      return true;
+    }
+  }
+
+  #write(fd: number, text: string): boolean {
+    try {
+      writeSync(fd, text, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

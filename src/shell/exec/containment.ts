@@ -1,0 +1,273 @@
+/**
+ * Keeps hold of everything that a service's scripts start: a control group per service with one below it per script,
+ * where the system lets us; a marker in the environment and a record of processes seen, everywhere.
+ *
+ * A script enters its control group by itself, in scripts/sm-launch, before it becomes the script: node can neither
+ * clone into a group nor run code between fork and exec, moving the child after the fork would lose what it has forked
+ * by then, and moving `sm` itself for the moment of the fork would put `sm` where sm-watchdog kills.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { makeBase, makeGroup, removeGroup } from './cgroup.ts';
+import {
+  KILL_BOUND_MS,
+  type KillEntry,
+  KillHandle,
+  type KillResult,
+  killEntries,
+  ProcessTable,
+} from './kill-entry.ts';
+import { type Pid, readChildren, readStat } from './procfs.ts';
+
+export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: object) => void;
+
+export interface ContainmentOptions {
+  readonly node: string;
+  /** Run-time directory, on a memory file system: /var/run/sm. Two nodes on one machine need two. */
+  readonly run: string;
+  /** `off`: marker only, also where control groups would work. */
+  readonly cgroups?: 'auto' | 'off';
+  readonly log?: Log;
+}
+
+/** A script that was running when an earlier `sm` ended. */
+export interface Orphan {
+  readonly service: string;
+  readonly run: number;
+  readonly pids: readonly Pid[];
+}
+
+interface RunRecord {
+  readonly service: string;
+  readonly run: number;
+  readonly mark: string;
+}
+
+export class Containment {
+  /** Directory of this node's control groups; null = marker only. */
+  readonly base: string | null;
+  readonly #node: string;
+  readonly #instance: string;
+  readonly #life = randomBytes(4).toString('hex');
+  readonly #records: string;
+  readonly #log: Log;
+  readonly #services = new Map<string, KillHandle>();
+  readonly #runs = new Map<number, KillHandle>();
+
+  constructor(options: ContainmentOptions) {
+    this.#node = options.node;
+    this.#log = options.log ?? (() => {});
+    this.#records = join(options.run, 'running');
+    mkdirSync(this.#records, { recursive: true, mode: 0o700 });
+    this.#instance = instanceOf(options.run);
+    this.base = options.cgroups === 'off' ? null : makeBase(`sm/${options.node}-${this.#instance}`);
+    if (this.base === null) {
+      this.#log(
+        'info',
+        'no control groups here: what services start is found by marker, pid file and descent',
+      );
+    }
+  }
+
+  /** What the environment of every script of the service carries; a whole line of it is the service's marker. */
+  environment(service: string, run: number): Record<string, string> {
+    return { SM_SERVICE: this.#serviceMark(service), SM_RUN: this.#runMark(run) };
+  }
+
+  /** The service's entry for sm-watchdog's kill list; its control group exists when this returns. */
+  entry(service: string, pidFile: string, kernelState: boolean): KillEntry {
+    return this.#open(service, pidFile, kernelState).entry;
+  }
+
+  /**
+   * Before a script is spawned: makes its control group and records it as running. Returns the file through which the
+   * script enters the group, or null where there are no groups.
+   */
+  enter(service: string, run: number, pidFile: string, kernelState: boolean): string | null {
+    const { cgroup } = this.entry(service, pidFile, kernelState);
+    const mark = this.#runMark(run);
+    if (cgroup !== null) sweep(cgroup);
+    const own = cgroup === null ? null : makeGroup(join(cgroup, mark));
+    this.#runs.set(
+      run,
+      new KillHandle({ service, cgroup: own, pidFile: '', marker: `SM_RUN=${mark}`, kernelState }),
+    );
+    try {
+      writeFileSync(join(this.#records, mark), JSON.stringify({ service, run, mark } satisfies RunRecord));
+    } catch (error) {
+      // Costs only that a crash right now leaves an orphan which the next `sm` does not recognise as one.
+      this.#log('warn', `can not record a running script in ${this.#records}`, { error: String(error) });
+    }
+    return own === null ? null : join(own, 'cgroup.procs');
+  }
+
+  /** After the spawn. */
+  started(run: number, pid: number): void {
+    const stat = readStat(pid);
+    const handle = this.#runs.get(run);
+    if (stat === null || handle === undefined) return;
+    handle.remember(stat);
+    this.#services.get(handle.entry.service)?.remember(stat);
+  }
+
+  /**
+   * Looks at what the running script has started, while it runs. Needed only without control groups, where a child is
+   * out of sight once it has left its parent and cleared its environment. A few microseconds a process.
+   */
+  sample(run: number): void {
+    const handle = this.#runs.get(run);
+    if (handle === undefined || handle.group !== null) return;
+    const service = this.#services.get(handle.entry.service);
+    for (const { pid } of [...handle.seen]) {
+      for (const child of readChildren(pid)) {
+        const stat = readStat(child);
+        if (stat === null) continue;
+        handle.remember(stat);
+        service?.remember(stat);
+      }
+    }
+  }
+
+  /** The script's handle while it runs: narrower than its service's, for time-out and abort. */
+  running(run: number): KillHandle | null {
+    return this.#runs.get(run) ?? null;
+  }
+
+  /** After the script's end. What it left running stays under the service's entry. */
+  async ended(run: number): Promise<void> {
+    const handle = this.#runs.get(run);
+    if (handle === undefined) return;
+    this.#runs.delete(run);
+    rmSync(join(this.#records, this.#runMark(run)), { force: true });
+    handle.close();
+    if (handle.entry.cgroup !== null) removeGroup(handle.entry.cgroup);
+    await this.#services.get(handle.entry.service)?.refresh();
+  }
+
+  /** Everything alive that the service ever started. */
+  list(service: string): Pid[] {
+    const handle = this.#open(service, '', false);
+    handle.rememberPidFileSync();
+    return handle.find(new ProcessTable()).map(({ pid, startTime }) => ({ pid, startTime }));
+  }
+
+  /** Kills everything that the service ever started and verifies that nothing is left, within the bound. */
+  async kill(service: string, boundMs = KILL_BOUND_MS): Promise<KillResult> {
+    const [result] = await killEntries([this.#open(service, '', false)], boundMs);
+    return result!;
+  }
+
+  /** Scripts that an earlier `sm` of this node left behind. Daemons that earlier scripts left running are none. */
+  orphans(): Orphan[] {
+    const orphans: Orphan[] = [];
+    const table = new ProcessTable();
+    for (const { record, handle } of this.#left()) {
+      const pids = handle.find(table).map(({ pid, startTime }) => ({ pid, startTime }));
+      handle.close();
+      if (pids.length > 0) orphans.push({ service: record.service, run: record.run, pids });
+      else rmSync(join(this.#records, record.mark), { force: true });
+    }
+    return orphans;
+  }
+
+  /** Kills them, and only them: services go on. */
+  async killOrphans(boundMs = KILL_BOUND_MS): Promise<KillResult[]> {
+    const left = this.#left();
+    const results = await killEntries(
+      left.map(({ handle }) => handle),
+      boundMs,
+    );
+    for (const [index, { record, handle }] of left.entries()) {
+      handle.close();
+      if (results[index]!.left.length === 0) rmSync(join(this.#records, record.mark), { force: true });
+    }
+    return results.filter((result) => result.killed > 0);
+  }
+
+  /** Gives up the handles and removes empty control groups. Kills nothing. */
+  close(): void {
+    for (const handle of [...this.#services.values(), ...this.#runs.values()]) handle.close();
+    this.#services.clear();
+    this.#runs.clear();
+    if (this.base !== null) removeGroup(this.base);
+  }
+
+  #open(service: string, pidFile: string, kernelState: boolean): KillHandle {
+    const known = this.#services.get(service);
+    // A caller that only lists or kills does not know the pid file; one that does may have a new definition.
+    if (known !== undefined && (pidFile === '' || known.entry.pidFile === pidFile)) return known;
+    const cgroup = this.base === null ? null : makeGroup(join(this.base, service));
+    const marker = `SM_SERVICE=${this.#serviceMark(service)}`;
+    const handle = new KillHandle({ service, cgroup, pidFile, marker, kernelState });
+    for (const pid of known?.seen ?? []) handle.remember(pid);
+    known?.close();
+    this.#services.set(service, handle);
+    return handle;
+  }
+
+  /** Records of scripts that are not ours, with handles of what may be left of them. */
+  #left(): { record: RunRecord; handle: KillHandle }[] {
+    const left: { record: RunRecord; handle: KillHandle }[] = [];
+    for (const mark of readdirSync(this.#records)) {
+      if (mark.startsWith(`${this.#life}-`)) continue;
+      const record = readRecord(join(this.#records, mark));
+      if (record === null) continue;
+      const { service } = record;
+      const cgroup = this.base === null ? null : join(this.base, service, mark);
+      left.push({
+        record,
+        handle: new KillHandle({
+          service,
+          cgroup,
+          pidFile: '',
+          marker: `SM_RUN=${mark}`,
+          kernelState: false,
+        }),
+      });
+    }
+    return left;
+  }
+
+  #serviceMark(service: string): string {
+    return `${this.#node}/${service}/${this.#instance}`;
+  }
+
+  /** Unique over restarts of `sm`, which counts its runs from the start again. */
+  #runMark(run: number): string {
+    return `${this.#life}-${run}`;
+  }
+}
+
+/**
+ * Tells two nodes of one name on one machine apart (demo, lab, tests), and is the same after a restart of `sm`: made of
+ * the run-time directory and the pid namespace.
+ */
+function instanceOf(run: string): string {
+  const seed = `${realpathSync(run)} ${readlinkSync('/proc/self/ns/pid')}`;
+  return createHash('sha256').update(seed).digest('hex').slice(0, 8);
+}
+
+/** Removes what earlier scripts of the service left empty. */
+function sweep(cgroup: string): void {
+  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeGroup(join(cgroup, entry.name));
+  }
+}
+
+function readRecord(path: string): RunRecord | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as RunRecord;
+  } catch {
+    rmSync(path, { force: true });
+    return null;
+  }
+}
