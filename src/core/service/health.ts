@@ -1,0 +1,102 @@
+/** What the members of a group amount to: status, condition, health number and reason. */
+import { LIMITS } from '../kernel/limits.ts';
+import { CONDITIONS, type Condition, rank, type Status, worseStatus } from '../kernel/names.ts';
+import type { GroupRecord, ServiceRecord } from './record.ts';
+
+/** No member failed, degraded or warned. */
+export const HEALTH_PERFECT = 2 ** 48 - 1;
+const COUNT_MAX = 0xffff;
+
+export interface Aggregate {
+  readonly status: Status;
+  readonly condition: Condition;
+  /** Larger = healthier. */
+  readonly health: number;
+  readonly reason: string;
+  /** When the next held failure is forgotten; Infinity = none. */
+  readonly expires: number;
+}
+
+/** Complement, within 48 bits, of failed << 32 | degraded << 16 | warn. Plain numbers: 48 bits are a safe integer. */
+export function healthOf(failed: number, degraded: number, warn: number): number {
+  const cut = (count: number) => Math.min(count, COUNT_MAX);
+  return HEALTH_PERFECT - (cut(failed) * 2 ** 32 + cut(degraded) * 2 ** 16 + cut(warn));
+}
+
+/** What a member's status means for its group, by its failure impact. */
+export function implied(status: Status, impact: ServiceRecord['impact']): Status {
+  if (status !== 'failed') return status;
+  switch (impact) {
+    case 'critical':
+      return 'failed';
+    case 'major':
+      return 'degraded';
+    case 'minor':
+      return 'warn';
+    case 'none':
+      return '';
+  }
+}
+
+/**
+ * Takes the members together. A failure is held against a member until `debounceMs` after it recovered, so that the
+ * cluster can see and act on one that comes and goes. Updates the hold times of the group.
+ */
+export function aggregate(group: GroupRecord, now: number, debounceMs: number): Aggregate {
+  const counts = { failed: 0, degraded: 0, warn: 0, healthy: 0 };
+  let status: Status = '';
+  let condition: Condition = '';
+  let reasons: string[] = [];
+  let expires = Number.POSITIVE_INFINITY;
+  for (const [index, member] of group.members.entries()) {
+    const held = hold(group, index, member.status, now, debounceMs);
+    if (Number.isFinite(held) && held > now) expires = Math.min(expires, held);
+    const own: Status = held > now ? 'failed' : member.status;
+    const means = implied(own, member.impact);
+    counts[means === '' ? 'healthy' : means] += 1;
+    if (means === '') continue;
+    const worst = worseStatus(status, means);
+    if (worst !== status) reasons = [];
+    if (means === worst) reasons.push(describe(member, own));
+    status = worst;
+    // A failure that its impact makes less of does not bring its condition along.
+    if (means === own) condition = graver(condition, member.condition);
+  }
+  const { redundancyModel, nActive } = group.definition;
+  const shared = redundancyModel === 'N' && nActive > 1;
+  return {
+    status: status === 'failed' && shared && counts.healthy > 0 ? 'degraded' : status,
+    condition,
+    health: healthOf(counts.failed, counts.degraded, counts.warn),
+    reason: listed(reasons),
+    expires,
+  };
+}
+
+function hold(group: GroupRecord, index: number, status: Status, now: number, debounceMs: number): number {
+  const before = group.heldUntil[index] ?? 0;
+  if (status === 'failed') group.heldUntil[index] = Number.POSITIVE_INFINITY;
+  else if (before === Number.POSITIVE_INFINITY) group.heldUntil[index] = now + debounceMs;
+  return group.heldUntil[index] ?? 0;
+}
+
+function graver(a: Condition, b: Condition): Condition {
+  return rank(CONDITIONS, b) > rank(CONDITIONS, a) ? b : a;
+}
+
+function describe(member: ServiceRecord, status: Status): string {
+  const condition = member.condition;
+  const data = condition.startsWith('data-') || condition === 'FD-limit-reached';
+  return `${member.name}(${member.reportedState}, ${status}${data ? `, ${condition}` : ''})`;
+}
+
+/** Joins with commas; what does not fit is said to be left out. */
+function listed(reasons: readonly string[]): string {
+  let text = '';
+  for (const reason of reasons) {
+    const longer = text === '' ? reason : `${text}, ${reason}`;
+    if (longer.length > LIMITS.reasonCharactersMax - 5) return `${text}, ...`;
+    text = longer;
+  }
+  return text;
+}
