@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { Guard } from '../../core/guard/guard.ts';
 import type { GuardEffect, GuardEvent, GuardOptions } from '../../core/guard/interface.ts';
+import { EXIT_SOFTWARE } from '../exit-codes.ts';
 import { Channel } from '../pair/channel.ts';
 import type { FromSm, FromWatchdog, WatchdogStatus } from '../pair/messages.ts';
 import type { Log, Time } from '../ports.ts';
@@ -123,7 +124,7 @@ export class WatchdogProcess {
       // A guard that does not know what it does guards nothing: `sm` starts another and hands its copy over.
       log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'broken invariant');
       this.#ended = true;
-      this.#options.exit(70);
+      this.#options.exit(EXIT_SOFTWARE);
       return;
     } finally {
       this.#stepping = false;

@@ -1,0 +1,252 @@
+/** The process `sm`: the engine with its loop, store, scripts, control socket and the pipe to sm-watchdog. */
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { Engine } from '../core/engine.ts';
+import type { EngineEvent } from '../core/engine-interface.ts';
+import type { RunEffect } from '../core/service/interface.ts';
+import type { Config } from './config.ts';
+import { ControlServer } from './control.ts';
+import { Containment } from './exec/containment.ts';
+import { killEntry } from './exec/kill-entry.ts';
+import { ProcessWatch } from './exec/process-watch.ts';
+import { Runner } from './exec/runner.ts';
+import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
+import { GuardClient } from './guard-client.ts';
+import { acquireLock } from './lock.ts';
+import { Loop } from './loop.ts';
+import { kernelLife } from './node-facts.ts';
+import { startProgram } from './pair/programs.ts';
+import { Performer } from './perform.ts';
+import type { Log, RunnerPort, RunResult } from './ports.ts';
+import { prepare } from './prepare.ts';
+import { realTime } from './time.ts';
+
+/** An earlier `sm` that was killed may take a moment to be gone. */
+const LOCK_LIMIT_MS = 5000;
+
+export interface EngineProcessOptions {
+  readonly config: Config;
+  /** The pipe to the watchdog that started us. */
+  readonly stream: Duplex;
+  /** Arguments with which a new watchdog is started. */
+  readonly watchdogArguments: readonly string[];
+  readonly log: Log;
+}
+
+/** Resolves when everything runs; the process ends by itself. */
+export async function runEngine(options: EngineProcessOptions): Promise<void> {
+  const { config, log } = options;
+  const lock = await acquireLock(join(config.runDirectory, 'sm.lock'), LOCK_LIMIT_MS, realTime);
+  if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
+  const prepared = prepare(config, log, false);
+  if (!prepared.ok) return giveUp(log, EXIT_CONFIG, prepared.message);
+  const life = kernelLife(config.kernelLifeFile);
+  if (life === null) return giveUp(log, EXIT_CONFIG, `${config.kernelLifeFile} can not be read`);
+
+  const containment = new Containment({
+    node: config.node,
+    run: config.runDirectory,
+    cgroups: config.containment === 'marker' ? 'off' : 'auto',
+    log: (level, message, facts = {}) => log[level](facts, message),
+  });
+  // Scripts that an earlier `sm` left behind: their results are lost, and nothing may run twice.
+  for (const { service, killed } of await containment.killOrphans()) {
+    log.warn({ service, killed }, 'script of an earlier sm killed');
+  }
+
+  const { store, definitions } = prepared;
+  const restored = store.begin({ node: config.node, kernelLife: life });
+  const parts = new EngineParts(options, containment, definitions.domain.deadIntervalMs);
+  const loop: Loop = new Loop({
+    engine: (emit) =>
+      new Engine(
+        { node: config.node, definitions, kernelLife: life, restored, startedWallMs: Date.now() },
+        emit,
+      ),
+    store: { commit: (effects) => store.commit(effects, Date.now()) },
+    performer: parts.performer,
+    guard: parts.guard,
+    time: realTime,
+    log,
+    reply: (reply) => parts.control.answered(reply.request, reply),
+    published: (entry) => {
+      const { entity, name, from, to, cause, actor, reason } = entry;
+      const machine = `${entity} ${name}`;
+      log.info({ machine, from, to, event: cause, actor, reason }, `${machine}: ${from} -> ${to}`);
+      parts.control.publish({ wallMs: Date.now(), ...entry });
+    },
+    exit: (reason) => {
+      log.info({ reason }, 'sm ends');
+      void parts.end().finally(() => {
+        store.close();
+        process.exit(0);
+      });
+    },
+    fatal: (error, recent) => {
+      const stack = error instanceof Error ? error.stack : String(error);
+      log.fatal({ error: stack, recent }, 'broken invariant: sm ends, sm-watchdog starts it again');
+      process.exit(EXIT_SOFTWARE);
+    },
+  });
+  parts.loop = loop;
+  await parts.control.listen(config.controlSocket);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => parts.shutdown(signal));
+  parts.guard.start();
+  loop.start();
+  loop.post({ type: 'node.ready', ready: true, reason: 'sm is started' });
+}
+
+function giveUp(log: Log, code: number, message: string): void {
+  log.fatal({ code }, message);
+  process.exitCode = code;
+  // The pipe would keep the process alive.
+  setImmediate(() => process.exit(code));
+}
+
+/** The parts around the loop, which post to it. */
+class EngineParts {
+  readonly performer: Performer;
+  readonly guard: GuardClient;
+  readonly control: ControlServer;
+  loop: Loop | null = null;
+  readonly #runner: ScriptRunner;
+  readonly #log: Log;
+  readonly #startedWallMs = Date.now();
+
+  constructor(options: EngineProcessOptions, containment: Containment, permissionMs: number) {
+    const { log, config } = options;
+    this.#log = log;
+    this.guard = new GuardClient({
+      stream: options.stream,
+      permissionMs,
+      startWatchdog: () => {
+        const { child, stream } = startProgram('sm-watchdog', [...options.watchdogArguments, '--adopt']);
+        return { stream, pid: child.pid };
+      },
+      post: (fact) => this.post(fact),
+      listed: (run, ok, reason) => this.performer.listed(run, ok, reason),
+      stop: (reason) => this.shutdown(reason),
+      kill: (entries, reason) => {
+        log.error({ services: entries.map(({ service }) => service), reason }, 'killed without sm-watchdog');
+        for (const entry of entries) killEntry(entry);
+      },
+      time: realTime,
+      log,
+    });
+    this.#runner = new ScriptRunner(config, containment, log, {
+      post: (event) => this.post(event),
+      obstacle: (effect) => this.performer.obstacle(effect),
+    });
+    this.performer = new Performer({
+      runner: this.#runner,
+      killList: this.guard,
+      verdict: () => this.guard.verdict(),
+      post: (event) => this.post(event),
+      time: realTime,
+      log,
+    });
+    this.control = new ControlServer(
+      {
+        view: () => this.#view(),
+        command: (request, actor, command) =>
+          this.post({ type: 'command', request, actor, wallMs: Date.now(), command }),
+        shutdown: (actor, reason) => this.post({ type: 'shutdown', actor, reason }),
+      },
+      log,
+    );
+  }
+
+  post(event: EngineEvent): void {
+    this.loop?.post(event);
+  }
+
+  shutdown(reason: string): void {
+    this.#log.info({ reason }, 'asked to end in order');
+    this.post({ type: 'shutdown', actor: 'system', reason });
+  }
+
+  async end(): Promise<void> {
+    this.control.close();
+    this.#runner.stop();
+    await this.guard.bye();
+  }
+
+  /** The engine's view, and beside it what the shell knows. */
+  async #view(): Promise<object> {
+    const watchdog = await this.guard.status();
+    return {
+      ...this.loop?.view(),
+      shell: {
+        pid: process.pid,
+        startedWallMs: this.#startedWallMs,
+        loop: this.loop?.statistics(),
+        runsOpen: this.performer.open,
+        runsUnknown: this.performer.unknownRuns,
+        watchdogRestarts: this.guard.restarts,
+        clients: this.control.clients,
+        clientsDropped: this.control.clientsDropped,
+        watchdog,
+      },
+    };
+  }
+}
+
+/** The runner and the process watch behind the performer's port. */
+class ScriptRunner implements RunnerPort {
+  readonly #containment: Containment;
+  readonly #runner: Runner;
+  readonly #watch: ProcessWatch;
+  readonly #waiting = new Map<number, (result: RunResult) => void>();
+
+  constructor(
+    config: Config,
+    containment: Containment,
+    log: Log,
+    loop: { post: (event: EngineEvent) => void; obstacle: (effect: RunEffect) => string | null },
+  ) {
+    this.#containment = containment;
+    this.#runner = new Runner({
+      directories: { lsb: config.lsbDirectory, ocfRoot: config.ocfRoot, run: config.runDirectory },
+      clock: realTime,
+      containment,
+      admit: loop.obstacle,
+      log: (level, message, facts = {}) => log[level](facts, message),
+      onDone: (run, outcome, outputTail, durationMs) => {
+        const done = this.#waiting.get(run);
+        this.#waiting.delete(run);
+        done?.({ outcome, outputTail, durationMs });
+      },
+    });
+    this.#watch = new ProcessWatch({
+      onDied: (service, pid) => loop.post({ type: 'process.died', service, pid }),
+      log: (level, message, facts = {}) => log[level](facts, message),
+    });
+  }
+
+  start(effect: RunEffect, done: (result: RunResult) => void): void {
+    this.#waiting.set(effect.run, done);
+    this.#runner.run(effect);
+  }
+
+  abort(run: number, reason: string): void {
+    this.#runner.abort(run, reason);
+  }
+
+  killService(service: string, reason: string): void {
+    void this.#runner.killService(service, reason);
+  }
+
+  watch(service: string, pidFile: string | null): void {
+    if (pidFile === null) this.#watch.unwatch(service);
+    else this.#watch.watch(service, pidFile);
+  }
+
+  killEntry(effect: RunEffect): ReturnType<Containment['entry']> {
+    return this.#containment.entry(effect.service, effect.pidFile, effect.kernelState);
+  }
+
+  stop(): void {
+    this.#runner.stop();
+    this.#watch.stop();
+  }
+}

@@ -1,0 +1,197 @@
+/** The process `sm-watchdog`, put together from its parts. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { DefinitionSet, DomainDefinition, InterfaceDefinition } from '../../core/definitions/model.ts';
+import type { LifeId } from '../../core/link/types.ts';
+import type { Config } from '../config.ts';
+import { Containment } from '../exec/containment.ts';
+import { EXIT_CONFIG, EXIT_UNAVAILABLE } from '../exit-codes.ts';
+import { acquireLock } from '../lock.ts';
+import { kernelLife, newProcessLife, productUuid } from '../node-facts.ts';
+import { startProgram } from '../pair/programs.ts';
+import type { Log } from '../ports.ts';
+import { realTime } from '../time.ts';
+import { KeyRing } from './keyring.ts';
+import { KillList } from './kill-list.ts';
+import { WatchdogProcess } from './process.ts';
+import { makeSelfFence } from './self-fence.ts';
+import { clusterIdOf } from './sign.ts';
+import { Wire } from './wire.ts';
+
+/** A watchdog that was killed may take a moment to be gone. */
+const LOCK_LIMIT_MS = 2000;
+/** At a start without a copy, everything of an earlier life is killed first. */
+const LEFT_OVER_KILL_MS = 2000;
+
+/**
+ * All that the watchdog has to know, in one file: it never opens the database, so that a damaged or slow one can not
+ * hinder it.
+ */
+export interface WatchdogPlan {
+  readonly config: Config;
+  readonly domain: DomainDefinition;
+  readonly peer: string | null;
+  readonly interfaces: readonly InterfaceDefinition[];
+  /** Services of exclusive groups. */
+  readonly exclusive: readonly {
+    readonly service: string;
+    readonly pidFile: string;
+    readonly kernelState: boolean;
+  }[];
+  /** Arguments with which `sm` is started. */
+  readonly smArguments: readonly string[];
+}
+
+export function planOf(
+  config: Config,
+  definitions: DefinitionSet,
+  smArguments: readonly string[],
+): WatchdogPlan {
+  const exclusive = [...definitions.services.values()].flatMap(({ name, group, pidFile, kernelState }) =>
+    definitions.groups.get(group)?.exclusive === true ? [{ service: name, pidFile, kernelState }] : [],
+  );
+  return {
+    config,
+    domain: definitions.domain,
+    peer: definitions.nodes.find((name) => name !== config.node) ?? null,
+    interfaces: definitions.interfaces,
+    exclusive,
+    smArguments,
+  };
+}
+
+export function planPath(run: string): string {
+  return join(run, 'watchdog.json');
+}
+
+/** Whole or not at all: a watchdog may be started from it at any moment. */
+export function writePlan(plan: WatchdogPlan): string {
+  const path = planPath(plan.config.runDirectory);
+  writeFileSync(`${path}.new`, JSON.stringify(plan), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  return path;
+}
+
+export function readPlan(path: string): WatchdogPlan {
+  return JSON.parse(readFileSync(path, 'utf8')) as WatchdogPlan;
+}
+
+export interface WatchdogStart {
+  readonly config: Config;
+  /** Asked for when nobody else can be running for this node. A text = why there is none. */
+  readonly plan: () => WatchdogPlan | string;
+  /** The pipe to the `sm` that started us, which hands its copy over; null = we start `sm`. */
+  readonly adopted: Duplex | null;
+  readonly log: Log;
+}
+
+/** Resolves when everything runs; the process ends by itself. */
+export async function runWatchdog({ config, plan: makePlan, adopted, log }: WatchdogStart): Promise<void> {
+  process.title = 'sm-watchdog';
+  mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
+  const lockLimitMs = adopted === null ? 0 : LOCK_LIMIT_MS;
+  const lock = await acquireLock(join(config.runDirectory, 'sm-watchdog.lock'), lockLimitMs, realTime);
+  if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
+  const plan = makePlan();
+  if (typeof plan === 'string') return giveUp(log, EXIT_CONFIG, plan);
+  const life = kernelLife(config.kernelLifeFile);
+  if (life === null) return giveUp(log, EXIT_CONFIG, `${config.kernelLifeFile} can not be read`);
+  const uuid = productUuid(config.productUuidFile, config.node);
+  if (uuid === null) return giveUp(log, EXIT_CONFIG, `${config.productUuidFile} can not be read`);
+  if (config.realtime === 'yes') requestRealtime(log);
+  if (adopted === null) killLeftOver(plan, log);
+  const watchdog = makeWatchdog(plan, { kernelLife: life, productUuid: uuid }, adopted, log);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => watchdog.stop(signal));
+  // The terminal that started us may go; we stay.
+  process.on('SIGHUP', () => {});
+  watchdog.start();
+}
+
+function makeWatchdog(
+  plan: WatchdogPlan,
+  ids: { readonly kernelLife: LifeId; readonly productUuid: LifeId },
+  adopted: Duplex | null,
+  log: Log,
+): WatchdogProcess {
+  const { config, domain, peer, interfaces } = plan;
+  const processLife = newProcessLife();
+  return new WatchdogProcess({
+    guard: {
+      node: config.node,
+      peer,
+      clusterId: clusterIdOf(domain.name),
+      domain,
+      interfaces,
+      processLife,
+      ...ids,
+      copyExpected: adopted !== null,
+    },
+    wire:
+      peer === null
+        ? null
+        : (handlers) =>
+            new Wire(
+              {
+                domain: domain.name,
+                node: config.node,
+                peer,
+                interfaces,
+                processLife,
+                ownEarlierLives: [],
+                keys: new KeyRing(config.keysDirectory),
+                now: realTime.now,
+                log: {
+                  info: (fields, message) => log.info(fields, message),
+                  warn: (fields, message) => log.warn(fields, message),
+                },
+              },
+              handlers,
+            ),
+    killList: new KillList(),
+    selfFence: (killRecorded) =>
+      makeSelfFence(config.selfFence, config.node, killRecorded, () => process.exit(1), log),
+    startSm: () => {
+      const { child, stream } = startProgram('sm', plan.smArguments);
+      return { stream, pid: child.pid };
+    },
+    adopted,
+    exit: (code) => process.exit(code),
+    time: realTime,
+    log,
+  });
+}
+
+/** Without a copy nothing of an earlier life may go on (docs/SAFETY.md, rule 10). */
+function killLeftOver({ config, exclusive }: WatchdogPlan, log: Log): void {
+  const containment = new Containment({
+    node: config.node,
+    run: config.runDirectory,
+    cgroups: config.containment === 'marker' ? 'off' : 'auto',
+    log: (level, message, facts = {}) => log[level](facts, message),
+  });
+  const list = new KillList();
+  const found = exclusive.filter(({ service, pidFile, kernelState }) => {
+    list.add(containment.entry(service, pidFile, kernelState));
+    return containment.list(service).length > 0;
+  });
+  if (found.length === 0) return;
+  const services = found.map(({ service }) => service);
+  const survivors = list.kill(services, LEFT_OVER_KILL_MS);
+  log.warn({ services, survivors }, 'left over from an earlier life: killed');
+}
+
+/** Children do not inherit it: scripts and services run as they always do. Refusal is no fault. */
+function requestRealtime(log: Log): void {
+  const args = ['--all-tasks', '--reset-on-fork', '--rr', '--pid', '1', String(process.pid)];
+  execFile('chrt', args, { timeout: 1000 }, (error) => {
+    if (error !== null) log.info({}, 'no real-time priority for sm-watchdog: the system does not permit it');
+  });
+}
+
+function giveUp(log: Log, code: number, message: string): void {
+  log.fatal({ code }, message);
+  process.exitCode = code;
+  setImmediate(() => process.exit(code));
+}
