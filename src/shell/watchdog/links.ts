@@ -113,7 +113,7 @@ function absence(address: string, nameBefore: string, interfaces: Interfaces, sy
   if (nameBefore === '') return `address ${address} is on no interface that is up and has a carrier`;
   if (interfaces[nameBefore] !== undefined) return `address ${address} was taken off ${nameBefore}`;
   const flags = sys(nameBefore, 'flags');
-  if (flags === null) return `${nameBefore}, which had address ${address}, is gone`;
+  if (flags === null) return `${nameBefore}, which had address ${address}, is down or gone`;
   if ((Number(flags) & 1) === 0) return `${nameBefore} was taken down by an administrator`;
   return sys(nameBefore, 'carrier') === '0'
     ? `${nameBefore} has no carrier`

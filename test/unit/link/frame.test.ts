@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../src/core/kernel/limits.ts';
 import {
   decodeFrame,
   encodeFrame,
+  HEADER_BYTES,
   NO_LIFE,
   PART_BYTES_MAX,
   TAG_BYTES,
@@ -174,4 +176,59 @@ test.each([
   ['a life that is not hex', sampleFrame({ kernelLife: 'Z'.repeat(32) })],
 ])('the encoder refuses %s', (_what, value) => {
   expect(() => encodeFrame(value)).toThrow();
+});
+
+describe('docs/reference/wire.md', () => {
+  const text = readFileSync(new URL('../../../docs/reference/wire.md', import.meta.url), 'utf8');
+  const rows = [...text.matchAll(/^\| (\d+) \| (\d+) \| `(\w+)` \|/gm)].map(([, offset, bytes, field]) => ({
+    offset: Number(offset),
+    bytes: Number(bytes),
+    field: field!,
+  }));
+
+  test('the table has no gap and ends with the header', () => {
+    let end = 0;
+    for (const row of rows) {
+      expect(row.offset, row.field).toBe(end);
+      end += row.bytes;
+    }
+    expect(end).toBe(HEADER_BYTES);
+  });
+
+  test.each<[string, Frame]>([
+    ['versionMin', sampleFrame({ versionMin: 0 })],
+    ['versionMax', sampleFrame({ versionMax: 9 })],
+    ['leaving', sampleFrame({ leaving: true })],
+    ['interfaceRole', sampleFrame({ interfaceRole: 'admin-interface' })],
+    ['linkBits', sampleFrame({ linkBits: 0 })],
+    ['part', sampleFrame({}, { part: 1, parts: 3, body: Uint8Array.of(1) })],
+    ['parts', sampleFrame({}, { part: 0, parts: 4, body: Uint8Array.of(1) })],
+    ['keyId', sampleFrame({ keyId: 'ffffffff' })],
+    ['clusterId', sampleFrame({ clusterId: 'ee'.repeat(8) })],
+    ['processLife', sampleFrame({ processLife: 'ee'.repeat(16) })],
+    ['kernelLife', sampleFrame({ kernelLife: 'ee'.repeat(16) })],
+    ['productUuid', sampleFrame({ productUuid: 'ee'.repeat(16) })],
+    ['echoLife', sampleFrame({ echoLife: 'ee'.repeat(16) })],
+    ['echoSequence', sampleFrame({ echoSequence: 2 ** 48 - 1 })],
+    ['sequence', sampleFrame({ sequence: 2 ** 48 - 1 })],
+    ['reportVersion', sampleFrame({ reportVersion: 2 ** 48 - 1 })],
+    ['announceNumber', sampleFrame({ announceNumber: 2 ** 48 - 1 })],
+    ['permissionMs', sampleFrame({ permissionMs: 2 ** 32 - 1 })],
+    ['stopBoundMs', sampleFrame({ stopBoundMs: 2 ** 32 - 1 })],
+    ['managerDownMs', sampleFrame({ managerDownMs: 2 ** 32 - 1 })],
+    ['sender', sampleFrame({ sender: 'z'.repeat(31) })],
+    ['receiver', sampleFrame({ receiver: 'z'.repeat(31) })],
+  ])('%s stands where the table says', (field, changed) => {
+    const base = encodeFrame({
+      ...changed,
+      header: sampleFrame().header,
+      part: 0,
+      parts: changed.parts && 3,
+    });
+    const bytes = encodeFrame(changed);
+    const row = rows.find((candidate) => candidate.field === field)!;
+    const differing = [...bytes.keys()].filter((at) => bytes[at] !== base[at]);
+    expect(differing.length).toBeGreaterThan(0);
+    expect(differing.every((at) => at >= row.offset && at < row.offset + row.bytes)).toBe(true);
+  });
 });

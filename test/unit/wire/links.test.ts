@@ -64,7 +64,7 @@ describe('our own end of a link', () => {
     ['address 10.0.0.1 was taken off eth1', { interfaces: {} }],
     ['eth1 has no carrier', { interfaces: {}, sys: { flags: '0x1003', carrier: '0' } }],
     ['eth1 was taken down by an administrator', { interfaces: {}, sys: { flags: '0x1002' } }],
-    ['eth1, which had address 10.0.0.1, is gone', { interfaces: {}, sys: {} }],
+    ['eth1, which had address 10.0.0.1, is down or gone', { interfaces: {}, sys: {} }],
   ])('%s', (reason, change) => {
     const { state, monitor, told } = system();
     monitor.poll();
