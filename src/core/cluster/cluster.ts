@@ -293,6 +293,23 @@ export class Cluster {
     this.#guard.deadline = deadline;
     this.#guard.lost = false;
     if (waited) this.evaluate(now);
+    this.#renewTokens(now);
+  }
+
+  /** A token lives as long as the permission it was made from: what is active gets a newer one with each renewal. */
+  #renewTokens(now: number): void {
+    for (const [name, wanted] of this.#wanted) {
+      const group = this.#definitions.groups.get(name);
+      if (wanted.desired !== 'active' || group?.exclusive !== true) continue;
+      const { held, stopped } = this.#numbers.of(name);
+      const verdict = grant({ group: name, exclusive: true, held, stopped }, this.#verdict(now));
+      if (!verdict.ok) continue;
+      const reason = 'permission was renewed';
+      this.#local.step(
+        { type: 'group.want', group: name, desired: 'active', token: verdict.token, reason },
+        now,
+      );
+    }
   }
 
   #onLost(reason: string, now: number): void {
