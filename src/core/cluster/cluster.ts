@@ -449,7 +449,7 @@ export class Cluster {
     const peer = this.#peer;
     if (peer === null) return;
     const silent = !peer.heard && peer.mayTake && !peer.leaving && peer.announcement === 0;
-    const gain = this.#state !== 'leader' || this.#peerHolds();
+    const gain = this.#state !== 'leader' || this.#numbers.all().some(({ holder }) => holder !== this.#me);
     const able =
       this.#guard.connected &&
       !this.#guard.lost &&
@@ -492,10 +492,6 @@ export class Cluster {
     this.#setNumber(number);
     this.#timers.set('cluster/announce', now + waitMs);
     this.#history('domain', this.#definitions.domain.name, this.#state, 'announcing', 'silence', peer.reason);
-  }
-
-  #peerHolds(): boolean {
-    return this.#numbers.all().some(({ holder }) => holder !== '' && holder !== this.#me);
   }
 
   /** Nothing that the peer held can be active any more; whoever leads assigns it anew. */
@@ -566,6 +562,8 @@ export class Cluster {
 
   /** Why a group that nobody holds can not be given to the target yet; '' = it can. */
   #obstacle(group: GroupDefinition, target: string): string {
+    if (target === this.#me && this.#peerMayHaveTakenOver())
+      return `${this.#peer?.name} is silent and may have taken over: what is active stays, nothing is added`;
     if (target !== this.#me && !this.#inactiveHere(group.name))
       return `${this.#me} has not yet verified that it does not run it`;
     const theirs = this.#peer?.group(group.name);
@@ -577,6 +575,16 @@ export class Cluster {
     const state =
       target === this.#me ? this.#local.group(first).state : (this.#peer?.group(first)?.state ?? 'unknown');
     return state === 'active' ? '' : `waits until ${first} is active on ${target}: it is ${state} there`;
+  }
+
+  /**
+   * Where a silent peer may take over by time, it may have done so whenever our permission was gone, and being the leader
+   * of before says nothing: only the exchange with it, its word, or a take-over of our own tells that it has not.
+   */
+  #peerMayHaveTakenOver(): boolean {
+    const peer = this.#peer;
+    if (peer === null || peer.exchanged || peer.leaving) return false;
+    return this.#definitions.domain.silencePolicy === 'takeover' && this.#announcement?.done !== true;
   }
 
   #give(group: string, target: string, now: number): void {

@@ -26,6 +26,8 @@ export class PeerState {
   /** Number with which a deaf peer announces that it takes over; 0 = it does not. */
   announcement = 0;
   readonly #groups = new Map<string, GroupReport>();
+  /** The report was told since the peer is heard: one from before a silence says nothing of what was done in it. */
+  #current = false;
 
   constructor(name: string, kernelLife: LifeId, stopBoundMs: number) {
     this.name = name;
@@ -35,7 +37,7 @@ export class PeerState {
 
   /** Both ways heard, and its report of this life is here. */
   get exchanged(): boolean {
-    return this.heard && this.report !== null;
+    return this.heard && this.report !== null && this.#current;
   }
 
   /** What it reports of a group; undefined where that does not count: not exchanged, or it said that it leaves. */
@@ -46,7 +48,7 @@ export class PeerState {
   /** Why it can not be given anything; '' = it can. */
   get absence(): string {
     if (!this.heard) return `${this.name}: ${this.reason}`;
-    if (this.report === null) return `${this.name} is heard, its report is awaited`;
+    if (!this.exchanged) return `${this.name} is heard, its report is awaited`;
     if (this.leaving) return `${this.name} is leaving`;
     return '';
   }
@@ -58,6 +60,7 @@ export class PeerState {
         return fact.heard ? this.#onHeard(fact) : this.#onUnheard(fact);
       case 'guard.report':
         this.report = fact.report;
+        this.#current = true;
         this.reportVersion = fact.version;
         this.#groups.clear();
         for (const group of fact.report.groups) this.#groups.set(group.name, group);
@@ -87,6 +90,7 @@ export class PeerState {
 
   #onUnheard(fact: Extract<GuardFact, { type: 'guard.peer'; heard: false }>): void {
     this.heard = false;
+    this.#current = false;
     this.silentSince = fact.since;
     this.mayTake = fact.mayTake;
     this.reason = fact.reason;

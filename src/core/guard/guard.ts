@@ -259,7 +259,8 @@ export class Guard {
       stopBoundMs,
     });
     const { header } = this.#peer;
-    if (header !== null) this.#tellReport(header);
+    // A report that the peer has replaced meanwhile is not told again: it says nothing of what was done in the silence.
+    if (header !== null && header.reportVersion === this.#report?.version) this.#tellReport(header);
     this.#armJudge();
   }
 
