@@ -165,7 +165,7 @@ describe('bad datagrams', () => {
     };
     const send = (bytes: Uint8Array) => void socket.send(bytes, PORT, address).catch(() => undefined);
     const good = (change = {}) => seal(peer.frame(role, change), key('pair'));
-    return { node, peer, send, good, key, address };
+    return { node, peer, send, good, key, address, peerAddress };
   }
 
   test('are dropped by cause before anything is touched, and the link goes on', async () => {
@@ -199,12 +199,14 @@ describe('bad datagrams', () => {
     await node.signal.until(() => node.frames.length === 2, 'a good frame after all of them');
   });
 
-  test('from elsewhere are told apart by their source', async () => {
-    const { node, good, address } = await attacked();
-    const stranger = DgramAsPromised.createSocket('udp4');
-    sockets.push(stranger);
-    await stranger.bind({ address: loopback(), port: 0 });
-    await droppedAs(() => void stranger.send(good(), PORT, address), node, role, 'wrong-source');
+  test('from another address, or another port of the peer, are told apart', async () => {
+    const { node, good, address, peerAddress } = await attacked();
+    for (const from of [loopback(), peerAddress]) {
+      const stranger = DgramAsPromised.createSocket('udp4');
+      sockets.push(stranger);
+      await stranger.bind({ address: from, port: 0 });
+      await droppedAs(() => void stranger.send(good(), PORT, address), node, role, 'wrong-source');
+    }
     expect(node.frames).toEqual([]);
   });
 
