@@ -66,33 +66,33 @@ function isRise(row: CheckedRow): boolean {
 }
 
 function checkCycles(draft: Draft, rows: readonly CheckedRow[]): void {
-  const told = new Set<string>();
+  const actions = ['enable', 'disable', 'go-active', 'go-standby'] as const;
   const kinds: [string, (row: CheckedRow) => boolean][] = [
-    ...(['enable', 'disable', 'go-active', 'go-standby'] as const).map(
-      (action): [string, (row: CheckedRow) => boolean] => [action, (row) => row.text('ACTION') === action],
-    ),
+    ...actions.map((action): [string, (row: CheckedRow) => boolean] => [
+      action,
+      (row) => row.text('ACTION') === action,
+    ]),
     ['enable and go-active', isRise],
   ];
+  const told = new Set<CheckedRow>();
   for (const [kind, wanted] of kinds) {
-    for (const cycle of findCycles(graphFor(rows, wanted))) {
-      const id = [...cycle].sort().join(' ');
-      if (told.has(id)) continue;
-      told.add(id);
-      const [first, last] = [cycle[0] ?? '', cycle.at(-1)];
-      const row = rows.find(
-        (each) => wanted(each) && each.text('SERVICE_NAME') === last && each.text('DEPENDENT') === first,
-      );
-      if (row === undefined) continue;
-      const circle = [...cycle, first].join(' -> ');
-      lose(
-        draft,
-        row,
-        'dependency-cycle',
-        `${kind} goes round in a circle, so none of these can go first: ${circle}`,
-      );
+    const edges = rows.filter(wanted);
+    for (const cycle of findCycles(graphFor(edges, () => true))) {
       for (const name of cycle) draft.lostServices.add(name);
+      const row = newestOn(cycle, edges);
+      if (row === undefined || told.has(row)) continue;
+      told.add(row);
+      const circle = [...cycle, cycle[0]].join(' -> ');
+      const sentence = `${kind} goes round in a circle, so none of these can go first: ${circle}`;
+      lose(draft, row, 'dependency-cycle', sentence);
     }
   }
+}
+
+/** The last row of the table that is on the circle: most likely the one that closed it. */
+function newestOn(cycle: readonly string[], rows: readonly CheckedRow[]): CheckedRow | undefined {
+  const next = new Map(cycle.map((name, i) => [name, cycle[(i + 1) % cycle.length]]));
+  return rows.findLast((row) => next.get(row.text('SERVICE_NAME')) === row.text('DEPENDENT'));
 }
 
 /**

@@ -7,10 +7,10 @@ import { tableOf } from './rows.ts';
 
 export interface ScriptQuestion {
   /**
-   * Is the script on this node and executable? Absent: nobody asks. Directories are the caller's:
-   * lsb-script in /etc/init.d, ocf-script in /usr/lib/ocf/resource.d/<class>, or those of sm.yaml.
+   * Why the script can not be run on this node, as a sentence; null = it can. Absent: nobody asks. Where scripts lie is
+   * the caller's to know.
    */
-  readonly scriptExists?: (type: PluginType, pluginClass: string, name: string) => boolean;
+  readonly scriptProblem?: (type: PluginType, pluginClass: string, name: string) => string | null;
   /** For which services a missing script is an error: never, provisioned ones, or all. Else it is a warning. */
   readonly scriptsNeeded?: 'none' | 'provisioned' | 'all';
 }
@@ -142,8 +142,8 @@ function checkInstance(draft: Draft, row: CheckedRow): void {
 }
 
 function checkScripts(draft: Draft, row: CheckedRow, own: ActionRows, question: ScriptQuestion): void {
-  const exists = question.scriptExists;
-  if (exists === undefined) return;
+  const ask = question.scriptProblem;
+  if (ask === undefined) return;
   const needed = question.scriptsNeeded ?? 'none';
   const fails = needed === 'all' || (needed === 'provisioned' && row.provisioned);
   const asked = new Set<string>();
@@ -153,8 +153,8 @@ function checkScripts(draft: Draft, row: CheckedRow, own: ActionRows, question: 
     const label = [type, pluginClass, name].filter((part) => part !== '').join(' ');
     if (asked.has(label)) continue;
     asked.add(label);
-    if (exists(type, pluginClass, name)) continue;
-    const sentence = `${label} is not on this node, or can not be executed: install it, or the service fails here`;
+    const sentence = ask(type, pluginClass, name);
+    if (sentence === null) continue;
     // The service stays in the set: its own machine says that it failed, and why, until the script is there.
     if (fails) draft.problems.error('missing-script', action.table, action.raw, sentence, false);
     else draft.problems.warning('missing-script', action.table, action.raw, sentence);

@@ -356,7 +356,7 @@ export const DEFINITION_TABLES: readonly Table[] = [
 
 const NAME_CHARACTERS = /^[A-Za-z0-9][A-Za-z0-9._:@-]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL_CHARACTERS = /[\u0001-\u001f\u007f]/;
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]/;
 
 /** `a, b or c`; the empty string is called `empty`. */
 export function listWords(words: readonly string[]): string {

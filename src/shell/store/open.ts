@@ -18,6 +18,10 @@ export function openError(path: string, error: unknown): CodedError {
   if (code.startsWith('SQLITE_READONLY') || code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return codedError('SM_STORE_READ_ONLY', { path, detail });
   }
+  // The file is there, but what SQLite needs beside it can not be made.
+  if (code.startsWith('SQLITE_CANTOPEN') && existsSync(path)) {
+    return codedError('SM_STORE_READ_ONLY', { path, detail });
+  }
   return codedError('SM_STORE_OPEN', { path, detail });
 }
 

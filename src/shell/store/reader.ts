@@ -100,38 +100,29 @@ export interface EventFilter {
 export class StateReader {
   readonly #database: Database.Database;
 
-  /** Errors: `SM_STORE_MISSING`, `SM_STORE_OPEN`, `SM_STORE_NOT_A_DATABASE`, `SM_STORE_CORRUPT`, `SM_STORE_LOCKED`. */
-  static open(path: string): Result<StateReader> {
+  /**
+   * What `work` reads, all of it from one commit. Errors: `SM_STORE_MISSING`, `SM_STORE_OPEN`, `SM_STORE_FOREIGN`,
+   * `SM_STORE_NOT_A_DATABASE`, `SM_STORE_CORRUPT`, `SM_STORE_LOCKED`.
+   */
+  static read<T>(path: string, work: (reader: StateReader) => T): Result<T> {
     if (!existsSync(path)) return failure('SM_STORE_MISSING', { path });
+    let database: Database.Database | undefined;
     try {
-      const database = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_MS });
+      database = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_MS });
       const reader = new StateReader(database);
-      if (!reader.#has('SERVICES')) {
-        database.close();
+      if (!reader.#has('SERVICES'))
         return failure('SM_STORE_FOREIGN', { path, detail: 'it has no table SERVICES' });
-      }
-      return { ok: true, value: reader };
+      return { ok: true, value: database.transaction(() => work(reader))() };
     } catch (error) {
+      if (!(error instanceof Database.SqliteError)) throw error;
       return { ok: false, error: openError(path, error) };
+    } finally {
+      database?.close();
     }
   }
 
   private constructor(database: Database.Database) {
     this.#database = database;
-  }
-
-  close(): void {
-    this.#database.close();
-  }
-
-  /** All reads of `work` see one and the same commit. */
-  snapshot<T>(work: () => T): T {
-    return this.#database.transaction(work)();
-  }
-
-  /** Another number after each commit of another connection. */
-  version(): number {
-    return this.#database.pragma('data_version', { simple: true }) as number;
   }
 
   groups(): GroupState[] {
