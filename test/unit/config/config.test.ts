@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { configurationReference } from '../../../scripts/configuration-reference.ts';
 import { loadConfig, parseConfig } from '../../../src/shell/config.ts';
-import { configurationReference } from '../../../src/shell/config-reference.ts';
 import { ConfigFile, type KeyNotes } from '../../../src/shell/config-schema.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sm-config-'));

@@ -1,7 +1,7 @@
 /** docs/reference/configuration.md, made from the schema; a test compares. */
 
-import { CONFIG_PATH } from './config.ts';
-import { ConfigFile, type KeyNotes } from './config-schema.ts';
+import { CONFIG_PATH } from '../src/shell/config.ts';
+import { ConfigFile, type KeyNotes } from '../src/shell/config-schema.ts';
 
 export function configurationReference(): string {
   return [
