@@ -138,7 +138,8 @@ export class Actions {
     const definition = service.definition.actions.get(action);
     assert(definition !== undefined, `${service.name}: no action ${action}`);
     const verdict = this.#context.rules.judge(definition, event.outcome);
-    applyStatus(service, verdict, failureText(definition.pluginName, definition.pluginCommand, event));
+    const text = () => failureText(definition.pluginName, definition.pluginCommand, event);
+    applyStatus(service, verdict, text);
     if (verdict.result === 'success') {
       service.attempts = 0;
       service.failure = '';
@@ -150,7 +151,7 @@ export class Actions {
       }
       return;
     }
-    service.failure = failureText(definition.pluginName, definition.pluginCommand, event);
+    service.failure = text();
     this.#countFailure(service, action);
     const runs = verdict.result === 'timeout' ? definition.maxTimeoutRetries : definition.maxFailureRetries;
     const exhausted =
@@ -309,9 +310,9 @@ function failEvent(action: ServiceAction, verdict: Verdict | null): ServiceEvent
 }
 
 /** Every script's word on status replaces the earlier word of the scripts; a rule that says nothing changes nothing. */
-function applyStatus(service: ServiceRecord, verdict: Verdict, reason: string): void {
+function applyStatus(service: ServiceRecord, verdict: Verdict, reason: () => string): void {
   if (verdict.status === null) return;
-  if (verdict.status !== '' && verdict.status !== service.script.status) service.reason = reason;
+  if (verdict.status !== '' && verdict.status !== service.script.status) service.reason = reason();
   service.script.status = verdict.status;
   service.script.condition = verdict.status === '' ? '' : (verdict.condition ?? '');
 }

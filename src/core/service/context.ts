@@ -29,3 +29,9 @@ export function backOffMs(failures: number): number {
 }
 
 export const BACK_OFF_MS_MAX = 30_000;
+
+/** Looks again at the service and at everybody whom its change can affect. */
+export function wakeAround(context: Context, service: ServiceRecord): void {
+  for (const neighbor of service.links.neighbors) context.wake(neighbor);
+  context.wake(service);
+}

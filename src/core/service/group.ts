@@ -6,7 +6,7 @@ import { GROUP_TABLE, type GroupEvent, type GroupWork } from './group-table.ts';
 import { aggregate } from './health.ts';
 import type { GroupView, Wait } from './interface.ts';
 import type { GroupRecord, ServiceRecord } from './record.ts';
-import { chain, shownState } from './service.ts';
+import { chain, shownState } from './tell.ts';
 
 /** What a swact, or an operator, waits for in these states. */
 const TRANSITIONS: readonly GroupState[] = ['go-active', 'go-standby', 'disabling'];
@@ -44,6 +44,7 @@ export class GroupMachine {
     if (group.maybeActive === 0 && group.token === null) group.activation = 0;
     group.view = null;
     this.#tell(group);
+    if (!TRANSITIONS.includes(group.state)) group.actor = 'engine';
   }
 
   view(group: GroupRecord): GroupView {

@@ -18,6 +18,7 @@ import type { GroupView, LocalEffect, LocalEvent, ServiceView, Wait } from './in
 import { GroupRecord, SERVICE_TIMERS, ServiceRecord, type ServiceTimer } from './record.ts';
 import { ResultRules } from './result.ts';
 import { ServiceMachine } from './service.ts';
+import { serviceView } from './tell.ts';
 import { Throttle } from './throttle.ts';
 
 /** What the store tells at a start. Rows of groups and services that are not in the definition set are ignored. */
@@ -110,11 +111,11 @@ export class LocalEngine {
   service(name: string): ServiceView {
     const service = this.#services.get(name);
     assert(service !== undefined, `no service ${name}`);
-    return this.#machine.view(service);
+    return serviceView(service);
   }
 
   services(): ServiceView[] {
-    return [...this.#services.values()].map((service) => this.#machine.view(service));
+    return [...this.#services.values()].map((service) => serviceView(service));
   }
 
   /** Everything that something is waited for, groups first. */
@@ -213,8 +214,7 @@ export class LocalEngine {
         this.#machine.recover(service, true);
         break;
       case 'service.audit':
-        service.auditDue = true;
-        this.#wake(service);
+        this.#machine.requestAudit(service);
         break;
     }
   }

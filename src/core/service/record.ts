@@ -85,6 +85,8 @@ export class ServiceRecord {
   /** Why it is as it is, and the event that made it so. */
   reason = '';
   cause = '';
+  /** Why it was stopped the last time, until it is at rest again: the root of what follows. */
+  because = '';
   /** Text of the last failed script, until something succeeds. */
   failure = '';
   /** What was counted as a failure last. */
@@ -99,6 +101,7 @@ export class ServiceRecord {
   stop: Stop | null = null;
   /** A restart was asked for and its stop is not done yet. */
   restart: 'plain' | 'safe' | null = null;
+  restartReason = '';
   /** Its dependents are held down until it is back (restart) or has failed for good. */
   holding = false;
   auditDue = false;
@@ -129,7 +132,12 @@ export class ServiceRecord {
   queued = false;
   /** Flushed to the store at the end of the step. */
   unsaved = false;
-  savedText = 'initial initial  ';
+  saved: {
+    readonly desired: ServiceDesiredState;
+    readonly state: ServiceState;
+    readonly status: Status;
+    readonly condition: Condition;
+  } = { desired: 'initial', state: 'initial', status: '', condition: '' };
   shown = 'initial';
   view: ServiceView | null = null;
 

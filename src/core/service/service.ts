@@ -2,14 +2,31 @@
  * The service machine at work: SERVICE_TABLE says what to do at which event, this does it. Scripts are started in one
  * place only (`drive`), after everything that an event changed is settled.
  */
-import { assert } from '../kernel/assert.ts';
-import { LIMITS } from '../kernel/limits.ts';
+import { hash } from '../kernel/hash.ts';
 import { lookup } from '../kernel/machine.ts';
-import type { Condition, ServiceAction, ServiceDesiredState, ServiceState } from '../kernel/names.ts';
+import type { ServiceDesiredState, ServiceState } from '../kernel/names.ts';
 import { Actions, setMaybeActive } from './action.ts';
-import { backOffMs, type Context } from './context.ts';
-import { forcedDownBy, unmetWhile } from './dependency.ts';
-import type { ServiceView } from './interface.ts';
+import { backOffMs, type Context, wakeAround } from './context.ts';
+import { forcedDownBy } from './dependency.ts';
+import {
+  clearTransition,
+  countDisturbance,
+  countTransition,
+  fail,
+  forgetFailures,
+  isGivenUp,
+  setSource,
+} from './failure.ts';
+import {
+  auditOf,
+  auditPeriod,
+  goalOf,
+  isParked,
+  needsProof,
+  requestReason,
+  standingAudit,
+  wantedDown,
+} from './goal.ts';
 import type { ServiceRecord, ServiceTimer, Stop } from './record.ts';
 import {
   DRIVE_TABLE,
@@ -18,6 +35,7 @@ import {
   type ServiceEvent,
   type ServiceWork,
 } from './service-table.ts';
+import { changed } from './tell.ts';
 import { clearWait, setWait } from './wait.ts';
 
 /** A transition that takes longer counts as failed. */
@@ -29,6 +47,8 @@ const TRANSITIONS: readonly ServiceState[] = [
   'enabled-go-active',
   'enabled-go-standby',
 ];
+
+const STANDING: readonly ServiceState[] = ['disabled', 'enabled-standby', 'enabled-active'];
 
 type Handler = (service: ServiceRecord, event: ServiceEvent, reason: string) => void;
 
@@ -49,19 +69,24 @@ export class ServiceMachine {
   apply(service: ServiceRecord, event: ServiceEvent, reason: string): void {
     const work = lookup(`service ${service.name}`, SERVICE_TABLE, service.state, event);
     if (work !== null) this.#works[work](service, event, reason);
-    this.changed(service);
+    changed(this.#context, service);
   }
 
   /** Looks where the service is and where it shall be, and does the next thing about it. */
   drive(service: ServiceRecord): void {
     service.waitRenewed = false;
     this.#endHolding(service);
-    const goal = this.goalOf(service);
+    const goal = goalOf(service);
     const event = this.#request(service, goal);
-    if (event !== null) this.apply(service, event, this.#requestReason(service, event, goal));
+    if (event !== null) this.apply(service, event, requestReason(service, event, goal));
+    else if (STANDING.includes(service.state)) {
+      // At rest: whatever happens next has a cause and an actor of its own.
+      service.actor = 'engine';
+      service.because = '';
+    }
     if (!service.waitRenewed) clearWait(this.#context, service);
     if (goal === 'disabled') this.#settle(service);
-    this.changed(service);
+    changed(this.#context, service);
   }
 
   setDesired(service: ServiceRecord, desired: ServiceDesiredState, reason: string, actor: string): void {
@@ -69,22 +94,8 @@ export class ServiceMachine {
     service.actor = actor;
     if (service.desired === desired) return;
     service.desired = desired;
-    this.#wakeAround(service);
-    this.changed(service);
-  }
-
-  /** Where the service shall be now. */
-  goalOf(service: ServiceRecord): Goal {
-    if (service.revoked) return 'disabled';
-    if (service.desired === 'initial' || service.fatal) return 'none';
-    if (service.restart !== null || forcedDownBy(service) !== null) return 'disabled';
-    if (this.#isParked(service)) return 'disabled';
-    const { state } = service;
-    if (state === 'enabled-active' || state === 'enabled-standby') {
-      if (unmetWhile(service, state) !== null) return 'disabled';
-    }
-    if (service.desired === 'enabled-active') return 'active';
-    return service.desired === 'enabled-standby' && service.standbyCapable ? 'standby' : 'disabled';
+    wakeAround(this.#context, service);
+    changed(this.#context, service);
   }
 
   restart(service: ServiceRecord, safe: boolean, reason: string, actor: string): void {
@@ -92,10 +103,9 @@ export class ServiceMachine {
     const standing = state === 'enabled-active' || state === 'enabled-standby';
     if (!standing && state !== 'enabling' && state !== 'enabled-go-active') return;
     service.restart = safe ? 'safe' : 'plain';
+    service.restartReason = reason;
     service.actor = actor;
-    service.desiredReason = reason;
-    this.#wakeAround(service);
-    this.#context.wake(service);
+    wakeAround(this.#context, service);
   }
 
   setManaged(service: ServiceRecord, managed: boolean, reason: string): void {
@@ -110,12 +120,19 @@ export class ServiceMachine {
   /** Forgets failures, so that a parked service is tried again. A fatal one only where `clearFatal`. */
   recover(service: ServiceRecord, clearFatal: boolean): void {
     if (service.fatal && !clearFatal) return;
-    this.#forgetFailures(service);
+    forgetFailures(service);
     service.failCount = 0;
-    this.#clearTransition(service);
+    clearTransition(service);
     if (TRANSITIONS.includes(service.state)) this.#limit(service);
-    this.#wakeAround(service);
-    this.changed(service, 'recover');
+    wakeAround(this.#context, service);
+    changed(this.#context, service, 'recover');
+  }
+
+  /** An audit now, where one is periodic; on the way between two such states the scripts tell. */
+  requestAudit(service: ServiceRecord): void {
+    if (standingAudit(service) === null || !STANDING.includes(service.state)) return;
+    service.auditDue = true;
+    this.#context.wake(service);
   }
 
   /** A watched process is gone. */
@@ -136,7 +153,7 @@ export class ServiceMachine {
       case 'retry':
         break;
       case 'audit':
-        this.#setTimer(service, 'audit', this.#context.now + this.#auditPeriod(service));
+        this.#setTimer(service, 'audit', this.#context.now + auditPeriod(service));
         service.auditDue = true;
         break;
       case 'countdown':
@@ -145,40 +162,10 @@ export class ServiceMachine {
       case 'wait':
         service.waiting = 'warn';
         service.reason = service.wait?.reason ?? service.reason;
-        this.changed(service, 'late');
+        changed(this.#context, service, 'late');
         break;
     }
     this.#context.wake(service);
-  }
-
-  /** Tells everybody if state, status or condition changed since the last time. */
-  changed(service: ServiceRecord, cause = ''): void {
-    const text = `${service.desired} ${service.state} ${service.status} ${service.condition}`;
-    if (text === service.savedText) return;
-    service.savedText = text;
-    service.view = null;
-    service.unsaved = true;
-    this.#context.wakeGroup(service.group);
-    const shown = shownState(service.state, service.status);
-    if (shown !== service.shown) this.#history(service, service.shown, shown, cause || service.cause);
-    service.shown = shown;
-  }
-
-  view(service: ServiceRecord): ServiceView {
-    service.view ??= {
-      name: service.name,
-      group: service.group.name,
-      desired: service.desired,
-      state: service.state,
-      status: service.status,
-      condition: service.condition,
-      failCount: service.failCount,
-      managed: service.managed,
-      running: service.run?.action ?? null,
-      reason: service.reason,
-      wait: service.wait,
-    };
-    return service.view;
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -193,10 +180,10 @@ export class ServiceMachine {
     ) {
       return 'disable';
     }
-    if (state === 'disabled' && goal === 'disabled' && this.#needsProof(service)) return 'disable';
+    if (state === 'disabled' && goal === 'disabled' && needsProof(service)) return 'disable';
     if (goal === 'disabled' && this.#isHeldDown(service)) return null;
     const event = DRIVE_TABLE[state][goal];
-    if (event === null && service.auditDue) return this.#standingAudit(service) === null ? null : 'audit';
+    if (event === null && service.auditDue) return standingAudit(service) === null ? null : 'audit';
     return event;
   }
 
@@ -212,53 +199,19 @@ export class ServiceMachine {
     return true;
   }
 
-  /** Believed to be disabled because there is no audit to ask: only its stop script can prove it. */
-  #needsProof(service: ServiceRecord): boolean {
-    return (
-      service.maybeActive &&
-      service.managed &&
-      service.group.definition.exclusive &&
-      service.run === null &&
-      this.#auditOf(service) === null &&
-      service.definition.actions.has('disable')
-    );
-  }
-
-  #requestReason(service: ServiceRecord, event: ServiceEvent, goal: Goal): string {
-    if (event === 'audit') return 'audit requested';
-    const forced = forcedDownBy(service);
-    if (goal === 'disabled' && forced !== null)
-      return `${forced} stops, and needs ${service.name} stopped first`;
-    if (service.restart !== null)
-      return `${service.restart === 'safe' ? 'restart safe' : 'restart'} requested`;
-    if (goal === 'disabled' && (service.state === 'enabled-active' || service.state === 'enabled-standby')) {
-      const unmet = unmetWhile(service, service.state);
-      if (unmet !== null) return unmet.reason;
-    }
-    return `${service.desired} state requested`;
-  }
-
-  /** Too many failures within their time: it is not enabled, or promoted, any more. */
-  #isParked(service: ServiceRecord): boolean {
-    const { definition, state } = service;
-    if (service.failCount < definition.maxFailures) return false;
-    if (state === 'disabled' || state === 'enabling-throttle' || state === 'disabling') return true;
-    return state === 'enabled-standby' && service.desired === 'enabled-active';
-  }
-
   /** A service that is down as it should be has no failures; one that is parked says so. */
   #settle(service: ServiceRecord): void {
     if (service.state !== 'disabled' || service.restart !== null) return;
     if (wantedDown(service)) {
-      this.#forgetFailures(service);
+      forgetFailures(service);
       service.failCount = 0;
-      this.#clearTransition(service);
+      clearTransition(service);
       setSource(service.script, '');
-      this.changed(service, 'settled');
-    } else if (this.#isParked(service) && service.transition.status !== 'failed') {
+      changed(this.#context, service, 'settled');
+    } else if (isParked(service) && service.transition.status !== 'failed') {
       const reason = `failed ${service.failCount} times, not enabled again: ${service.disturbance}`;
-      this.#fail(service, 'recovery-failure', reason);
-      this.changed(service, 'recovery-failure');
+      fail(this.#context, service, 'recovery-failure', reason);
+      changed(this.#context, service, 'recovery-failure');
     }
   }
 
@@ -266,10 +219,9 @@ export class ServiceMachine {
   #endHolding(service: ServiceRecord): void {
     if (!service.holding || service.restart !== null || service.state === 'disabling') return;
     const back = service.desired === 'enabled-active' ? 'enabled-active' : 'enabled-standby';
-    const wanted = service.desired === 'enabled-active' || service.desired === 'enabled-standby';
-    if (wanted && service.state !== back && service.status !== 'failed') return;
+    if (!wantedDown(service) && service.state !== back && service.status !== 'failed') return;
     service.holding = false;
-    this.#wakeAround(service);
+    wakeAround(this.#context, service);
   }
 
   // ---------------------------------------------------------------------------------------------------------------
@@ -282,7 +234,7 @@ export class ServiceMachine {
       'audit-unknown': (s, event) => this.#auditUnknown(s, event),
       'audit-standing': (s) => this.#auditStanding(s),
       adopt: (s, event, reason) => this.#adopt(s, event, reason),
-      'count-unknown': (s, _event, reason) => this.#countTransition(s, reason),
+      'count-unknown': (s, _event, reason) => countTransition(this.#context, s, reason),
       queue: (s, event, reason) => this.#enter(s, 'enabling-throttle', event, reason),
       'try-enable': (s, event) => this.#tryEnable(s, event),
       'run-enable': (s) => this.actions.attempt(s, 'enable'),
@@ -309,7 +261,7 @@ export class ServiceMachine {
       remember: (s, _event, reason) => {
         s.death = reason;
       },
-      late: (s, _event, reason) => this.#fail(s, 'action-failure', reason),
+      late: (s, _event, reason) => fail(this.#context, s, 'action-failure', reason),
       revoke: (s, event, reason) => this.#revoke(s, event, reason),
       fatal: (s, event, reason) => this.#enter(s, 'shutdown', event, `${reason}: fatal, shutting down`),
     };
@@ -328,6 +280,7 @@ export class ServiceMachine {
     service.state = state;
     service.reason = reason;
     service.cause = cause;
+    if (state === 'disabling') service.because = reason;
     service.auditDue = false;
     service.actionFailures = 0;
     service.otherFailures = 0;
@@ -335,8 +288,8 @@ export class ServiceMachine {
     service.view = null;
     if (TRANSITIONS.includes(state)) this.#limit(service);
     this.#entered(service, from);
-    this.changed(service, cause);
-    this.#wakeAround(service);
+    changed(this.#context, service, cause);
+    wakeAround(this.#context, service);
   }
 
   #entered(service: ServiceRecord, from: ServiceState): void {
@@ -362,7 +315,7 @@ export class ServiceMachine {
   #arrive(service: ServiceRecord, state: ServiceState, cause: string, reason: string): void {
     const death = service.death;
     service.death = null;
-    this.#clearTransition(service);
+    clearTransition(service);
     this.#enter(service, state, cause, reason);
     if (death !== null) this.apply(service, 'process-failure', `${death} while its script ran`);
   }
@@ -377,28 +330,28 @@ export class ServiceMachine {
       this.#passUnmanaged(service, event);
       return;
     }
-    const audit = this.#auditOf(service);
+    const audit = auditOf(service);
     if (audit === null) this.#enter(service, 'disabled', event, 'no audit to ask: taken for disabled');
     else this.actions.attempt(service, audit);
   }
 
   /** Nobody may ask a service that is not managed: it is taken to be where it is wanted. */
   #passUnmanaged(service: ServiceRecord, event: ServiceEvent): void {
-    const goal = this.goalOf(service);
+    const goal = goalOf(service);
     if (goal === 'none') return;
     const state = goal === 'active' ? 'enabled-active' : goal === 'standby' ? 'enabled-standby' : 'disabled';
     this.#enter(service, state, event, 'not managed: taken to be as it is wanted');
   }
 
   #adopt(service: ServiceRecord, cause: string, reason: string): void {
-    this.#forgetFailures(service);
-    this.#clearTransition(service);
+    forgetFailures(service);
+    clearTransition(service);
     this.#enter(service, service.found, cause, `${reason}: it is ${service.found}`);
   }
 
   #auditStanding(service: ServiceRecord): void {
     service.auditDue = false;
-    const audit = this.#standingAudit(service);
+    const audit = standingAudit(service);
     if (audit === null || service.run !== null || !service.managed) return;
     // Without a place it waits in the queue, and is due still.
     service.auditDue = true;
@@ -429,7 +382,7 @@ export class ServiceMachine {
 
   /** A script of enable or go-active failed for good, or the limit of the transition struck. */
   #failedStart(service: ServiceRecord, cause: string, reason: string): void {
-    this.#countDisturbance(service, reason);
+    countDisturbance(service, reason);
     service.transitionFailures += 1;
     if (cause === 'transition-limit') {
       service.startFailures += 1;
@@ -451,10 +404,10 @@ export class ServiceMachine {
       this.#dead(service, 'process-failure', service.death);
       return;
     }
-    if (service.run === null && this.#isGivenUp(service)) return;
+    if (service.run === null && isGivenUp(this.#context, service)) return;
     if (service.run === null && service.auditDue && service.managed) {
       service.auditDue = false;
-      const audit = this.#auditOf(service);
+      const audit = auditOf(service);
       if (audit !== null) {
         this.actions.attempt(service, audit);
         return;
@@ -464,7 +417,7 @@ export class ServiceMachine {
   }
 
   #demoteFailed(service: ServiceRecord, reason: string): void {
-    this.#countTransition(service, reason);
+    countTransition(this.#context, service, reason);
     // Is it still alive?
     service.auditDue = service.definition.actions.has('audit-enabled');
   }
@@ -497,13 +450,13 @@ export class ServiceMachine {
       this.#runProof(service);
       return;
     }
-    if (this.#isGivenUp(service)) return;
+    if (isGivenUp(this.#context, service)) return;
     this.actions.attempt(service, 'disable');
   }
 
   /** Permission is gone: by turns the stop script and an audit, until one of them proves that it is not active. */
   #runProof(service: ServiceRecord): void {
-    const audit = this.#auditOf(service);
+    const audit = auditOf(service);
     const stoppable = service.definition.actions.has('disable');
     if (audit !== null && (service.auditDue || !stoppable)) {
       this.actions.attempt(service, audit);
@@ -520,12 +473,12 @@ export class ServiceMachine {
   }
 
   #disabled(service: ServiceRecord, cause: string, reason: string): void {
-    this.#clearTransition(service);
+    clearTransition(service);
     this.#enter(service, 'disabled', cause, reason);
   }
 
   #disableFailed(service: ServiceRecord, reason: string): void {
-    this.#countTransition(service, reason);
+    countTransition(this.#context, service, reason);
     const { stop } = service;
     if (stop === null) return;
     if (stop.first === 'proof') service.auditDue = true;
@@ -538,8 +491,8 @@ export class ServiceMachine {
 
   #alive(service: ServiceRecord): void {
     if (service.state !== 'enabled-active') return;
-    this.#forgetFailures(service);
-    this.#clearTransition(service);
+    forgetFailures(service);
+    clearTransition(service);
   }
 
   #changedByAudit(service: ServiceRecord, cause: string, reason: string): void {
@@ -547,12 +500,12 @@ export class ServiceMachine {
       this.#dead(service, cause, reason);
       return;
     }
-    if (service.state !== 'enabled-go-standby') this.#countDisturbance(service, reason);
+    if (service.state !== 'enabled-go-standby') countDisturbance(service, reason);
     this.#enter(service, service.found, cause, reason);
   }
 
   #auditBroken(service: ServiceRecord, cause: string, reason: string): void {
-    this.#countDisturbance(service, reason);
+    countDisturbance(service, reason);
     service.startFailures += 1;
     service.holding = true;
     this.#enterDisabling(service, cause, reason, { skipDependents: false, first: 'try' });
@@ -560,7 +513,7 @@ export class ServiceMachine {
 
   /** One way for every service that is found dead: its stop script clears up, its dependents stay, it is enabled. */
   #dead(service: ServiceRecord, cause: string, reason: string): void {
-    this.#countDisturbance(service, reason);
+    countDisturbance(service, reason);
     service.startFailures += 1;
     service.startAfter = this.#context.now + backOffMs(service.startFailures);
     this.#enterDisabling(service, cause, reason, { skipDependents: true, first: 'try' });
@@ -576,7 +529,7 @@ export class ServiceMachine {
       service.otherAfter = this.#context.now;
       this.#clearTimer(service, 'retry');
       if (service.run !== null && service.run.action !== 'disable') this.actions.abort(service, reason);
-      this.#wakeAround(service);
+      wakeAround(this.#context, service);
       this.#context.wake(service);
     } else this.#enterDisabling(service, cause, reason, stop);
   }
@@ -584,56 +537,6 @@ export class ServiceMachine {
   // ---------------------------------------------------------------------------------------------------------------
   // Counters and limits
   // ---------------------------------------------------------------------------------------------------------------
-
-  #countDisturbance(service: ServiceRecord, reason: string): void {
-    service.failCount += 1;
-    service.disturbance = reason;
-    service.view = null;
-  }
-
-  /** A failed script on the way between two standing states. */
-  #countTransition(service: ServiceRecord, reason: string): void {
-    service.actionFailures += 1;
-    service.transitionFailures += 1;
-    const { definition } = service;
-    if (service.transitionFailures >= definition.maxTransitionFailures) {
-      const text = `failed ${service.transitionFailures} times on one way: ${reason}`;
-      this.#fail(service, 'fatal-failure', text);
-    } else if (service.actionFailures >= definition.maxActionFailures) {
-      this.#fail(service, 'action-failure', `failed ${service.actionFailures} times: ${reason}`);
-    }
-  }
-
-  /** True, with a wait, if the script of this state failed too often to be run again by itself. */
-  #isGivenUp(service: ServiceRecord): boolean {
-    const { definition } = service;
-    const given = service.fatal || service.actionFailures >= definition.maxActionFailures;
-    if (given) setWait(this.#context, service, 'recover', `waits for recover: ${service.reason}`, null);
-    return given;
-  }
-
-  #fail(service: ServiceRecord, condition: Condition, reason: string): void {
-    if (service.transition.condition === 'fatal-failure') return;
-    setSource(service.transition, 'failed', condition);
-    service.reason = cut(reason);
-    service.cause = condition;
-    service.view = null;
-    // A dead end for this one may be a way for others.
-    this.#wakeAround(service);
-  }
-
-  #clearTransition(service: ServiceRecord): void {
-    setSource(service.transition, '');
-  }
-
-  #forgetFailures(service: ServiceRecord): void {
-    service.actionFailures = 0;
-    service.transitionFailures = 0;
-    service.startFailures = 0;
-    service.otherFailures = 0;
-    service.startAfter = 0;
-    service.otherAfter = 0;
-  }
 
   #limit(service: ServiceRecord): void {
     this.#setTimer(service, 'limit', this.#context.now + TRANSITION_LIMIT_MS);
@@ -663,26 +566,9 @@ export class ServiceMachine {
   // Audits, timers, watching, telling
   // ---------------------------------------------------------------------------------------------------------------
 
-  /** The audit that can tell the state, whichever it is. */
-  #auditOf(service: ServiceRecord): ServiceAction | null {
-    const { actions } = service.definition;
-    if (actions.has('audit-enabled')) return 'audit-enabled';
-    return actions.has('audit-disabled') ? 'audit-disabled' : null;
-  }
-
-  #standingAudit(service: ServiceRecord): ServiceAction | null {
-    const audit = service.state === 'disabled' ? 'audit-disabled' : 'audit-enabled';
-    return service.definition.actions.has(audit) ? audit : null;
-  }
-
-  #auditPeriod(service: ServiceRecord): number {
-    const audit = this.#standingAudit(service);
-    return audit === null ? 0 : (service.definition.actions.get(audit)?.intervalMs ?? 0);
-  }
-
   /** The first audit comes after half a period to one, by name, so that services enabled together are not audited together. */
   #armAudit(service: ServiceRecord): void {
-    const period = this.#auditPeriod(service);
+    const period = auditPeriod(service);
     if (period <= 0) return;
     const half = Math.ceil(period / 2);
     this.#setTimer(service, 'audit', this.#context.now + half + (hash(service.name) % half));
@@ -710,65 +596,4 @@ export class ServiceMachine {
   #clearTimer(service: ServiceRecord, kind: ServiceTimer): void {
     this.#context.timers.clear(service.timerKeys.get(kind) ?? '');
   }
-
-  #wakeAround(service: ServiceRecord): void {
-    for (const neighbor of service.links.neighbors) this.#context.wake(neighbor);
-    this.#context.wake(service);
-  }
-
-  #history(service: ServiceRecord, from: string, to: string, cause: string): void {
-    this.#context.emit({
-      type: 'history',
-      entity: 'service',
-      name: service.name,
-      from,
-      to,
-      cause,
-      actor: service.actor,
-      reason: chain(service.reason, service.desiredReason),
-    });
-  }
-}
-
-/** It is wanted stopped, by itself and not for the sake of others. */
-function wantedDown(service: ServiceRecord): boolean {
-  return service.desired === 'disabled' || (service.desired === 'enabled-standby' && !service.standbyCapable);
-}
-
-/** State and status as one word, as the log of StarlingX prints them. */
-export function shownState(state: string, status: string): string {
-  return status === '' ? state : `${state}-${status}`;
-}
-
-/** Reasons, nearest first. */
-export function chain(...reasons: readonly string[]): string {
-  return reasons
-    .filter((reason, index) => reason !== '' && reasons.indexOf(reason) === index)
-    .map(cut)
-    .join(' <- ');
-}
-
-function cut(text: string): string {
-  return text.length <= LIMITS.reasonCharactersMax
-    ? text
-    : `${text.slice(0, LIMITS.reasonCharactersMax - 3)}...`;
-}
-
-function setSource(
-  source: ServiceRecord['script'],
-  status: ServiceRecord['script']['status'],
-  condition: Condition = '',
-) {
-  source.status = status;
-  source.condition = condition;
-}
-
-/** FNV-1a, 32 bits: the same on every node and in every run. */
-export function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193) >>> 0;
-  }
-  assert(value >= 0, 'hash is not negative');
-  return value;
 }

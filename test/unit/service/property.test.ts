@@ -190,7 +190,7 @@ describe('random sequences', () => {
           expect(d.engine.load).toMatchObject({ running: 0, tickets: 0 });
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 

@@ -184,6 +184,9 @@ describe('process death', () => {
     expect(d.history('web')[5]).toMatchObject({ cause: 'process-failure' });
     expect(d.history('web')[5]?.reason).toBe('process 4711 died <- g wanted active: test');
     expect(d.watched.get('web')).toBe('/run/web.pid');
+    expect(d.history('web').at(-1)?.reason).toBe(
+      'enable success <- process 4711 died <- g wanted active: test',
+    );
   });
 
   it('leaves dependents alone', () => {
