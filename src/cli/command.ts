@@ -3,18 +3,16 @@
  * text and as one JSON object; printing one of them is done here, at one place.
  */
 import { Command, CommanderError } from 'commander';
-import type { CodedError } from '../core/kernel/errors.ts';
+import type { CodedError, Result } from '../core/kernel/errors.ts';
 import { ERRORS } from '../core/kernel/errors.ts';
+import type { PluginType } from '../core/kernel/names.ts';
+import type { Config } from '../shell/config.ts';
 import type { ProcessFacts } from '../shell/process-facts.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Paint } from './format.ts';
 
-/** Where the tools find things on this node; every one can be given as an option. */
-export interface Paths {
-  readonly database: string;
-  readonly socket: string;
-  readonly keys: string;
-}
+/** Where things are on this node: from its configuration, unless an option says otherwise. */
+export type Paths = Pick<Config, 'database' | 'controlSocket' | 'keysDirectory' | 'lsbDirectory' | 'ocfRoot'>;
 
 /** The part of the control client that commands use. */
 export interface Daemon {
@@ -29,12 +27,20 @@ export interface Context {
   readonly paint: Paint;
   /** stdout is a terminal that can be redrawn. */
   readonly terminal: boolean;
-  readonly paths: Paths;
+  /** From that configuration file; null = the usual one, or its defaults where there is none. */
+  readonly paths: (config: string | null) => Result<Paths>;
   /** Who asks, for the history. */
   readonly actor: string;
   readonly wallMs: () => number;
   readonly connect: (socket: string) => Promise<Daemon>;
   readonly processOf: (pidFile: string) => ProcessFacts;
+  /** Why a script can not be run on this node, as a sentence; null = it can. */
+  readonly scriptProblem: (
+    paths: Paths,
+    type: PluginType,
+    pluginClass: string,
+    name: string,
+  ) => string | null;
   /** Ends early when the user stops the tool. */
   readonly pause: (ms: number) => Promise<void>;
   readonly stopped: () => boolean;
@@ -51,6 +57,7 @@ export interface Outcome {
 export interface Given {
   readonly arguments: readonly string[];
   readonly options: Readonly<Record<string, unknown>>;
+  readonly paths: Paths;
 }
 
 export interface ArgumentSpec {
@@ -77,9 +84,13 @@ export interface CommandSpec {
   readonly run?: (context: Context, given: Given) => Promise<Outcome> | Outcome;
 }
 
-export const JSON_OPTION: OptionSpec = { flags: '--json', text: 'one line of JSON instead of text' };
-export const DATABASE_OPTION: OptionSpec = { flags: '--database <path>', text: 'another database file' };
-export const SOCKET_OPTION: OptionSpec = { flags: '--socket <path>', text: 'another control socket of sm' };
+/** What every command takes. */
+export const COMMON_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--json', text: 'one line of JSON, the last of stdout, instead of text' },
+  { flags: '--config <path>', text: 'another configuration than /etc/sm/sm.yaml (also SM_CONFIG)' },
+  { flags: '--database <path>', text: 'another database than the configured one' },
+  { flags: '--socket <path>', text: 'another control socket of sm than the configured one' },
+];
 
 /** A failure in sm's own words and codes. */
 export function failed(error: CodedError): Outcome {
@@ -97,10 +108,10 @@ export async function execute(
   context: Context,
 ): Promise<number> {
   let exit: number = EXIT.ok;
-  const program = build(spec, context, async (command, given) => {
-    const outcome = await command(context, given);
+  const program = build(spec, context, async (command, words, options) => {
+    const outcome = await start(command, words, options, context);
     exit = outcome.exit;
-    print(outcome, given.options.json === true, context);
+    print(outcome, options.json === true, context);
   });
   try {
     await program.parseAsync([...words], { from: 'user' });
@@ -111,7 +122,26 @@ export async function execute(
   return exit;
 }
 
-type Run = (command: NonNullable<CommandSpec['run']>, given: Given) => Promise<void>;
+type Work = NonNullable<CommandSpec['run']>;
+type Options = Given['options'];
+type Run = (command: Work, words: readonly string[], options: Options) => Promise<void>;
+
+async function start(
+  work: Work,
+  words: readonly string[],
+  options: Options,
+  context: Context,
+): Promise<Outcome> {
+  const option = (name: string): string | null => (typeof options[name] === 'string' ? options[name] : null);
+  const configured = context.paths(option('config'));
+  if (!configured.ok) return failed(configured.error);
+  const paths = {
+    ...configured.value,
+    database: option('database') ?? configured.value.database,
+    controlSocket: option('socket') ?? configured.value.controlSocket,
+  };
+  return await work(context, { arguments: words, options, paths });
+}
 
 function build(spec: CommandSpec, context: Context, run: Run): Command {
   const command = new Command(spec.name)
@@ -124,7 +154,7 @@ function build(spec: CommandSpec, context: Context, run: Run): Command {
       writeErr: (text) => context.err(text.replace(/\n$/, '')),
     });
   for (const argument of spec.arguments ?? []) command.argument(argument.syntax, argument.text);
-  for (const option of spec.options ?? []) command.option(option.flags, option.text, option.fallback);
+  for (const option of optionsOf(spec)) command.option(option.flags, option.text, option.fallback);
   if ((spec.examples ?? []).length > 0)
     command.addHelpText(
       'after',
@@ -132,9 +162,13 @@ function build(spec: CommandSpec, context: Context, run: Run): Command {
     );
   for (const sub of spec.commands ?? []) command.addCommand(build(sub, context, run));
   const work = spec.run;
-  if (work !== undefined)
-    command.action(() => run(work, { arguments: command.args, options: command.opts() }));
+  if (work !== undefined) command.action(() => run(work, command.args, command.opts()));
   return command;
+}
+
+/** Its own options first. */
+export function optionsOf(spec: CommandSpec): readonly OptionSpec[] {
+  return spec.run === undefined ? [] : [...(spec.options ?? []), ...COMMON_OPTIONS];
 }
 
 function print(outcome: Outcome, json: boolean, context: Context): void {

@@ -1,17 +1,14 @@
-/** What the tools get from the machine they run on. */
+/** What the tools get from the machine they run on: their common composition root. */
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Result } from '../core/kernel/errors.ts';
 import { connect } from '../shell/client.ts';
+import { CONFIG_PATH, loadConfig } from '../shell/config.ts';
+import { pluginPath, pluginProblem } from '../shell/exec/plugin.ts';
 import { processFacts } from '../shell/process-facts.ts';
 import type { Context, Paths } from './command.ts';
 import { coloured, plain } from './format.ts';
-
-/** Where `sm` keeps things unless its configuration says otherwise; SM_DATABASE, SM_SOCKET and SM_KEYS override. */
-export const DEFAULT_PATHS: Paths = {
-  database: '/var/run/sm/sm.db',
-  socket: '/var/run/sm/sm.sock',
-  keys: '/etc/sm/keys.d',
-};
 
 /** Context of the running process. Ctrl-C ends what watches or follows; what was asked of `sm` goes on. */
 export function processContext(): Context {
@@ -29,20 +26,28 @@ export function processContext(): Context {
     err: (line) => void stderr.write(`${line}\n`),
     paint: terminal && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb' ? coloured : plain,
     terminal,
-    paths: {
-      database: env.SM_DATABASE ?? DEFAULT_PATHS.database,
-      socket: env.SM_SOCKET ?? DEFAULT_PATHS.socket,
-      keys: env.SM_KEYS ?? DEFAULT_PATHS.keys,
-    },
+    paths: (config) => configured(config ?? env.SM_CONFIG ?? null),
     actor: actor(),
     wallMs: () => Date.now(),
     connect,
     processOf: processFacts,
+    scriptProblem: (paths, pluginType, pluginClass, pluginName) =>
+      pluginProblem(
+        pluginPath(
+          { lsb: paths.lsbDirectory, ocfRoot: paths.ocfRoot },
+          { pluginType, pluginClass, pluginName },
+        ),
+      ),
     pause: async (ms) => {
       await sleep(ms, undefined, { signal: stop.signal }).catch(() => {});
     },
     stopped: () => stop.signal.aborted,
   };
+}
+
+/** A node without a configuration file has the defaults; a file that was asked for must be there. */
+function configured(path: string | null): Result<Paths> {
+  return loadConfig(path ?? (existsSync(CONFIG_PATH) ? CONFIG_PATH : '/dev/null'));
 }
 
 /** The person, also behind sudo. */

@@ -1,7 +1,7 @@
 /** Asking `sm`, and what it means when it does not answer. */
 import type { EngineView } from '../core/view.ts';
 import { ControlError } from '../shell/client.ts';
-import { type Context, type Daemon, type Given, type Outcome, problem, text } from './command.ts';
+import { type Context, type Daemon, type Given, type Outcome, problem } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** How long a tool waits for one answer, ms. The engine answers within a turn. */
@@ -13,16 +13,12 @@ export async function withDaemon<T>(
   given: Given,
   work: (daemon: Daemon) => Promise<T>,
 ): Promise<T> {
-  const daemon = await context.connect(socketPath(context, given));
+  const daemon = await context.connect(given.paths.controlSocket);
   try {
     return await work(daemon);
   } finally {
     daemon.close();
   }
-}
-
-export function socketPath(context: Context, given: Given): string {
-  return text(given, 'socket', context.paths.socket);
 }
 
 export async function readView(daemon: Daemon): Promise<EngineView> {

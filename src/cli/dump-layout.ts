@@ -1,6 +1,6 @@
 /**
  * The text of sm-dump, byte for byte as StarlingX's operators and scripts know it: fixed columns, trailing blanks and
- * the footers that are shorter than their headings included. Source: docs/reference/sm-dump.md.
+ * the footers that are shorter than their headings included.
  */
 import type { ProcessFacts } from '../shell/process-facts.ts';
 import type { GroupState, ServiceState } from '../shell/store/reader.ts';

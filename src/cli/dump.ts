@@ -6,13 +6,10 @@ import { StateReader } from '../shell/store/reader.ts';
 import {
   type CommandSpec,
   type Context,
-  DATABASE_OPTION,
   failed,
   type Given,
-  JSON_OPTION,
   type Outcome,
   problem,
-  SOCKET_OPTION,
   text,
 } from './command.ts';
 import { controlProblem, isAway, readView, withDaemon } from './daemon.ts';
@@ -25,7 +22,10 @@ const WATCH_MS_MIN = 100;
 export const SM_DUMP: CommandSpec = {
   name: 'sm-dump',
   summary: 'Show the service groups and services of this node',
-  details: ['The text has the columns that StarlingX operators and scripts know. It works while sm is down.'],
+  details: [
+    'The text has the columns that StarlingX operators and scripts know, trailing blanks and the shorter last line',
+    'included; it works while sm is down. The optional columns have no separator. Only --explain asks sm.',
+  ],
   options: [
     { flags: '--verbose', text: 'also the condition' },
     { flags: '--impact', text: "also what a service's failure means to its group" },
@@ -34,50 +34,36 @@ export const SM_DUMP: CommandSpec = {
     { flags: '--pid_file', text: 'also the pid file' },
     { flags: '--explain', text: 'also why each is so and what it waits for (asks sm)' },
     { flags: '--watch [period]', text: 'again after every change, looked for every period (default 1s)' },
-    JSON_OPTION,
     { flags: '--yaml', text: 'YAML instead of text' },
-    DATABASE_OPTION,
-    SOCKET_OPTION,
   ],
   run: (context, given) => (given.options.watch === undefined ? dump(context, given) : watch(context, given)),
 };
-
-async function dump(context: Context, given: Given): Promise<Outcome> {
-  const opened = StateReader.open(text(given, 'database', context.paths.database));
-  if (!opened.ok) return failed(opened.error);
-  try {
-    return await dumpOnce(opened.value, context, given);
-  } finally {
-    opened.value.close();
-  }
-}
 
 async function watch(context: Context, given: Given): Promise<Outcome> {
   const period = parseDuration(text(given, 'watch', '1s'));
   if (period === null || period < WATCH_MS_MIN)
     return problem(EXIT.usage, 'usage', `--watch takes a period of at least ${WATCH_MS_MIN}ms, like 1s`);
-  const opened = StateReader.open(text(given, 'database', context.paths.database));
-  if (!opened.ok) return failed(opened.error);
-  const reader = opened.value;
   let shown = '';
-  try {
-    while (!context.stopped()) {
-      const outcome = await dumpOnce(reader, context, given);
-      const page =
-        given.options.json === true ? JSON.stringify(outcome.json) : (outcome.lines ?? []).join('\n');
-      if (page !== shown) context.out(context.terminal ? `\u001b[H\u001b[2J${page}` : page);
-      shown = page;
-      await context.pause(period);
-    }
-  } finally {
-    reader.close();
+  while (!context.stopped()) {
+    const outcome = await dump(context, given);
+    if (outcome.exit === EXIT.store) return outcome;
+    const page =
+      given.options.json === true ? JSON.stringify(outcome.json) : (outcome.lines ?? []).join('\n');
+    if (page !== shown) context.out(context.terminal ? `\u001b[H\u001b[2J${page}` : page);
+    shown = page;
+    await context.pause(period);
   }
   return { exit: EXIT.ok, json: { ok: true } };
 }
 
-async function dumpOnce(reader: StateReader, context: Context, given: Given): Promise<Outcome> {
+async function dump(context: Context, given: Given): Promise<Outcome> {
+  const read = StateReader.read(given.paths.database, (reader) => ({
+    groups: reader.groups(),
+    rows: reader.services(),
+  }));
+  if (!read.ok) return failed(read.error);
+  const { groups, rows } = read.value;
   const flags = flagsOf(given);
-  const { groups, rows } = reader.snapshot(() => ({ groups: reader.groups(), rows: reader.services() }));
   const wantsProcess = flags.pid || flags.pn || given.options.json === true || given.options.yaml === true;
   const services: DumpedService[] = rows.map((row) => ({
     ...row,

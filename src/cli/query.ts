@@ -1,16 +1,6 @@
 /** sm-query: one line per name, for scripts that grep. */
-import type { CodedError } from '../core/kernel/errors.ts';
 import { StateReader } from '../shell/store/reader.ts';
-import {
-  type CommandSpec,
-  type Context,
-  DATABASE_OPTION,
-  failed,
-  type Given,
-  JSON_OPTION,
-  type Outcome,
-  text,
-} from './command.ts';
+import { type CommandSpec, type Context, failed, type Given, type Outcome } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 
 export const SM_QUERY: CommandSpec = {
@@ -23,7 +13,6 @@ export const SM_QUERY: CommandSpec = {
       details: ['A service that does not exist is disabled. The exit code is 0 in either case.'],
       examples: ['sm-query service nginx | grep -q enabled-active'],
       arguments: [{ syntax: '<name>', text: 'name of a service' }],
-      options: [JSON_OPTION, DATABASE_OPTION],
       run: queryService,
     },
     {
@@ -31,36 +20,23 @@ export const SM_QUERY: CommandSpec = {
       summary: 'Print "NAME STATE" for each provisioned group, then the names that are not provisioned',
       details: ['The exit code is 0 in either case.'],
       arguments: [{ syntax: '<name...>', text: 'names of service groups' }],
-      options: [
-        { flags: '--desired-state', text: 'print "NAME DESIRED STATE"' },
-        JSON_OPTION,
-        DATABASE_OPTION,
-      ],
+      options: [{ flags: '--desired-state', text: 'print "NAME DESIRED STATE"' }],
       run: queryGroups,
     },
   ],
 };
 
-function read<T>(context: Context, given: Given, work: (reader: StateReader) => T): T | CodedError {
-  const opened = StateReader.open(text(given, 'database', context.paths.database));
-  if (!opened.ok) return opened.error;
-  try {
-    return work(opened.value);
-  } finally {
-    opened.value.close();
-  }
-}
-
-function queryService(context: Context, given: Given): Outcome {
+function queryService(_context: Context, given: Given): Outcome {
   const [name = ''] = given.arguments;
-  const row = read(context, given, (reader) => reader.service(name) ?? null);
-  if (row === null)
+  const read = StateReader.read(given.paths.database, (reader) => reader.service(name));
+  if (!read.ok) return failed(read.error);
+  const row = read.value;
+  if (row === undefined)
     return {
       exit: EXIT.ok,
       lines: [`${name} is disabled.`],
       json: { name, known: false, state: 'disabled', status: '' },
     };
-  if ('code' in row) return failed(row);
   // StarlingX prints a lone dash after the state of a healthy service. Nobody looks for it, and it reads as a fault.
   const status = row.status === '' || row.status === 'none' ? '' : `-${row.status}`;
   return {
@@ -70,14 +46,14 @@ function queryService(context: Context, given: Given): Outcome {
   };
 }
 
-function queryGroups(context: Context, given: Given): Outcome {
-  const groups = read(context, given, (reader) => reader.groups());
-  if ('code' in groups) return failed(groups);
+function queryGroups(_context: Context, given: Given): Outcome {
+  const read = StateReader.read(given.paths.database, (reader) => reader.groups());
+  if (!read.ok) return failed(read.error);
   const lines: string[] = [];
   const missing: string[] = [];
   const found: object[] = [];
   for (const name of given.arguments) {
-    const group = groups.find((candidate) => candidate.name === name);
+    const group = read.value.find((candidate) => candidate.name === name);
     if (group === undefined) missing.push(name);
     else {
       lines.push(

@@ -89,11 +89,17 @@ export async function run(
     err: (line) => void err.push(`${line}\n`),
     paint: plain,
     terminal: false,
-    paths: {
-      database: fixture.database,
-      socket: join(fixture.directory, 'sm.sock'),
-      keys: join(fixture.directory, 'keys.d'),
-    },
+    paths: () => ({
+      ok: true,
+      value: {
+        database: fixture.database,
+        controlSocket: join(fixture.directory, 'control.sock'),
+        keysDirectory: join(fixture.directory, 'keys.d'),
+        lsbDirectory: fixture.directory,
+        ocfRoot: fixture.directory,
+      },
+    }),
+    scriptProblem: () => null,
     actor: 'alice',
     wallMs: () => 1_800_000_000_000,
     connect: async (socket) => {

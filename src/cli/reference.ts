@@ -1,0 +1,68 @@
+/** docs/reference/smctl.md and the like, made from the command trees; a test compares. */
+import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from './command.ts';
+import { EXIT_MEANINGS } from './exit-codes.ts';
+
+/** One page for one program. */
+export function commandReference(program: CommandSpec): string {
+  const leaves = runnable(program, []);
+  return [
+    `# ${program.name}`,
+    '',
+    '<!-- Made from the command tree in src/cli by `npx vitest run test/cli/reference -u`. -->',
+    '',
+    `${program.summary}.`,
+    ...(program.details ?? []),
+    '',
+    ...leaves.flatMap(({ words, command }) => section(words, command)),
+    '## Options of every command',
+    '',
+    ...optionTable(COMMON_OPTIONS),
+    '',
+    '## Exit codes',
+    '',
+    '| Code | Meaning |',
+    '|---|---|',
+    ...Object.entries(EXIT_MEANINGS).map(([code, meaning]) => `| ${code} | ${meaning} |`),
+    '',
+    'Colour is used on terminals only, and never when `NO_COLOR` is set or `TERM` is `dumb`. Answers go to stdout,',
+    'progress and problems to stderr.',
+    '',
+  ].join('\n');
+}
+
+interface Leaf {
+  readonly words: readonly string[];
+  readonly command: CommandSpec;
+}
+
+function runnable(command: CommandSpec, above: readonly string[]): Leaf[] {
+  const words = [...above, command.name];
+  const below = (command.commands ?? []).flatMap((sub) => runnable(sub, words));
+  return command.run === undefined ? below : [{ words, command }, ...below];
+}
+
+function section(words: readonly string[], command: CommandSpec): string[] {
+  const args = command.arguments ?? [];
+  const options = command.options ?? [];
+  return [
+    `## \`${[...words, ...args.map((argument) => argument.syntax)].join(' ')}\``,
+    '',
+    `${command.summary}.`,
+    ...(words.length > 1 ? (command.details ?? []) : []),
+    '',
+    ...(args.length === 0 ? [] : [...args.map(({ syntax, text }) => `- \`${syntax}\`: ${text}`), '']),
+    ...(options.length === 0 ? [] : [...optionTable(options), '']),
+    ...((command.examples ?? []).length === 0 ? [] : ['```', ...(command.examples ?? []), '```', '']),
+  ];
+}
+
+function optionTable(options: readonly OptionSpec[]): string[] {
+  return [
+    '| Option | Meaning |',
+    '|---|---|',
+    ...options.map(({ flags, text, fallback }) => {
+      const usual = fallback === undefined ? '' : ` (default ${fallback})`;
+      return `| \`${flags}\` | ${text}${usual} |`;
+    }),
+  ];
+}
