@@ -382,6 +382,8 @@ export class Cluster {
           'stopped',
           `gave activation ${held} up`,
         );
+        // Now something new may be wanted of it, an activation under a new number too.
+        if (wanted === 'revoked') this.#setWanted(group, { desired: 'disabled', activation: 0 });
         continue;
       }
       if (theirs === undefined || theirs.runs === 0 || wanted === 'revoked') continue;
