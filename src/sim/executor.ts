@@ -165,11 +165,14 @@ export class Executor {
   }
 
   /** Scripts that an earlier `sm` left behind are found by their marker and killed before anything is audited. */
-  killOrphans(): void {
-    if (this.#node.world.breaks.has('orphan-scripts')) return;
-    for (const service of this.services.values()) {
+  killOrphans(done: () => void): void {
+    const { world } = this.#node;
+    const orphans = [...this.services.values()].filter(({ runs }) => runs.size > 0);
+    if (orphans.length === 0 || world.breaks.has('orphan-scripts')) return done();
+    for (const service of orphans) {
       for (const run of service.runs) this.#abort(service, run, { kind: 'aborted' });
     }
+    this.#later(KILL_DELAY_MS[1], () => this.killOrphans(done));
   }
 
   /** Kills everything that a service ever started, wherever it went; tells what survived. */
@@ -307,13 +310,12 @@ export class Executor {
   }
 
   /**
-   * A script that says "stopped" or "standby" and leaves the service as it was is believed, except that what it left
-   * running is killed: so such a lie is told of daemons and of `disable` only (docs/SAFETY.md, assumptions).
+   * A script that says "stopped" or "standby" is believed: a lie about that is outside of the assumptions, so it fails
+   * honestly instead (docs/SAFETY.md, assumptions).
    */
   #scriptFault(service: ServiceTruth, action: ServiceAction): ScriptFault | undefined {
     const fault = service.faults.shift();
-    const believed = action === 'go-standby' || (action === 'disable' && service.shape.kernelState);
-    return fault === 'lies' && believed ? 'fails' : fault;
+    return fault === 'lies' && (action === 'disable' || action === 'go-standby') ? 'fails' : fault;
   }
 
   #auditFault(service: ServiceTruth): ScriptFault | undefined {

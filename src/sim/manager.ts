@@ -65,7 +65,12 @@ export class SimManager extends SimProcess {
     const { world, name, rng } = this.#node;
     this.begin();
     world.note('process', name, 'sm starts');
-    this.after(rng.between(...START_MS), () => this.#open());
+    const { life } = this;
+    this.after(rng.between(...START_MS), () =>
+      this.#node.executor.killOrphans(() => {
+        if (this.life === life) this.deliver(() => this.#open());
+      }),
+    );
   }
 
   override end(): void {
@@ -145,7 +150,6 @@ export class SimManager extends SimProcess {
   #open(): void {
     const node = this.#node;
     const { world, clock, disk, kernelLife } = node;
-    node.executor.killOrphans();
     const restored = disk.restored();
     world.checkers.restarting(node, restored);
     const engine = this.#guarded(
