@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import type { DefinitionSet, GroupDefinition } from '../../../src/core/definitions/model.ts';
+import {
+  type GroupPicture,
+  type NodePicture,
+  type Picture,
+  type Placement,
+  plan,
+} from '../../../src/core/plan/plan.ts';
+
+const A = 'controller-0';
+const B = 'controller-1';
+
+function group(name: string, change: Partial<GroupDefinition> = {}): GroupDefinition {
+  return {
+    name,
+    redundancyModel: 'N + M',
+    nActive: 1,
+    mStandby: 1,
+    aggregate: '',
+    activeOnlyIfActive: '',
+    exclusive: true,
+    autoRecover: true,
+    core: false,
+    failureDebounceMs: 0,
+    fatalErrorReboot: false,
+    members: [],
+    ...change,
+  };
+}
+
+/** Only its groups are looked at. */
+function set(...groups: GroupDefinition[]): DefinitionSet {
+  return { groups: new Map(groups.map((g) => [g.name, g])) } as unknown as DefinitionSet;
+}
+
+function node(name: string, change: Partial<NodePicture> = {}): NodePicture {
+  return {
+    name,
+    absent: '',
+    administrative: 'unlocked',
+    ready: true,
+    notReadyReason: '',
+    linkScore: 0,
+    groups: new Map(),
+    ...change,
+  };
+}
+
+function picture(
+  a: Partial<NodePicture>,
+  b: Partial<NodePicture>,
+  holders: Readonly<Record<string, string>> = {},
+  avoided: readonly string[] = [],
+): Picture {
+  return {
+    nodes: [node(A, a), node(B, b)],
+    holders: new Map(Object.entries(holders)),
+    avoided: new Set(avoided),
+  };
+}
+
+const failed = (name: string): ReadonlyMap<string, GroupPicture> =>
+  new Map([[name, { state: 'active', status: 'failed', condition: 'action-failure' }]]);
+
+const wants = (placements: readonly Placement[], name: string) =>
+  placements
+    .filter((p) => p.group === name)
+    .map((p) => `${p.node}: ${p.want}`)
+    .join(', ');
+
+const OAM = set(group('oam'));
+const onA = `${A}: active, ${B}: standby`;
+const onB = `${A}: standby, ${B}: active`;
+const onlyA = `${A}: active, ${B}: disabled`;
+const onlyB = `${A}: disabled, ${B}: active`;
+
+/** What is there, where the group goes, and the reason of the first placement. */
+const TABLE: readonly (readonly [string, Picture, string, RegExp])[] = [
+  ['nothing decides: the first node', picture({}, {}), onA, /first node of the domain/],
+  ['it runs somewhere: it stays', picture({}, {}, { oam: B }), onB, /it runs on controller-1 and nothing/],
+  ['the first node is locked', picture({ administrative: 'locked' }, {}), onlyB, /controller-0 is locked/],
+  ['the holder is locked', picture({}, { administrative: 'locked' }, { oam: B }), onlyA, /only able node/],
+  [
+    'the first node is not ready',
+    picture({ ready: false, notReadyReason: 'not go-enabled' }, {}),
+    onlyB,
+    /controller-0 is not ready: not go-enabled/,
+  ],
+  [
+    'the holder failed',
+    picture({}, { groups: failed('oam') }, { oam: B }),
+    onA,
+    /oam failed on controller-1/,
+  ],
+  [
+    'both failed: it stays',
+    picture({ groups: failed('oam') }, { groups: failed('oam') }, { oam: B }),
+    onB,
+    /it runs on controller-1/,
+  ],
+  [
+    'links of the holder are worse',
+    picture({ linkScore: -1 }, {}, { oam: A }),
+    onB,
+    /links of controller-0 are worse \(score -1\)/,
+  ],
+  [
+    'links are worse on both',
+    picture({ linkScore: -2 }, { linkScore: -4 }, { oam: B }),
+    onA,
+    /links of controller-1 are worse/,
+  ],
+  [
+    'a failure weighs more than links',
+    picture({ linkScore: -4 }, { groups: failed('oam') }, { oam: B }),
+    onA,
+    /oam failed on controller-1/,
+  ],
+  [
+    'a swact weighs more than a failure on the target',
+    picture({}, { groups: failed('oam') }, { oam: A }, [A]),
+    onB,
+    /swact away from controller-0/,
+  ],
+  [
+    'a swact with nowhere to go',
+    picture({}, { administrative: 'locked' }, { oam: A }, [A]),
+    onlyA,
+    /only able node/,
+  ],
+  [
+    'nobody is able',
+    picture({ administrative: 'locked' }, { ready: false, notReadyReason: 'booting' }),
+    `${A}: disabled, ${B}: disabled`,
+    /controller-0 is locked/,
+  ],
+  [
+    'the holder can not be asked: it stays there',
+    picture({}, { absent: 'controller-1: silent' }, { oam: B }),
+    onB,
+    /controller-1 holds it and can not be asked: controller-1: silent/,
+  ],
+  [
+    'absent without holding anything',
+    picture({}, { absent: 'controller-1: silent' }, { oam: '' }),
+    onlyA,
+    /only able node/,
+  ],
+];
+
+describe('the plan', () => {
+  it.each(TABLE)('%s', (_, there, expected, reason) => {
+    const placements = plan(OAM, there);
+    expect(wants(placements, 'oam')).toBe(expected);
+    expect(placements[0]?.reasons.join('; ')).toMatch(reason);
+  });
+
+  it('gives every placement a reason, and every group one placement per node', () => {
+    const definitions = set(group('oam'), group('web', { nActive: 2, mStandby: 0, exclusive: false }));
+    for (const [, there] of TABLE) {
+      const placements = plan(definitions, there);
+      expect(placements.length).toBe(4);
+      for (const { reasons } of placements) expect(reasons.join('').length).toBeGreaterThan(0);
+    }
+  });
+
+  it('keeps an aggregate together, where most of it is, and away from where one of it failed', () => {
+    const aggregate = { aggregate: 'controller-aggregate' };
+    const three = set(group('a', aggregate), group('b', aggregate), group('c', aggregate));
+    const split = picture({}, {}, { a: A, b: B, c: B });
+    for (const name of ['a', 'b', 'c']) expect(wants(plan(three, split), name)).toBe(onB);
+    const broken = picture({}, { groups: failed('c') }, { a: B, b: B, c: B });
+    for (const name of ['a', 'b', 'c']) expect(wants(plan(three, broken), name)).toBe(onA);
+  });
+
+  it('moves groups of different aggregates, and of none, on their own', () => {
+    const definitions = set(group('a', { aggregate: 'x' }), group('b', { aggregate: 'y' }), group('c'));
+    const there = picture({}, { groups: failed('b') }, { a: B, b: B, c: B });
+    const placements = plan(definitions, there);
+    expect(['a', 'b', 'c'].map((name) => wants(placements, name))).toEqual([onB, onA, onB]);
+  });
+
+  it('runs an N group on every able node, also during a swact', () => {
+    const web = set(group('web', { nActive: 2, mStandby: 0, exclusive: false, redundancyModel: 'N' }));
+    expect(wants(plan(web, picture({}, {}, {}, [A])), 'web')).toBe(`${A}: active, ${B}: active`);
+    expect(wants(plan(web, picture({ administrative: 'locked' }, {})), 'web')).toBe(onlyB);
+    expect(plan(web, picture({}, {}))[0]?.reasons).toEqual(['active on every able node']);
+  });
+
+  it('keeps a group without standbys disabled on the other node', () => {
+    expect(wants(plan(set(group('oam', { mStandby: 0 })), picture({}, {})), 'oam')).toBe(onlyA);
+  });
+
+  it('plans for one node', () => {
+    const alone: Picture = { nodes: [node(A)], holders: new Map(), avoided: new Set() };
+    expect(plan(OAM, alone)).toEqual([
+      { group: 'oam', node: A, want: 'active', reasons: [`${A} is the only able node`] },
+    ]);
+  });
+});
