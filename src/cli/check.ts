@@ -9,8 +9,6 @@ import { loadRows } from '../shell/store/source.ts';
 export interface CheckOptions {
   /** A script that is missing on this node is an error for every service, provisioned or not. */
   readonly strict?: boolean;
-  /** stdout ends with one JSON object on its last line. */
-  readonly json?: boolean;
   /** This node's database: in that one a missing script of a provisioned service is an error. */
   readonly ownDatabase?: string;
   readonly scriptProblem?: ScriptQuestion['scriptProblem'];
@@ -55,17 +53,6 @@ export function checkSet(source: string, options: CheckOptions = {}): CheckRepor
       warnings: warnings.map(problemJson),
     },
   };
-}
-
-export function runCheck(
-  source: string,
-  options: CheckOptions,
-  io: { readonly out: (line: string) => void },
-): number {
-  const report = checkSet(source, options);
-  for (const line of report.lines) io.out(line);
-  if (options.json === true) io.out(JSON.stringify(report.json));
-  return report.exit;
 }
 
 function scriptsNeeded(source: string, options: CheckOptions): NonNullable<ScriptQuestion['scriptsNeeded']> {

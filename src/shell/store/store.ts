@@ -106,6 +106,9 @@ function makeLink(linkPath: string, target: string): CodedError[] {
   }
 }
 
+/** Takes back a transaction; never seen outside. */
+class NothingToKeep extends Error {}
+
 export class Store {
   readonly path: string;
   /** What did not work, and does not hinder. */
@@ -143,14 +146,22 @@ export class Store {
 
   /**
    * First start: stores a definition set. Rows that break a rule of the schema are kept in SM_QUARANTINE and returned,
-   * all others are stored. `loadProblems`: statements of the set that could not be carried out.
+   * all others are stored. `loadProblems`: statements of the set that could not be carried out. A set whose domain can
+   * not be stored leaves the store empty, so that the next start takes the corrected set.
    */
   seed(rows: RawRows, loadProblems: readonly Problem[], wallMs: number): readonly Problem[] {
-    return this.#immediate(() => {
-      const refused = seedRows(this.#database, rows, wallMs);
+    let refused: readonly Problem[] = [];
+    const work = (): void => {
+      refused = seedRows(this.#database, rows, wallMs);
       for (const problem of loadProblems) this.#quarantine('seed', problem, wallMs);
-      return refused;
-    });
+      if (this.empty) throw new NothingToKeep();
+    };
+    try {
+      this.#immediate(work);
+    } catch (error) {
+      if (!(error instanceof NothingToKeep)) throw error;
+    }
+    return refused;
   }
 
   /** What the newest check of the stored definitions took out replaces what the one before did. */

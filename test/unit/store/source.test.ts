@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CheckOptions, checkSet, runCheck } from '../../../src/cli/check.ts';
+import { checkSet } from '../../../src/cli/check.ts';
 import { DATABASE_FOLDER, migrate } from '../../../src/shell/store/schema.ts';
 import { loadRows } from '../../../src/shell/store/source.ts';
 import { splitStatements } from '../../../src/shell/store/statements.ts';
@@ -24,10 +24,6 @@ function spoiled(sql: string): string {
   writeFileSync(join(copy, '99-bad.sql'), sql);
   return copy;
 }
-function check(source: string, options: CheckOptions = {}): { exit: number; lines: string[] } {
-  const lines: string[] = [];
-  return { exit: runCheck(source, options, { out: (line) => lines.push(line) }), lines };
-}
 const errorsOf = (lines: readonly string[]): string[] => lines.filter((line) => line.startsWith('error '));
 const COUNTS = ['groups 10', 'members 92', 'services 92', 'actions 389', 'results 48', 'dependencies 273'];
 
@@ -46,7 +42,7 @@ DELETE FROM [G;H]`;
 
 describe('smctl check', () => {
   test('of the shipped StarlingX set: the counts, then warnings, and exit 0', () => {
-    const { exit, lines } = check(SET);
+    const { exit, lines } = checkSet(SET);
     expect(lines.slice(0, 6)).toEqual(COUNTS);
     expect(lines.length).toBeGreaterThan(6);
     for (const line of lines.slice(6)) expect(line).toMatch(/^warning [A-Z_]+ \S+: /);
@@ -59,12 +55,12 @@ describe('smctl check', () => {
     const loaded = loadRows(SET);
     if (!store.ok || !loaded.ok) throw new Error('set-up failed');
     expect(store.value.seed(loaded.value.rows, [], 0)).toEqual([]);
-    expect(check(path)).toEqual(check(SET));
+    expect(checkSet(path).lines).toEqual(checkSet(SET).lines);
     store.value.close();
   });
 
   test('of ten bad edits: ten errors with table and row, and exit 1', () => {
-    const { exit, lines } = check(
+    const { exit, lines } = checkSet(
       spoiled(`
         UPDATE SERVICES SET MAX_FAILURES = 'two' WHERE NAME = 'keystone';
         UPDATE SERVICE_GROUPS SET CORE = 'perhaps' WHERE NAME = 'vim-services';
@@ -97,10 +93,8 @@ describe('smctl check', () => {
     );
   });
 
-  test('as JSON: one object on the last line', () => {
-    const { lines } = check(SET, { json: true });
-    expect(lines.slice(0, 6)).toEqual(COUNTS);
-    const report = JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>;
+  test('as JSON: the same as data', () => {
+    const report = JSON.parse(JSON.stringify(checkSet(SET).json)) as Record<string, unknown>;
     expect(report).toMatchObject({
       ok: true,
       usable: true,
@@ -124,10 +118,10 @@ describe('smctl check', () => {
     if (!store.ok || !loaded.ok) throw new Error('set-up failed');
     store.value.seed(loaded.value.rows, [], 0);
     store.value.close();
-    expect(check(SET, { scriptProblem }).exit).toBe(0);
-    expect(check(path, { scriptProblem }).exit).toBe(0);
-    const own = check(path, { scriptProblem, ownDatabase: path });
-    const strict = check(SET, { scriptProblem, strict: true });
+    expect(checkSet(SET, { scriptProblem }).exit).toBe(0);
+    expect(checkSet(path, { scriptProblem }).exit).toBe(0);
+    const own = checkSet(path, { scriptProblem, ownDatabase: path });
+    const strict = checkSet(SET, { scriptProblem, strict: true });
     expect([own.exit, strict.exit]).toEqual([1, 1]);
     expect([errorsOf(own.lines).length, errorsOf(strict.lines).length]).toEqual([32, 92]);
   });
@@ -153,7 +147,7 @@ describe('a folder', () => {
     ['INSERT INTO CONFIGURATION (KEY, VALUE) VALUES ("sm_x", 1);', 'texts stand in single quotes'],
     ["UPDATE SERVICES NAME = 'x';", 'syntax error'],
   ])('%s: file and line are named, the rest is loaded', (sql, reason) => {
-    const { exit, lines } = check(spoiled(`-- one\n-- two\n${sql}`));
+    const { exit, lines } = checkSet(spoiled(`-- one\n-- two\n${sql}`));
     expect(exit).toBe(1);
     expect(lines.slice(0, 6)).toEqual(COUNTS);
     expect(errorsOf(lines)).toHaveLength(1);
@@ -209,7 +203,7 @@ test('a database as StarlingX makes it: no tables of ours, no rules; its faults 
   database.exec(`UPDATE SERVICE_DOMAIN_INTERFACES SET AUTH_KEY = 'titanium-server' WHERE ID = 2;
     DELETE FROM SERVICE_INSTANCES WHERE SERVICE_NAME = 'keystone'`);
   database.close();
-  const { exit, lines } = check(path);
+  const { exit, lines } = checkSet(path);
   expect(exit).toBe(1);
   expect(errorsOf(lines).map((line) => line.split(':')[0])).toEqual([
     'error SM_DOMAIN_NODES controller',

@@ -176,6 +176,22 @@ describe('a new file', () => {
   });
 });
 
+test('a set whose domain can not be stored leaves the store empty for the corrected one', () => {
+  const store = open();
+  const loaded = loadRows(join(DATABASE_FOLDER, 'definitions', 'demo'));
+  if (!loaded.ok) throw new Error(loaded.error.message);
+  const domain = loaded.value.rows.get('SERVICE_DOMAINS')!.map((row) => ({
+    ...row,
+    columns: { ...row.columns, DEAD_INTERVAL: 100 },
+  }));
+  const refused = store.seed(new Map(loaded.value.rows).set('SERVICE_DOMAINS', domain), [], WALL_MS);
+  expect(refused.map(({ table, row }) => `${table} ${row}`)).toEqual(['SERVICE_DOMAINS controller']);
+  expect(store.empty).toBe(true);
+  expect(store.select('SELECT * FROM SERVICES')).toEqual([]);
+  expect(store.seed(loaded.value.rows, [], WALL_MS)).toEqual([]);
+  expect(store.empty).toBe(false);
+});
+
 describe('a commit', () => {
   test('stores every kind of effect, and a new start finds it', () => {
     const store = demo();
