@@ -12,6 +12,10 @@ import { at, isModule, ROOT, trackedPaths, walk } from './project.ts';
 const TOKEN_MODULE = 'src/core/cluster/token.ts';
 const GRANT_MODULE = 'src/core/cluster/permission.ts';
 const BRAND = 'granted';
+/** Types that one type may lead to. */
+const TYPES_MAX = 20_000;
+const ORDER_MODULE = 'src/core/service/run-effect.ts';
+const ORDER_TYPE = { module: 'src/core/service/interface.ts', name: 'RunEffect' };
 const MODULES = trackedPaths().filter(isModule);
 
 /** A program of the project's modules, with some of them replaced or added in memory. */
@@ -37,18 +41,24 @@ class TokenRule {
   readonly #program: ts.Program;
   readonly #checker: ts.TypeChecker;
   readonly #token: ts.Type;
+  readonly #order: ts.Type;
   readonly #contains = new Map<ts.Type, boolean>();
 
   constructor(built: ts.Program) {
     this.#program = built;
     this.#checker = built.getTypeChecker();
-    const file = built.getSourceFile(join(ROOT, TOKEN_MODULE));
+    this.#token = this.#exported(TOKEN_MODULE, 'Token');
+    this.#order = this.#exported(ORDER_TYPE.module, ORDER_TYPE.name);
+  }
+
+  #exported(module: string, name: string): ts.Type {
+    const file = this.#program.getSourceFile(join(ROOT, module));
     const symbol = file === undefined ? undefined : this.#checker.getSymbolAtLocation(file);
     const exported = symbol === undefined ? [] : this.#checker.getExportsOfModule(symbol);
-    const token = exported.find((candidate) => candidate.name === 'Token');
-    if (token === undefined)
-      throw new Error(`${TOKEN_MODULE} exports no Token: this test must be told where it went`);
-    this.#token = this.#checker.getDeclaredTypeOfSymbol(token);
+    const found = exported.find((candidate) => candidate.name === name);
+    if (found === undefined)
+      throw new Error(`${module} exports no ${name}: this test must be told where it went`);
+    return this.#checker.getDeclaredTypeOfSymbol(found);
   }
 
   /** Problems of one file of the project, named from its root. */
@@ -74,10 +84,7 @@ class TokenRule {
         !this.#sameToken(node.expression, checker.getTypeAtLocation(node))
         ? 'an assertion makes a Token'
         : null;
-    if (ts.isObjectLiteralExpression(node))
-      return this.#hasBrand(checker.getTypeAtLocation(node))
-        ? 'an object literal copies or makes a Token'
-        : null;
+    if (ts.isObjectLiteralExpression(node)) return this.#literal(node);
     if (ts.isTypePredicateNode(node) && node.type !== undefined)
       return this.#holdsToken(checker.getTypeFromTypeNode(node.type))
         ? 'a type predicate declares a Token'
@@ -87,6 +94,15 @@ class TokenRule {
     if (ts.isCallExpression(node)) return this.#call(node);
     if (ts.isExpression(node)) return this.#looseAny(node);
     return null;
+  }
+
+  #literal(node: ts.ObjectLiteralExpression): string | null {
+    const type = this.#checker.getTypeAtLocation(node);
+    if (this.#hasBrand(type)) return 'an object literal copies or makes a Token';
+    const elsewhere = node.getSourceFile().fileName !== join(ROOT, ORDER_MODULE);
+    return elsewhere && this.#checker.isTypeAssignableTo(type, this.#order)
+      ? `an order to run a script is made outside ${ORDER_MODULE}`
+      : null;
   }
 
   /** `declare const token: Token` and `token!: Token` promise a value that nobody granted. */
@@ -129,12 +145,14 @@ class TokenRule {
       : null;
   }
 
-  /** Narrowing a value that already is this, with its Token, forges nothing. */
+  /** Narrowing to what the value already is, or to some members of its union, forges nothing. */
   #sameToken(expression: ts.Expression, target: ts.Type): boolean {
     const source = this.#checker.getTypeAtLocation(expression);
-    return (
-      (source.flags & (ts.TypeFlags.Any | ts.TypeFlags.Never)) === 0 &&
-      this.#checker.isTypeAssignableTo(source, target)
+    if ((source.flags & (ts.TypeFlags.Any | ts.TypeFlags.Never)) !== 0) return false;
+    if (this.#checker.isTypeAssignableTo(source, target)) return true;
+    const members = new Set(source.isUnion() ? source.types : [source]);
+    return (target.isUnion() ? target.types : [target]).every(
+      (member) => members.has(member) || !this.#holdsToken(member),
     );
   }
 
@@ -152,24 +170,28 @@ class TokenRule {
     );
   }
 
-  /** The type is a Token, or has one somewhere in it. Types of packages are not looked into. */
-  #holdsToken(type: ts.Type, depth = 0): boolean {
-    const known = this.#contains.get(type);
+  /** The type is a Token, or one can be reached in it. Types of packages are not looked into. */
+  #holdsToken(root: ts.Type): boolean {
+    const known = this.#contains.get(root);
     if (known !== undefined) return known;
-    if (depth > 6) return false;
-    this.#contains.set(type, false);
-    const held =
-      type === this.#token ||
-      this.#hasBrand(type) ||
-      this.#parts(type).some((part) => this.#holdsToken(part, depth + 1));
-    this.#contains.set(type, held);
-    return held;
+    const seen = new Set([root]);
+    for (const type of seen) {
+      if (type === this.#token || this.#hasBrand(type) || this.#contains.get(type) === true) {
+        this.#contains.set(root, true);
+        return true;
+      }
+      if (seen.size > TYPES_MAX) throw new Error('a type of the project has no end');
+      for (const part of this.#parts(type)) if (this.#contains.get(part) !== false) seen.add(part);
+    }
+    for (const type of seen) this.#contains.set(type, false);
+    return false;
   }
 
   #parts(type: ts.Type): readonly ts.Type[] {
     if (type.isUnionOrIntersection()) return type.types;
     if ((type.flags & ts.TypeFlags.Object) === 0) return [];
     const parts = [...this.#checker.getTypeArguments(type as ts.TypeReference)];
+    parts.push(...type.getCallSignatures().map((signature) => signature.getReturnType()));
     for (const property of type.getProperties()) {
       const declaration = property.valueDeclaration ?? property.declarations?.[0];
       if (declaration === undefined || declaration.getSourceFile().fileName.includes('/node_modules/'))
@@ -197,6 +219,10 @@ const FORGERIES: Readonly<Record<string, string>> = {
   'any as a result': 'export function t(): Token { return JSON.parse("{}"); }',
   'generic cast': 'declare function cast<T>(x: unknown): T; export const t = cast<Token>({});',
   'type predicate': 'export const t = (x: unknown): x is Token => x !== null;',
+  'cast of a function': 'export const t = (() => null) as unknown as () => Token;',
+  'cast in a cycle of types':
+    'interface A { readonly b: B; readonly token: Token } interface B { readonly a: A } export const first = {} as unknown as A; export const t = {} as unknown as B;',
+  'order without a token': `${'import'} type { RunEffect } from './service/interface.ts'; export const t = (effect: RunEffect): RunEffect => ({ ...effect, token: null });`,
   'ambient value': 'declare const forged: Token; export const t = forged;',
   'value promised with !': 'export class Holder { token!: Token; }',
   'switched off': '// @ts-expect-error no brand\nexport const t: Token = {};',
@@ -206,6 +232,8 @@ const HONEST: Readonly<Record<string, string>> = {
   use: 'export const t = (token: Token): number => token.deadline;',
   keep: 'const kept = new Map<string, Token>(); export const t = (token: Token) => { kept.set("g", token); return kept.get("g"); };',
   'pass on': 'export const t = (token: Token) => ({ type: "run", token });',
+  'pick from':
+    'interface R { readonly token: Token } type E = R | { readonly b: 2 }; export const t = (all: E[]) => all[0] as R | undefined;',
   narrow: 'export const t = (x: { token: Token } | { token: null }) => x.token === null ? null : x.token;',
 };
 
@@ -224,6 +252,10 @@ test.each(Object.keys(FORGERIES))('finds a token forged by %s', (name) => {
 
 test.each(Object.keys(HONEST))('lets honest code %s tokens', (name) => {
   expect(rule.problemsOf(fixturePath(name))).toEqual([]);
+});
+
+test('both types of a cycle are seen to lead to a token', () => {
+  expect(rule.problemsOf(fixturePath('cast in a cycle of types'))).toHaveLength(2);
 });
 
 test('nothing in the project but the one grant function makes a token', () => {
