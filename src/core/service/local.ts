@@ -114,6 +114,11 @@ export class LocalEngine {
     return serviceView(service);
   }
 
+  /** Known not to be active: its stop script succeeded or an audit said so. State `disabled` alone is no proof. */
+  isInactive(name: string): boolean {
+    return this.#services.get(name)?.maybeActive === false;
+  }
+
   services(): ServiceView[] {
     return [...this.#services.values()].map((service) => serviceView(service));
   }
