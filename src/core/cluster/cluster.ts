@@ -832,6 +832,8 @@ export class Cluster {
       return this.#noteOperation(operation, 'timed-out', 'its limit has passed');
     }
     if (kind === 'lock') {
+      if (this.#nodes.get(node)?.administrative !== 'locked')
+        return this.#failBack(operation, `${node} was unlocked meanwhile`);
       if (this.#emptied(node)) this.#finish(operation);
       return;
     }
