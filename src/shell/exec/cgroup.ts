@@ -6,12 +6,14 @@
  */
 import {
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   rmdirSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -67,6 +69,20 @@ export function removeGroup(path: string): void {
   }
 }
 
+/**
+ * Removes what is empty below `path` and older than `ageMs`: groups of nodes that lost their power in a lab or a demo,
+ * which nobody else tidies up. The age spares one that is just about to be entered.
+ */
+export function removeOldGroups(path: string, ageMs: number): void {
+  for (const child of children(path)) {
+    try {
+      if (Date.now() - statSync(child).ctimeMs > ageMs) removeGroup(child);
+    } catch {
+      // Gone meanwhile.
+    }
+  }
+}
+
 function children(path: string): string[] {
   try {
     const entries = readdirSync(path, { withFileTypes: true });
@@ -76,27 +92,64 @@ function children(path: string): string[] {
   }
 }
 
-function openForWriting(path: string): number | null {
-  try {
-    return openSync(path, 'w');
-  } catch {
-    return null;
+/** A file opened beforehand; opened again when the group was removed and made anew meanwhile. */
+class ControlFile {
+  readonly #path: string;
+  #fd: number | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#open();
+  }
+
+  get isThere(): boolean {
+    return this.#fd !== null;
+  }
+
+  write(text: string): boolean {
+    return this.#tryWrite(text) || (this.#open() && this.#tryWrite(text));
+  }
+
+  close(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+    // The number may be another file's from now on.
+    this.#fd = null;
+  }
+
+  #open(): boolean {
+    this.close();
+    try {
+      this.#fd = openSync(this.#path, constants.O_WRONLY);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #tryWrite(text: string): boolean {
+    if (this.#fd === null) return false;
+    try {
+      writeSync(this.#fd, text, 0);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 
 /** One group with its control files opened beforehand. A group that does not exist is an empty one. */
 export class ControlGroup {
   readonly path: string;
-  #kill: number | null;
-  #freeze: number | null;
+  readonly #kill: ControlFile;
+  readonly #freeze: ControlFile;
   readonly #version: 1 | 2;
 
   constructor(path: string) {
     this.path = path;
-    this.#kill = openForWriting(join(path, 'cgroup.kill'));
-    const freeze = openForWriting(join(path, 'cgroup.freeze'));
-    this.#version = freeze === null ? 1 : 2;
-    this.#freeze = freeze ?? openForWriting(join(path, 'freezer.state'));
+    this.#kill = new ControlFile(join(path, 'cgroup.kill'));
+    const state = new ControlFile(join(path, 'freezer.state'));
+    this.#version = state.isThere ? 1 : 2;
+    this.#freeze = state.isThere ? state : new ControlFile(join(path, 'cgroup.freeze'));
   }
 
   /** Processes of the group and of all groups below it, as our pid namespace numbers them. */
@@ -123,7 +176,7 @@ export class ControlGroup {
 
   /** SIGKILL to every process of the group, including those being forked at this moment. */
   kill(): void {
-    if (this.#kill !== null && this.#write(this.#kill, '1')) return;
+    if (this.#kill.write('1')) return;
     this.freeze();
     for (const pid of this.pids()) {
       try {
@@ -138,20 +191,17 @@ export class ControlGroup {
 
   /** Stops every process of the group where it stands. */
   freeze(): void {
-    if (this.#freeze === null) return;
-    this.#write(this.#freeze, this.#version === 2 ? '1' : 'FROZEN');
+    if (!this.#freeze.write(this.#version === 2 ? '1' : 'FROZEN')) return;
     for (let waited = 0; !this.#isFrozen() && waited < FREEZE_MS_MAX; waited++) pauseSync(1);
   }
 
   thaw(): void {
-    if (this.#freeze !== null) this.#write(this.#freeze, this.#version === 2 ? '0' : 'THAWED');
+    this.#freeze.write(this.#version === 2 ? '0' : 'THAWED');
   }
 
   close(): void {
-    for (const fd of [this.#kill, this.#freeze]) if (fd !== null) closeSync(fd);
-    // The numbers may be other files' from now on.
-    this.#kill = null;
-    this.#freeze = null;
+    this.#kill.close();
+    this.#freeze.close();
   }
 
   #isFrozen(): boolean {
@@ -161,15 +211,6 @@ export class ControlGroup {
         : readFileSync(join(this.path, 'freezer.state'), 'latin1').startsWith('FROZEN');
     } catch {
       return true;
-    }
-  }
-
-  #write(fd: number, text: string): boolean {
-    try {
-      writeSync(fd, text, 0);
-      return true;
-    } catch {
-      return false;
     }
   }
 }

@@ -16,8 +16,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import { makeBase, makeGroup, removeGroup } from './cgroup.ts';
+import { dirname, join } from 'node:path';
+import { makeBase, makeGroup, removeGroup, removeOldGroups } from './cgroup.ts';
 import {
   KILL_BOUND_MS,
   type KillEntry,
@@ -29,6 +29,8 @@ import {
 import { type Pid, readChildren, readStat } from './procfs.ts';
 
 export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: object) => void;
+
+const OLD_GROUPS_MS = 600_000;
 
 export interface ContainmentOptions {
   readonly node: string;
@@ -70,7 +72,8 @@ export class Containment {
     mkdirSync(this.#records, { recursive: true, mode: 0o700 });
     this.#instance = instanceOf(options.run);
     this.base = options.cgroups === 'off' ? null : makeBase(`sm/${options.node}-${this.#instance}`);
-    if (this.base === null) {
+    if (this.base !== null) removeOldGroups(dirname(this.base), OLD_GROUPS_MS);
+    else {
       this.#log(
         'info',
         'no control groups here: what services start is found by marker, pid file and descent',
