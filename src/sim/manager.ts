@@ -137,11 +137,11 @@ export class SimManager extends SimProcess {
     const handsCopy = this.#copy.answeredAt > 0;
     this.#copy.connected = true;
     this.#copy.answeredAt = this.world.now;
-    watchdog.post({ type: 'sm.connected' });
     if (handsCopy) {
-      const { deadline, holding, entries } = this.#copy;
-      watchdog.post({ type: 'sm.copy', deadline, holding, entries: [...entries.values()] });
+      const { deadline, holding, lost, entries } = this.#copy;
+      watchdog.post({ type: 'sm.copy', deadline, holding, lost, entries: [...entries.values()] });
     }
+    watchdog.post({ type: 'sm.connected' });
     if (this.#lastReport !== null) this.#send(this.#lastReport);
   }
 

@@ -216,7 +216,7 @@ export class FakePeer {
     if (this.hears) this.echoSequence = Math.max(this.echoSequence, header.sequence);
   }
 
-  frame(change: Partial<FrameHeader> = {}, part = 0, parts = 0, body = new Uint8Array(0)): Frame {
+  frame(change: Partial<FrameHeader> = {}, part = 0, parts = 0, body: Uint8Array = new Uint8Array(0)): Frame {
     this.sequence += 1;
     return {
       header: {

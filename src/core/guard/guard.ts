@@ -19,6 +19,8 @@ import { permissionAfterSendMs } from './permission-time.ts';
 
 /** The report is told again this often even if nothing changed: a lost part is repaired within it. */
 const REPORT_REPEAT_MS = 1000;
+/** A starting `sm` may take this long to its first word. */
+const START_LIMIT_MS = 10_000;
 const RESTART_BACKOFF_MS = [0, 100, 200, 400, 800, 1600] as const;
 
 interface Manager {
@@ -59,6 +61,8 @@ export class Guard {
   #sequence = 0;
   /** Until `sm` lived once: nothing older than this process may be resumed. */
   #fresh: boolean;
+  /** Nothing is renewed before the copy is here: the deadline in it may be over (rule 10). */
+  #awaitsCopy: boolean;
   #lastStepAt = 0;
   #nextHelloAt = 0;
   /** Our own clock's end of permission; meaningful under policy `takeover`, else Infinity. */
@@ -66,7 +70,6 @@ export class Guard {
   #holding = false;
   /** Permission was lost while holding; ends when nothing is held any more. */
   #lostAt: number | null = null;
-  #killing = false;
   /** Last told to `sm`. */
   #told = { heard: false, silent: false, mayTake: false, announcement: 0, deaf: '' };
   #duplicateAt = Number.NEGATIVE_INFINITY;
@@ -89,6 +92,7 @@ export class Guard {
     const { domain } = options;
     this.#peer = new Peer(options.processLife, domain.deadIntervalMs, domain.stopBoundMs);
     this.#fresh = !options.copyExpected;
+    this.#awaitsCopy = options.copyExpected;
     this.#afterSendMs = permissionAfterSendMs(domain);
     this.#manager = { connected: false, lastPulseAt: 0, goneAt: 0, restarts: 0, mute: false };
   }
@@ -96,6 +100,7 @@ export class Guard {
   start(now: number): void {
     this.#lastStepAt = now;
     this.#manager.goneAt = now;
+    this.#manager.lastPulseAt = now;
     // Under a time-limited policy a guard that was given no copy has no permission until it sends on an up link.
     if (!this.#limited()) this.#deadline = Number.POSITIVE_INFINITY;
     this.#peer.lastReceiptAt = now;
@@ -261,6 +266,7 @@ export class Guard {
     const { header } = this.#peer;
     // A report that the peer has replaced meanwhile is not told again: it says nothing of what was done in the silence.
     if (header !== null && header.reportVersion === this.#report?.version) this.#tellReport(header);
+    if (this.#outgoing.parts.length > 0) this.#sendReport(now);
     this.#armJudge();
   }
 
@@ -288,19 +294,22 @@ export class Guard {
   #armJudge(): void {
     if (this.#options.peer === null) return;
     const { deadIntervalMs } = this.#options.domain;
-    const next = this.#told.heard ? this.#peer.deafAt(deadIntervalMs) : this.#peer.silentAt(deadIntervalMs);
+    const next = this.#told.heard ? this.#peer.deafAt(deadIntervalMs) : this.#peer.silentAt();
     this.#timers.set('judge', next);
   }
 
   #onJudge(now: number): void {
     const { deadIntervalMs } = this.#options.domain;
     if (this.#told.heard && now >= this.#peer.deafAt(deadIntervalMs)) this.#told.heard = false;
-    if (this.#told.heard || (!this.#told.silent && now < this.#peer.silentAt(deadIntervalMs))) {
+    if (this.#told.heard || (!this.#told.silent && now < this.#peer.silentAt())) {
       // Heard again meanwhile, or deaf but not silent: look again when that could change.
       if (!this.#told.heard) this.#tellUnheard('the peer is heard but does not hear this node', false);
       return this.#armJudge();
     }
     this.#told.silent = true;
+    // Who announced and is silent itself takes over no more: it can be replaced like any other.
+    this.#peer.announceNumber = 0;
+    this.#judgeAnnouncement(now);
     const verdict = this.#mayTake(now);
     this.#told.mayTake = verdict.may;
     this.#tellUnheard(verdict.reason, verdict.may);
@@ -321,7 +330,8 @@ export class Guard {
    * is what a lone starter has to show.
    */
   #mayTake(now: number): { may: boolean; reason: string } {
-    const { silencePolicy, waitIntervalMs } = this.#options.domain;
+    const { silencePolicy, waitIntervalMs: wishedMs } = this.#options.domain;
+    const waitIntervalMs = Math.max(wishedMs, this.#peer.permissionMs);
     if (silencePolicy !== 'takeover')
       return { may: false, reason: `policy ${silencePolicy}: needs a proof of death or the peer's word` };
     const since = this.#peer.lastReceiptAt;
@@ -468,7 +478,7 @@ export class Guard {
   }
 
   #renew(now: number): void {
-    if (!this.#limited() || this.#lostAt !== null || this.#told.announcement > 0) return;
+    if (!this.#limited() || this.#lostAt !== null || this.#awaitsCopy || this.#told.announcement > 0) return;
     this.#deadline = Math.max(this.#deadline, now + this.#afterSendMs);
     this.#tell({ type: 'guard.permission', deadline: this.#deadline });
     if (this.#holding && !this.#timers.armed.has('deadline')) this.#timers.set('deadline', this.#deadline);
@@ -478,12 +488,13 @@ export class Guard {
     this.#holding = holding;
     if (holding) {
       if (this.#limited()) this.#timers.set('deadline', Math.max(now, this.#deadline));
+      // The order to begin was on its way here while the verdict changed.
+      if (this.#told.announcement > 0) this.#lose('the peer announces that it takes over', now);
       return;
     }
     this.#timers.clear('deadline');
     this.#timers.clear('grace');
     this.#timers.clear('fence');
-    this.#killing = false;
     this.#entries.clear();
     if (this.#lostAt === null) return;
     this.#lostAt = null;
@@ -523,8 +534,7 @@ export class Guard {
 
   #killAll(reason: string): void {
     const services = [...this.#entries.keys()];
-    this.#killing = services.length > 0;
-    if (this.#killing) this.#emit({ type: 'kill', services, reason });
+    if (services.length > 0) this.#emit({ type: 'kill', services, reason });
   }
 
   #onKilled(survivors: readonly string[], now: number): void {
@@ -532,7 +542,6 @@ export class Guard {
     for (const [service, entry] of this.#entries) {
       if (!survivors.includes(service) && !entry.kernelState) this.#entries.delete(service);
     }
-    this.#killing = false;
     if (survivors.length > 0) this.#timers.set('grace', now + KILL_REPEAT_MS);
   }
 
@@ -562,6 +571,9 @@ export class Guard {
   }
 
   #onConnected(now: number): void {
+    // The `sm` that had the copy is no more.
+    if (this.#awaitsCopy) this.#fresh = true;
+    this.#awaitsCopy = false;
     const fresh = this.#fresh;
     this.#manager.connected = true;
     this.#manager.lastPulseAt = now;
@@ -577,7 +589,7 @@ export class Guard {
       lost: this.#lostAt !== null,
     });
     for (const link of this.#links) this.#tellLink(link);
-    this.#tell({ type: 'guard.permission', deadline: this.#deadline });
+    if (this.#lostAt === null) this.#tell({ type: 'guard.permission', deadline: this.#deadline });
     if (this.#told.announcement > 0)
       this.#tell({ type: 'guard.announcement', number: this.#told.announcement });
     const { heard, silent } = this.#told;
@@ -591,8 +603,11 @@ export class Guard {
 
   #onCopy(event: Extract<GuardEvent, { type: 'sm.copy' }>, now: number): void {
     for (const entry of event.entries) this.#entries.set(entry.service, entry);
+    this.#awaitsCopy = false;
     if (this.#limited()) this.#deadline = Math.max(this.#deadline, event.deadline);
     this.#onHold(event.holding, now);
+    if (event.holding && (event.lost === true || now >= this.#deadline))
+      this.#lose('permission was lost before sm-watchdog was restarted', now);
   }
 
   #onPulse(now: number): void {
@@ -614,7 +629,9 @@ export class Guard {
       if (manager.restarts > 1 && quietMs < PULSE_INTERVAL_MS) this.#forgiveRestarts(now);
       return;
     }
-    if (quietMs > mainStallMsMax / 2 && (manager.connected || !this.#timers.armed.has('restart'))) {
+    // A start takes its time on a busy machine; that it failed would be told (sm.gone).
+    const limitMs = manager.connected ? mainStallMsMax / 2 : Math.max(mainStallMsMax, START_LIMIT_MS);
+    if (quietMs > limitMs && (manager.connected || !this.#timers.armed.has('restart'))) {
       this.#startManager(true, `no sign of life for ${Math.round(quietMs)} ms`, now);
     }
     if (now - manager.goneAt <= mainStallMsMax || manager.mute || !this.#limited()) return;

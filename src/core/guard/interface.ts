@@ -55,10 +55,12 @@ export type GuardEvent =
   /** Carrier and address of our own end. */
   | { readonly type: 'link'; readonly role: InterfaceRole; readonly up: boolean; readonly reason: string }
   | TimerEvent
-  /** `sm` is connected; a copy follows if it has one. */
+  /** `sm` is connected. If it has a copy, that came first, so that what is told now is already true. */
   | { readonly type: 'sm.connected' }
+  /** `lost`: permission was lost and what ran under it is not yet verified as stopped. */
   | {
       readonly type: 'sm.copy';
+      readonly lost?: boolean;
       readonly deadline: number;
       readonly holding: boolean;
       readonly entries: readonly KillEntry[];

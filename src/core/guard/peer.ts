@@ -50,7 +50,8 @@ export class Peer {
   stallCreditMs = 0;
   announceNumber = 0;
   header: FrameHeader | null = null;
-  /** Largest S that the peer announced since it was last confirmed. */
+  /** Largest P and S that the peer announced: it may act, and stop, by the largest ones (rule 4). */
+  permissionMs: number;
   stopBoundMs: number;
   readonly #ended = new Set<LifeId>();
   readonly #sentAt = new Map<number, number>();
@@ -60,6 +61,7 @@ export class Peer {
   constructor(ownLife: LifeId, freshMs: number, stopBoundMs: number) {
     this.#ownLife = ownLife;
     this.#freshMs = freshMs;
+    this.permissionMs = freshMs;
     this.stopBoundMs = stopBoundMs;
   }
 
@@ -95,8 +97,11 @@ export class Peer {
       this.sequence = header.sequence;
       this.header = header;
       this.announceNumber = header.announceNumber;
+      this.permissionMs = Math.max(this.permissionMs, header.permissionMs);
       this.stopBoundMs = Math.max(this.stopBoundMs, header.stopBoundMs);
       this.#receipt(now);
+      // Whoever is heard last gets the echo: two sides that each answer a late stranger would never confirm each other.
+      this.strangerLife = null;
     }
     if (adopted || header.sequence > link.sequence) {
       link.sequence = header.sequence;
@@ -104,7 +109,6 @@ export class Peer {
       if (fresh) {
         link.lastFreshEchoAt = now;
         this.lastFreshEchoAt = now;
-        this.strangerLife = null;
       }
     }
     return { kind: 'peer', newest, adopted, newKernelLife };
@@ -117,8 +121,9 @@ export class Peer {
     return { life: this.life, sequence: this.sequence };
   }
 
-  silentAt(deadIntervalMs: number): number {
-    return this.lastReceiptAt + deadIntervalMs + this.stallCreditMs;
+  /** When its silence is long enough: the peer's own P counts where it is longer than ours. */
+  silentAt(): number {
+    return this.lastReceiptAt + this.permissionMs + this.stallCreditMs;
   }
 
   deafAt(deadIntervalMs: number): number {
