@@ -135,6 +135,19 @@ describe('a new file', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
+  test('of an older schema is brought up to date, with what is in it', () => {
+    const database = new Database(path);
+    database.exec(readMigrations()[0]?.sql ?? '');
+    database.exec("INSERT INTO SERVICES (NAME) VALUES ('old'); PRAGMA user_version = 1");
+    database.close();
+    const store = open();
+    expect(store.select('SELECT user_version FROM pragma_user_version')).toEqual([
+      { user_version: readMigrations().length },
+    ]);
+    expect(store.select('SELECT NAME FROM SERVICES')).toEqual([{ NAME: 'old' }]);
+    expect(store.select('SELECT * FROM SM_EVENTS')).toEqual([]);
+  });
+
   test('takes a definition set and gives it back', () => {
     const store = demo();
     expect(store.empty).toBe(false);
