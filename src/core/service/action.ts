@@ -145,8 +145,8 @@ export class Actions {
       service.failure = '';
       if (isAudit(action)) this.#reportAudit(service, verdict);
       else {
-        // What was stopped or demoted by its script is not active, what was activated has been so from the start on.
-        if (!isStart(action)) setMaybeActive(this.#context, service, false);
+        // What was stopped or demoted by its script is not active; what is activated counts as active from the start on.
+        if (!isStart(action) && provesStop(event.outcome)) setMaybeActive(this.#context, service, false);
         this.#report(service, passEvent(action), `${action} success`);
       }
       return;
@@ -307,6 +307,14 @@ function failEvent(action: ServiceAction, verdict: Verdict | null): ServiceEvent
   if (verdict?.result === 'fatal') return 'shutdown';
   const how = verdict?.result === 'timeout' ? 'timeout' : 'failed';
   return isAudit(action) ? `audit-${how}` : `${action as Transition}-${how}`;
+}
+
+/**
+ * A stop that the script itself calls done: exit 0, or not running (7), or not even installed (5). Rules may call other
+ * ends a success too, so that nothing waits for them; then only an audit proves that nothing is active.
+ */
+function provesStop(outcome: RunOutcome): boolean {
+  return outcome.kind === 'exit' && (outcome.code === 0 || outcome.code === 5 || outcome.code === 7);
 }
 
 /** Every script's word on status replaces the earlier word of the scripts; a rule that says nothing changes nothing. */

@@ -473,8 +473,16 @@ export class ServiceMachine {
   }
 
   #disabled(service: ServiceRecord, cause: string, reason: string): void {
+    const proven = !service.maybeActive || !service.managed || auditOf(service) === null;
+    if (service.revoked && !proven) {
+      service.otherFailures += 1;
+      service.otherAfter = this.#context.now + backOffMs(service.otherFailures);
+      service.auditDue = true;
+      return;
+    }
     clearTransition(service);
     this.#enter(service, 'disabled', cause, reason);
+    service.auditDue = !proven;
   }
 
   #disableFailed(service: ServiceRecord, reason: string): void {

@@ -116,6 +116,20 @@ describe('standby', () => {
   });
 });
 
+describe('an ordered stop', () => {
+  it('that only a rule calls a success is audited at once', () => {
+    const d = active({ Filesystem: { type: 'ocf-script', kernelState: true } }, { exclusive: true });
+    d.behaviour = (run) => (run.action === 'disable' ? { end: 1 } : undefined);
+    d.truth.set('Filesystem', 'stopped');
+    d.want('g', 'standby');
+    d.pass(10);
+    expect(d.state('Filesystem')).toBe('disabled');
+    expect(d.engine.group('g').inactive).toBe(false);
+    d.untilGroup('g', 'standby', 20);
+    expect(d.engine.group('g').inactive).toBe(true);
+  });
+});
+
 describe('permission', () => {
   it('goes along with every activating script, and with no other', () => {
     const d = active({ web: {}, drbd: { promotable: true } }, { exclusive: true });
@@ -244,6 +258,25 @@ describe('revoke', () => {
     d.pass(100);
     expect(d.state('web')).toBe('disabled');
     expect(d.engine.group('g').inactive).toBe(true);
+  });
+
+  it('is not proven by a stop that only a rule calls a success', () => {
+    const d = active(
+      { Filesystem: { type: 'ocf-script', kernelState: true, without: ['audit-disabled'] } },
+      { exclusive: true },
+    );
+    let mounted = true;
+    d.behaviour = (run) => {
+      if (run.action === 'disable') return { end: 1 };
+      return run.action === 'audit-enabled' && mounted ? { end: 0 } : undefined;
+    };
+    revoke(d);
+    d.pass(60_000);
+    expect(d.engine.group('g')).toMatchObject({ state: 'disabling', inactive: false });
+    expect(d.runs.length, 'with pauses').toBeLessThan(30);
+    mounted = false;
+    d.pass(31_000);
+    expect(d.engine.group('g')).toMatchObject({ state: 'disabled', inactive: true });
   });
 
   it('never claims what is not proven, and never gives up', () => {
