@@ -347,7 +347,9 @@ export class Loop {
         else this.#perform(effect);
         return;
       case 'guard.send':
-        this.#withheldReport = effect;
+        // That nothing of this node is active any more is said at once: it takes activity away, and waits for no commit.
+        this.#withheldReport = effect.leaving ? null : effect;
+        if (effect.leaving) this.#perform(effect);
         return;
       case 'guard.hold':
         this.#withheldRelease = true;

@@ -275,7 +275,7 @@ export class SimManager extends SimProcess {
   }
 
   #performUnstored(effect: EngineEffect): void {
-    if (effect.type === 'guard.send') this.#withheld = effect;
+    if (effect.type === 'guard.send' && !effect.leaving) this.#withheld = effect;
     else if (effect.type === 'run' && isActivating(effect)) {
       this.#done(effect, { kind: 'refused', reason: 'not stored: disk full' }, 0);
     } else this.#perform(effect);
@@ -368,6 +368,7 @@ export class SimManager extends SimProcess {
   }
 
   #send(effect: ReportEffect): void {
+    this.#withheld = null;
     this.#lastReport = effect;
     const { version, announceNumber, leaving } = effect;
     const parts = splitReport(encodeReport(effect.report));

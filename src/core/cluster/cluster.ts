@@ -90,6 +90,8 @@ export class Cluster {
   #duplicate = false;
   #storeFailed = '';
   #leaving: { actor: string; reason: string } | null = null;
+  /** The peer was told, because of a failing store, that it may take what this node ran. */
+  #yielded = false;
   #holding = false;
   #readyReason = '';
   #startedAt = 0;
@@ -182,7 +184,21 @@ export class Cluster {
 
   onStore(failed: string, now: number): void {
     this.#storeFailed = failed;
+    if (failed === '' && this.#yielded) this.#stepDown(now);
     this.evaluate(now);
+  }
+
+  /**
+   * Whether the peer took this node at its word is not known yet, so it leads nothing until the peer has led: as after a
+   * new kernel life, the settled one takes the number (rule 7).
+   */
+  #stepDown(now: number): void {
+    this.#yielded = false;
+    this.#settled = false;
+    this.#leader = '';
+    this.#placements = [];
+    this.#orders.clear();
+    this.#setState('waiting', 'the store works again, and the peer was told to take over', now);
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
@@ -1048,6 +1064,7 @@ export class Cluster {
     const text = JSON.stringify([report, leaving, announceNumber]);
     if (text === this.#published) return;
     this.#published = text;
+    if (leaving && this.#leaving === null && this.#peer !== null) this.#yielded = true;
     this.#version += 1;
     this.#persistAssignments();
     this.#emit({
