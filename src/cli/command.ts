@@ -11,8 +11,11 @@ import type { ProcessFacts } from '../shell/process-facts.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Paint } from './format.ts';
 
-/** Where things are on this node: from its configuration, unless an option says otherwise. */
-export type Paths = Pick<Config, 'database' | 'controlSocket' | 'keysDirectory' | 'lsbDirectory' | 'ocfRoot'>;
+/** What the tools need of this node's configuration, unless an option says otherwise. */
+export type Settings = Pick<
+  Config,
+  'node' | 'database' | 'controlSocket' | 'keysDirectory' | 'lsbDirectory' | 'ocfRoot'
+>;
 
 /** The part of the control client that commands use. */
 export interface Daemon {
@@ -28,7 +31,7 @@ export interface Context {
   /** stdout is a terminal that can be redrawn. */
   readonly terminal: boolean;
   /** From that configuration file; null = the usual one, or its defaults where there is none. */
-  readonly paths: (config: string | null) => Result<Paths>;
+  readonly settings: (config: string | null) => Result<Settings>;
   /** Who asks, for the history. */
   readonly actor: string;
   readonly wallMs: () => number;
@@ -36,7 +39,7 @@ export interface Context {
   readonly processOf: (pidFile: string) => ProcessFacts;
   /** Why a script can not be run on this node, as a sentence; null = it can. */
   readonly scriptProblem: (
-    paths: Paths,
+    settings: Settings,
     type: PluginType,
     pluginClass: string,
     name: string,
@@ -57,7 +60,7 @@ export interface Outcome {
 export interface Given {
   readonly arguments: readonly string[];
   readonly options: Readonly<Record<string, unknown>>;
-  readonly paths: Paths;
+  readonly settings: Settings;
 }
 
 export interface ArgumentSpec {
@@ -133,14 +136,14 @@ async function start(
   context: Context,
 ): Promise<Outcome> {
   const option = (name: string): string | null => (typeof options[name] === 'string' ? options[name] : null);
-  const configured = context.paths(option('config'));
+  const configured = context.settings(option('config'));
   if (!configured.ok) return failed(configured.error);
-  const paths = {
+  const settings = {
     ...configured.value,
     database: option('database') ?? configured.value.database,
     controlSocket: option('socket') ?? configured.value.controlSocket,
   };
-  return await work(context, { arguments: words, options, paths });
+  return await work(context, { arguments: words, options, settings });
 }
 
 function build(spec: CommandSpec, context: Context, run: Run): Command {

@@ -7,7 +7,7 @@ import { connect } from '../shell/client.ts';
 import { CONFIG_PATH, loadConfig } from '../shell/config.ts';
 import { pluginPath, pluginProblem } from '../shell/exec/plugin.ts';
 import { processFacts } from '../shell/process-facts.ts';
-import type { Context, Paths } from './command.ts';
+import type { Context, Settings } from './command.ts';
 import { coloured, plain } from './format.ts';
 
 /** Context of the running process. Ctrl-C ends what watches or follows; what was asked of `sm` goes on. */
@@ -26,15 +26,15 @@ export function processContext(): Context {
     err: (line) => void stderr.write(`${line}\n`),
     paint: terminal && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb' ? coloured : plain,
     terminal,
-    paths: (config) => configured(config ?? env.SM_CONFIG ?? null),
+    settings: (config) => configured(config ?? env.SM_CONFIG ?? null),
     actor: actor(),
     wallMs: () => Date.now(),
     connect,
     processOf: processFacts,
-    scriptProblem: (paths, pluginType, pluginClass, pluginName) =>
+    scriptProblem: (settings, pluginType, pluginClass, pluginName) =>
       pluginProblem(
         pluginPath(
-          { lsb: paths.lsbDirectory, ocfRoot: paths.ocfRoot },
+          { lsb: settings.lsbDirectory, ocfRoot: settings.ocfRoot },
           { pluginType, pluginClass, pluginName },
         ),
       ),
@@ -46,7 +46,7 @@ export function processContext(): Context {
 }
 
 /** A node without a configuration file has the defaults; a file that was asked for must be there. */
-function configured(path: string | null): Result<Paths> {
+function configured(path: string | null): Result<Settings> {
   return loadConfig(path ?? (existsSync(CONFIG_PATH) ? CONFIG_PATH : '/dev/null'));
 }
 

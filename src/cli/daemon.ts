@@ -13,7 +13,7 @@ export async function withDaemon<T>(
   given: Given,
   work: (daemon: Daemon) => Promise<T>,
 ): Promise<T> {
-  const daemon = await context.connect(given.paths.controlSocket);
+  const daemon = await context.connect(given.settings.controlSocket);
   try {
     return await work(daemon);
   } finally {

@@ -57,7 +57,7 @@ async function watch(context: Context, given: Given): Promise<Outcome> {
 }
 
 async function dump(context: Context, given: Given): Promise<Outcome> {
-  const read = StateReader.read(given.paths.database, (reader) => ({
+  const read = StateReader.read(given.settings.database, (reader) => ({
     groups: reader.groups(),
     rows: reader.services(),
   }));

@@ -48,7 +48,9 @@ async function events(context: Context, given: Given): Promise<Outcome> {
       '--since takes a duration like 10m or a time like 2026-01-31T12:00:00Z',
     );
   const entity = text(given, 'entity');
-  const read = StateReader.read(given.paths.database, (reader) => reader.events({ sinceMs, entity, limit }));
+  const read = StateReader.read(given.settings.database, (reader) =>
+    reader.events({ sinceMs, entity, limit }),
+  );
   if (!read.ok) return failed(read.error);
   if (given.options.follow === true) return follow(context, given, { sinceMs, entity }, read.value);
   return {
@@ -87,7 +89,7 @@ async function follow(
     }
     if (context.stopped()) return { exit: EXIT.ok, json: { ok: true } };
     await context.pause(FOLLOW_MS);
-    const read = StateReader.read(given.paths.database, (reader) =>
+    const read = StateReader.read(given.settings.database, (reader) =>
       reader.events({ ...filter, afterId, limit: LIMIT_MAX }),
     );
     if (!read.ok) return failed(read.error);

@@ -44,7 +44,7 @@ async function explainOne(context: Context, given: Given): Promise<Outcome> {
 }
 
 function lastKnown(given: Given, kind: Explained, name: string, reason: string): Outcome {
-  const read = StateReader.read(given.paths.database, (reader) => ({
+  const read = StateReader.read(given.settings.database, (reader) => ({
     row:
       kind === 'service'
         ? reader.service(name)
@@ -53,7 +53,7 @@ function lastKnown(given: Given, kind: Explained, name: string, reason: string):
           : undefined,
     events: reader.events({ entity: kind === 'daemon' ? 'daemon' : name, limit: LAST_EVENTS }),
   }));
-  if (!read.ok) return { ...failed(read.error), problems: [reason, read.error.message] };
+  if (!read.ok) return { ...failed(read.error), exit: EXIT.away, problems: [reason, read.error.message] };
   const { row, events } = read.value;
   const lines = row === undefined ? [] : [`${name} was ${row.state}, ${row.desired} was wanted.`];
   lines.push(

@@ -28,7 +28,7 @@ export const SM_QUERY: CommandSpec = {
 
 function queryService(_context: Context, given: Given): Outcome {
   const [name = ''] = given.arguments;
-  const read = StateReader.read(given.paths.database, (reader) => reader.service(name));
+  const read = StateReader.read(given.settings.database, (reader) => reader.service(name));
   if (!read.ok) return failed(read.error);
   const row = read.value;
   if (row === undefined)
@@ -47,7 +47,7 @@ function queryService(_context: Context, given: Given): Outcome {
 }
 
 function queryGroups(_context: Context, given: Given): Outcome {
-  const read = StateReader.read(given.paths.database, (reader) => reader.groups());
+  const read = StateReader.read(given.settings.database, (reader) => reader.groups());
   if (!read.ok) return failed(read.error);
   const lines: string[] = [];
   const missing: string[] = [];

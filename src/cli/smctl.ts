@@ -18,10 +18,11 @@ const CHECK: CommandSpec = {
   ],
   options: [{ flags: '--strict', text: 'a missing script is an error' }],
   run: (context, given) =>
-    checkSet(given.arguments[0] ?? given.paths.database, {
+    checkSet(given.arguments[0] ?? given.settings.database, {
       strict: given.options.strict === true,
-      ownDatabase: given.paths.database,
-      scriptProblem: (type, pluginClass, name) => context.scriptProblem(given.paths, type, pluginClass, name),
+      ownDatabase: given.settings.database,
+      scriptProblem: (type, pluginClass, name) =>
+        context.scriptProblem(given.settings, type, pluginClass, name),
     }),
 };
 
@@ -34,12 +35,12 @@ const KEY: CommandSpec = {
       summary: 'Make a key file of 32 random bytes',
       arguments: [{ syntax: '<name>', text: 'name of the key, as AUTH_KEY of an interface names it' }],
       run: (_context, given) =>
-        keyOutcome(given, (io) => runKeyNew(given.paths.keysDirectory, given.arguments[0] ?? '', io)),
+        keyOutcome(given, (io) => runKeyNew(given.settings.keysDirectory, given.arguments[0] ?? '', io)),
     },
     {
       name: 'list',
       summary: 'Name the keys of this node with their ids; never the keys themselves',
-      run: (_context, given) => keyOutcome(given, (io) => runKeyList(given.paths.keysDirectory, io)),
+      run: (_context, given) => keyOutcome(given, (io) => runKeyList(given.settings.keysDirectory, io)),
     },
   ],
 };
@@ -52,7 +53,7 @@ function keyOutcome(given: Given, work: (io: KeyIo) => number): Outcome {
     exit,
     lines,
     problems,
-    json: { ok: exit === 0, directory: given.paths.keysDirectory, lines, problems },
+    json: { ok: exit === 0, directory: given.settings.keysDirectory, lines, problems },
   };
 }
 

@@ -63,10 +63,11 @@ async function status(context: Context, given: Given): Promise<Outcome> {
     return shown(fromView(view, context.wallMs()), context.paint);
   } catch (error) {
     if (!isAway(error)) throw error;
-    const read = StateReader.read(given.paths.database, (reader) =>
-      fromDatabase(reader, error.message, context.wallMs()),
+    const read = StateReader.read(given.settings.database, (reader) =>
+      fromDatabase(reader, given.settings.node, error.message, context.wallMs()),
     );
-    if (!read.ok) return { ...failed(read.error), problems: [error.message, read.error.message] };
+    if (!read.ok)
+      return { ...failed(read.error), exit: EXIT.away, problems: [error.message, read.error.message] };
     return shown(read.value, context.paint);
   }
 }
@@ -125,13 +126,12 @@ function peerInWords(view: EngineView): string {
 
 /* From the database */
 
-function fromDatabase(reader: StateReader, reason: string, wallMs: number): Status {
+function fromDatabase(reader: StateReader, node: string, reason: string, wallMs: number): Status {
   const domain = reader.domain();
   const assignments = reader.assignments();
-  const node = reader.fact('node');
   return {
     stale: reason,
-    node: node === '' ? 'this node' : node,
+    node,
     domain: domain ?? { name: '', leader: '', number: 0 },
     permission: 'not known: sm does not answer',
     policy: policyInWords(domain?.policy ?? ''),
@@ -140,9 +140,7 @@ function fromDatabase(reader: StateReader, reason: string, wallMs: number): Stat
     nodes: reader.nodes().map((row) => nodeStatus(row, wallMs)),
     groups: placed([
       ...assignments.map((row) => ({ ...row, group: row.name })),
-      ...(assignments.length > 0
-        ? []
-        : reader.groups().map((row) => ({ ...row, group: row.name, node: 'this node' }))),
+      ...(assignments.length > 0 ? [] : reader.groups().map((row) => ({ ...row, group: row.name, node }))),
     ]),
     failures: reader
       .services()

@@ -89,9 +89,10 @@ export async function run(
     err: (line) => void err.push(`${line}\n`),
     paint: plain,
     terminal: false,
-    paths: () => ({
+    settings: () => ({
       ok: true,
       value: {
+        node: 'controller-0',
         database: fixture.database,
         controlSocket: join(fixture.directory, 'control.sock'),
         keysDirectory: join(fixture.directory, 'keys.d'),

@@ -103,6 +103,12 @@ test('status without sm comes from the database, is marked as stale, and exits 4
   expect(printed.out).toContain('haproxy  disabled, failed');
 });
 
+test('without sm and without a database both are said, and sm is what is missing', async () => {
+  const printed = await smctl('status --database /nowhere/sm.db');
+  expect(printed).toMatchObject({ exit: 4, out: '' });
+  expect(printed.err).toMatch(/nobody listens on .*\n\/nowhere\/sm.db does not exist/);
+});
+
 test('status does not wait for an sm that hangs', async () => {
   const daemon = new FakeDaemon([
     new ControlError('timeout', 'sm did not answer view within 2000 ms') as never,

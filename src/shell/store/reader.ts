@@ -219,14 +219,6 @@ export class StateReader {
     ).reverse();
   }
 
-  /** A single fact of SM_STATE, or ''. */
-  fact(key: string): string {
-    if (!this.#has('SM_STATE')) return '';
-    return (
-      this.#all<{ value: string }>('SELECT VALUE AS value FROM SM_STATE WHERE KEY = ?', key)[0]?.value ?? ''
-    );
-  }
-
   #has(table: string): boolean {
     return (
       this.#all("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND upper(name) = ?", table).length > 0
