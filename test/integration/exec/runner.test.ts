@@ -150,7 +150,9 @@ cat /proc/$$/environ | tr '\\0' '\\n' | sort`,
     lab.script('s', `head -c 3000000 /dev/zero; touch ${lab.file('written')}; exec sleep 20`);
     const run = lab.start('s');
     const output = join(lab.run, 'output', 's.enable');
-    await until('output cut back', () => existsSync(lab.file('written')) && statSync(output).size < 300_000);
+    // Well before the sweep, which looks after daemons.
+    await until('output written', () => existsSync(lab.file('written')), 3000);
+    await until('output cut back', () => statSync(output).size < 300_000, 1000);
     expect(lab.hasEnded(run)).toBe(false);
   });
 
