@@ -466,7 +466,7 @@ export class Cluster {
   #judgeTakeover(now: number): void {
     const peer = this.#peer;
     if (peer === null) return;
-    const silent = !peer.heard && peer.mayTake && !peer.leaving && peer.announcement === 0;
+    const silent = !peer.heard && peer.mayTake && peer.announcement === 0;
     const gain = this.#state !== 'leader' || this.#numbers.all().some(({ holder }) => holder !== this.#me);
     const able =
       this.#guard.connected &&
@@ -597,11 +597,12 @@ export class Cluster {
 
   /**
    * Where a silent peer may take over by time, it may have done so whenever our permission was gone, and being the leader
-   * of before says nothing: only the exchange with it, its word, or a take-over of our own tells that it has not.
+   * of before says nothing: only the exchange with it, its word, or a take-over of our own tells that it has not. Its word that
+   * it leaves is worth nothing in a later silence: it may be back.
    */
   #peerMayHaveTakenOver(): boolean {
     const peer = this.#peer;
-    if (peer === null || peer.exchanged || peer.leaving) return false;
+    if (peer === null || peer.exchanged || (peer.heard && peer.leaving)) return false;
     return this.#definitions.domain.silencePolicy === 'takeover' && this.#announcement?.done !== true;
   }
 
