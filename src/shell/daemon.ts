@@ -119,10 +119,7 @@ class EngineParts {
     this.guard = new GuardClient({
       stream: options.stream,
       permissionMs,
-      startWatchdog: () => {
-        const { child, stream } = startProgram('sm-watchdog', [...options.watchdogArguments, '--adopt']);
-        return { stream, pid: child.pid };
-      },
+      startWatchdog: () => startProgram('sm-watchdog', [...options.watchdogArguments, '--adopt']),
       post: (fact) => this.post(fact),
       listed: (run, ok, reason) => this.performer.listed(run, ok, reason),
       stop: (reason) => this.shutdown(reason),

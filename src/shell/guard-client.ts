@@ -9,19 +9,22 @@ import { splitReport } from '../core/link/parts.ts';
 import { encodeReport } from '../core/link/report.ts';
 import { Channel } from './pair/channel.ts';
 import type { Copy, FromSm, FromWatchdog, PlainSmEvent, WatchdogStatus } from './pair/messages.ts';
+import type { Started } from './pair/programs.ts';
 import type { Verdict } from './perform.ts';
 import type { GuardPort, KillListPort, Log, Time } from './ports.ts';
-import { killProcess, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { killProcess, ownIdentity } from './process-identity.ts';
 
-const PING_INTERVAL_MS = 100;
+const PING_INTERVAL_MS = 50;
 /** A check that comes later than this after the one before was late itself: it judges nobody. */
-const CHECK_LATE_MS = 2 * PING_INTERVAL_MS;
+const CHECK_LATE_MS = 100;
 /** A new watchdog has to say its first word within this. */
-const START_LIMIT_MS = 3000;
+const START_LIMIT_MS = 10_000;
 const RESTART_BACKOFF_MS = [0, 100, 200, 400, 800, 1600] as const;
 /** A restart is forgotten after this much good life. */
 const RESTART_MEMORY_MS = 60_000;
 const STATUS_LIMIT_MS = 300;
+/** When things are calm, a spare watchdog is made ready. */
+const SPARE_DELAY_MS = 2000;
 /** How soon a deadline that is over is looked at again while the watchdog lives and acts. */
 const DEADLINE_REPEAT_MS = 20;
 
@@ -30,8 +33,8 @@ export interface GuardClientOptions {
   readonly stream: Duplex;
   /** P: a watchdog silent for half of it hangs. */
   readonly permissionMs: number;
-  /** Starts a watchdog that adopts us. */
-  readonly startWatchdog: () => { readonly stream: Duplex; readonly pid: number | undefined };
+  /** Starts a watchdog that adopts us as soon as we speak to it. */
+  readonly startWatchdog: () => Started;
   readonly post: (fact: GuardFact) => void;
   readonly listed: (run: number, ok: boolean, reason: string) => void;
   /** The watchdog was asked to end in order. */
@@ -45,8 +48,8 @@ export interface GuardClientOptions {
 export class GuardClient implements GuardPort, KillListPort {
   readonly #options: GuardClientOptions;
   #channel: Channel<FromWatchdog, FromSm> | null = null;
-  #watchdog: ProcessIdentity | null = null;
-  #pid: number | undefined;
+  /** Ends the watchdog by SIGKILL, exactly it. */
+  #killWatchdog: () => void = () => {};
   #greeted = false;
   #ended = false;
   #lastHeardAt = 0;
@@ -54,6 +57,10 @@ export class GuardClient implements GuardPort, KillListPort {
   #pings = 0;
   #restarts = 0;
   #restartedAt = 0;
+  /**
+   * Started beforehand and waiting for our first word: P has not the time for a start of node on a busy machine.
+   */
+  #spare: Started | null = null;
   #cancelTimers: (() => void)[] = [];
   // The copy.
   #deadline = Number.NEGATIVE_INFINITY;
@@ -73,8 +80,9 @@ export class GuardClient implements GuardPort, KillListPort {
   start(): void {
     const now = this.#options.time.now();
     this.#lastCheckAt = now;
-    this.#attach(this.#options.stream, undefined, null);
+    this.#attach(this.#options.stream, () => {}, null);
     this.#check();
+    this.#after(SPARE_DELAY_MS, () => this.#keepSpare());
   }
 
   get restarts(): number {
@@ -147,16 +155,16 @@ export class GuardClient implements GuardPort, KillListPort {
   async bye(): Promise<void> {
     this.#ended = true;
     this.#stopTimers();
+    this.#spare?.end();
     this.#say({ type: 'bye' });
     await this.#channel?.flush();
   }
 
   // --- the pipe ------------------------------------------------------------------------------------------------------
 
-  #attach(stream: Duplex, pid: number | undefined, copy: Copy | null): void {
+  #attach(stream: Duplex, kill: () => void, copy: Copy | null): void {
     this.#greeted = false;
-    this.#watchdog = null;
-    this.#pid = pid;
+    this.#killWatchdog = kill;
     this.#lastHeardAt = this.#options.time.now();
     const channel: Channel<FromWatchdog, FromSm> = new Channel(stream, {
       message: (message) => {
@@ -178,7 +186,7 @@ export class GuardClient implements GuardPort, KillListPort {
     switch (message.type) {
       case 'life':
         this.#greeted = true;
-        this.#watchdog = message.process;
+        this.#killWatchdog = () => killProcess(message.process);
         // A watchdog that we started knows no more than we told it.
         if (this.#restarts === 0) this.#takeCopy(message.copy);
         return;
@@ -200,8 +208,9 @@ export class GuardClient implements GuardPort, KillListPort {
     }
   }
 
-  #takeCopy({ deadline, holding, entries }: Copy): void {
+  #takeCopy({ deadline, lost, holding, entries }: Copy): void {
     this.#deadline = deadline;
+    this.#lost = lost;
     this.#holding = holding;
     for (const entry of entries) this.#entries.set(entry.service, entry);
     this.#watchDeadline();
@@ -252,8 +261,8 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#greeted = false;
     if (this.#ended) return;
     const { log, time } = this.#options;
-    log.error({ reason, pid: this.#watchdog?.pid ?? this.#pid }, 'sm-watchdog is gone: starting another');
-    if (this.#watchdog !== null) killProcess(this.#watchdog);
+    log.error({ reason }, 'sm-watchdog is gone: starting another');
+    this.#killWatchdog();
     const now = time.now();
     if (now - this.#restartedAt > RESTART_MEMORY_MS) this.#restarts = 0;
     const index = Math.min(this.#restarts, RESTART_BACKOFF_MS.length - 1);
@@ -264,12 +273,19 @@ export class GuardClient implements GuardPort, KillListPort {
 
   #startAnother(): void {
     const { startWatchdog } = this.#options;
-    const started = startWatchdog();
-    this.#attach(started.stream, started.pid, {
+    const started = this.#spare?.alive() === true ? this.#spare : startWatchdog();
+    this.#spare = null;
+    this.#attach(started.stream, started.end, {
       deadline: this.#deadline,
+      lost: this.#lost,
       holding: this.#holding,
       entries: [...this.#entries.values()],
     });
+  }
+
+  #keepSpare(): void {
+    if (this.#greeted && this.#spare?.alive() !== true) this.#spare = this.#options.startWatchdog();
+    this.#after(SPARE_DELAY_MS, () => this.#keepSpare());
   }
 
   // --- the deadline, in case the watchdog is not there ---------------------------------------------------------------

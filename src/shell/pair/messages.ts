@@ -7,6 +7,8 @@ import type { Wire } from '../watchdog/wire.ts';
 /** What one process must know to go on with the other's work. */
 export interface Copy {
   readonly deadline: number;
+  /** Permission was lost, and what ran under it is not yet verified as stopped. */
+  readonly lost: boolean;
   readonly holding: boolean;
   readonly entries: readonly KillEntry[];
 }

@@ -1,5 +1,5 @@
 /** How the two processes of a node start each other: the same node, the same installation, a pipe as descriptor 3. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +7,11 @@ import { fileURLToPath } from 'node:url';
 export type ProgramName = 'sm' | 'sm-watchdog';
 
 export interface Started {
-  readonly child: ChildProcess;
+  readonly pid: number | undefined;
   readonly stream: Duplex;
+  readonly alive: () => boolean;
+  /** SIGKILL. */
+  readonly end: () => void;
 }
 
 export function programPath(name: ProgramName): string {
@@ -26,5 +29,10 @@ export function startProgram(name: ProgramName, args: readonly string[]): Starte
   });
   // Without a handler a failed start would be an exception; the pipe tells it anyway.
   child.on('error', () => {});
-  return { child, stream: child.stdio[3] as unknown as Duplex };
+  return {
+    pid: child.pid,
+    stream: child.stdio[3] as unknown as Duplex,
+    alive: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
+    end: () => void child.kill('SIGKILL'),
+  };
 }

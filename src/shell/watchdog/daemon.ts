@@ -1,5 +1,6 @@
 /** The process `sm-watchdog`, put together from its parts. */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -90,6 +91,7 @@ export interface WatchdogStart {
 /** Resolves when everything runs; the process ends by itself. */
 export async function runWatchdog({ config, plan: makePlan, adopted, log }: WatchdogStart): Promise<void> {
   process.title = 'sm-watchdog';
+  if (adopted !== null) await firstWord(adopted);
   mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
   const lockLimitMs = adopted === null ? 0 : LOCK_LIMIT_MS;
   const lock = await acquireLock(join(config.runDirectory, 'sm-watchdog.lock'), lockLimitMs, realTime);
@@ -107,6 +109,13 @@ export async function runWatchdog({ config, plan: makePlan, adopted, log }: Watc
   // The terminal that started us may go; we stay.
   process.on('SIGHUP', () => {});
   watchdog.start();
+}
+
+/** A spare waits here, ready, until `sm` needs it; it ends with `sm`. */
+async function firstWord(stream: Duplex): Promise<void> {
+  await once(stream, 'readable');
+  // At the end of the stream it is readable too, with nothing in it.
+  if (stream.readableLength === 0) process.exit(0);
 }
 
 function makeWatchdog(
@@ -152,10 +161,7 @@ function makeWatchdog(
     killList: new KillList(),
     selfFence: (killRecorded) =>
       makeSelfFence(config.selfFence, config.node, killRecorded, () => process.exit(1), log),
-    startSm: () => {
-      const { child, stream } = startProgram('sm', plan.smArguments);
-      return { stream, pid: child.pid };
-    },
+    startSm: () => startProgram('sm', plan.smArguments),
     adopted,
     exit: (code) => process.exit(code),
     time: realTime,

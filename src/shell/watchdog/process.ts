@@ -8,8 +8,9 @@ import type { GuardEffect, GuardEvent, GuardOptions } from '../../core/guard/int
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
 import { Channel } from '../pair/channel.ts';
 import type { FromSm, FromWatchdog, WatchdogStatus } from '../pair/messages.ts';
+import type { Started } from '../pair/programs.ts';
 import type { Log, Time } from '../ports.ts';
-import { killProcess, ownIdentity, type ProcessIdentity } from '../process-identity.ts';
+import { killProcess, ownIdentity } from '../process-identity.ts';
 import { TimerTable } from '../timer-table.ts';
 import { GuardClock } from './guard-clock.ts';
 import type { KillList } from './kill-list.ts';
@@ -27,7 +28,7 @@ export interface WatchdogOptions {
   readonly wire: ((handlers: WireHandlers) => Wire) | null;
   readonly killList: KillList;
   readonly selfFence: (killRecorded: () => void) => SelfFence;
-  readonly startSm: () => { readonly stream: Duplex; readonly pid: number | undefined };
+  readonly startSm: () => Started;
   /** The pipe to the `sm` that started us; null = we start it. */
   readonly adopted: Duplex | null;
   /** Ends the process. */
@@ -38,9 +39,8 @@ export interface WatchdogOptions {
 
 interface Manager {
   readonly channel: Channel<FromSm, FromWatchdog>;
-  /** Known from its first word on. */
-  process: ProcessIdentity | null;
-  readonly pid: number | undefined;
+  /** Ends it, exactly it, by SIGKILL. */
+  kill: () => void;
   saidBye: boolean;
 }
 
@@ -78,7 +78,7 @@ export class WatchdogProcess {
   start(): void {
     const { adopted } = this.#options;
     this.#guarded(() => this.#guard.start(this.#clock.now()));
-    if (adopted !== null) this.#attach(adopted, undefined);
+    if (adopted !== null) this.#attach(adopted, () => {});
     this.#wire?.start();
     this.#refresh();
   }
@@ -184,7 +184,7 @@ export class WatchdogProcess {
     const { killList, guard } = this.#options;
     const services = killList.entries().map(({ service }) => service);
     killList.kill(services, guard.domain.killVerifyMs);
-    if (this.#manager?.process) killProcess(this.#manager.process);
+    this.#manager?.kill();
   }
 
   #refresh(): void {
@@ -200,16 +200,16 @@ export class WatchdogProcess {
     const old = this.#manager;
     this.#manager = null;
     if (old !== null) {
-      if (old.process !== null) killProcess(old.process);
+      old.kill();
       old.channel.close(reason);
     }
     this.#smStarts += 1;
     log[this.#smStarts > 1 ? 'error' : 'info']({ reason, killed: kill }, 'starting sm');
     const started = startSm();
-    this.#attach(started.stream, started.pid);
+    this.#attach(started.stream, started.end);
   }
 
-  #attach(stream: Duplex, pid: number | undefined): void {
+  #attach(stream: Duplex, kill: () => void): void {
     const channel: Channel<FromSm, FromWatchdog> = new Channel(stream, {
       message: (message) => {
         if (this.#manager?.channel === channel) this.#receive(this.#manager, message);
@@ -218,10 +218,10 @@ export class WatchdogProcess {
         if (this.#manager?.channel === channel) this.#gone(this.#manager, reason);
       },
     });
-    this.#manager = { channel, process: null, pid, saidBye: false };
-    const { deadline, holding } = this.#guard.view();
+    this.#manager = { channel, kill, saidBye: false };
+    const { deadline, lost, holding } = this.#guard.view();
     const entries = this.#options.killList.entries();
-    const copy = { deadline: this.#clock.toSm(deadline), holding, entries };
+    const copy = { deadline: this.#clock.toSm(deadline), lost, holding, entries };
     channel.send({ type: 'life', process: ownIdentity(), copy });
   }
 
@@ -232,14 +232,14 @@ export class WatchdogProcess {
       return;
     }
     // A process without its pipe is no use, and must not act beside the next one.
-    if (manager.process !== null) killProcess(manager.process);
+    manager.kill();
     this.#step([{ type: 'sm.gone', reason: `sm is gone: ${reason}` }]);
   }
 
   #receive(manager: Manager, message: FromSm): void {
     switch (message.type) {
       case 'life':
-        manager.process = message.process;
+        manager.kill = () => killProcess(message.process);
         this.#adopt(message);
         if (this.#stopReason !== null) manager.channel.send({ type: 'stop', reason: this.#stopReason });
         return;

@@ -1,0 +1,181 @@
+import { rmSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT_UNAVAILABLE } from '../../../src/shell/exit-codes.ts';
+import { buildPrograms } from './build.ts';
+import { eventually, isGroupActive, type NodeView, SERVICES, signalTo, TestNode } from './node.ts';
+
+let programs: ReturnType<typeof buildPrograms>;
+let pairs = 0;
+const nodes: TestNode[] = [];
+
+beforeAll(() => {
+  programs = buildPrograms();
+});
+
+afterEach(async () => {
+  for (const node of nodes.splice(0)) await node.destroy();
+});
+
+afterAll(() => rmSync(programs.root, { recursive: true, force: true }));
+
+interface Settled {
+  readonly active: TestNode;
+  readonly standby: TestNode;
+}
+
+/**
+ * `deadMs`: where a process has to be replaced while the permission lives, the test machine gets more time for it than
+ * the shipped 800 ms leave.
+ */
+async function startPair(deadMs = 800): Promise<Settled> {
+  pairs += 1;
+  const pair = [0, 1].map((index) =>
+    TestNode.make(programs.root, programs.dist, index as 0 | 1, pairs, deadMs),
+  );
+  nodes.push(...pair);
+  for (const node of pair) node.start();
+  const [a, b] = pair as [TestNode, TestNode];
+  await Promise.all(
+    pair.map((node) =>
+      node.until(
+        'both nodes agree',
+        15_000,
+        (view) => view.peer?.exchanged === true && isGroupActive(view, 'everywhere'),
+      ),
+    ),
+  );
+  const active = await eventually('one node is active', 15_000, async () => {
+    for (const node of pair) {
+      const view = await node.view();
+      if (view !== null && isGroupActive(view)) return node;
+    }
+    return null;
+  });
+  return { active, standby: active === a ? b : a };
+}
+
+function pidsOf(node: TestNode): (number | null)[] {
+  return [...SERVICES, 'everywhere'].map((service) => node.pid(service));
+}
+
+describe('two nodes', () => {
+  it('run the group on one of them', async () => {
+    const { active, standby } = await startPair();
+    expect(SERVICES.map((service) => active.pid(service))).not.toContain(null);
+    expect(SERVICES.map((service) => standby.pid(service))).toEqual([null, null]);
+    expect(pidsOf(standby)[2]).not.toBeNull();
+  });
+
+  it('go on when sm is killed: services and peer notice nothing', async () => {
+    const { active, standby } = await startPair();
+    const before = (await active.view()) as NodeView;
+    const pids = pidsOf(active);
+    signalTo(before.shell.pid, 'SIGKILL');
+    const after = await active.until(
+      'sm is back and active',
+      10_000,
+      (view) => view.shell.pid !== before.shell.pid && isGroupActive(view),
+    );
+    expect(pidsOf(active)).toEqual(pids);
+    for (const service of SERVICES) expect(active.journal(service)).toHaveLength(1);
+    for (const service of SERVICES) expect(standby.journal(service)).toEqual([]);
+    expect(after.shell.watchdog?.smStarts).toBe(2);
+    expect(after.shell.watchdog?.pid).toBe(before.shell.watchdog?.pid);
+  });
+
+  it('go on when sm-watchdog is killed: sm starts another one', async () => {
+    const { active, standby } = await startPair(3000);
+    const before = (await active.view()) as NodeView;
+    const pids = pidsOf(active);
+    signalTo(before.shell.watchdog?.pid, 'SIGKILL');
+    const after = await active.until(
+      'another watchdog hears the peer',
+      10_000,
+      ({ shell: { watchdog } }) =>
+        watchdog !== null && watchdog.pid !== before.shell.watchdog?.pid && watchdog.guard.peerHeard,
+    );
+    expect(after.shell.pid).toBe(before.shell.pid);
+    expect(isGroupActive(after)).toBe(true);
+    expect(pidsOf(active)).toEqual(pids);
+    for (const service of SERVICES) expect(active.journal(service)).toHaveLength(1);
+    for (const service of SERVICES) expect(standby.journal(service)).toEqual([]);
+    expect(after.shell.watchdog?.guard.holding).toBe(true);
+    expect([...(after.shell.watchdog?.guard.entries ?? [])].sort()).toEqual([...SERVICES]);
+  });
+
+  it('hand over when the active one is ended in order', async () => {
+    const { active, standby } = await startPair();
+    active.terminate();
+    expect(await active.exit).toBe(0);
+    expect(pidsOf(active)).toEqual([null, null, null]);
+    const view = await standby.until('it is active now', 5000, (seen) => isGroupActive(seen));
+    expect(view.peer?.leaving).toBe(true);
+    standby.terminate();
+    expect(await standby.exit).toBe(0);
+    expect(pidsOf(standby)).toEqual([null, null, null]);
+  });
+
+  it('replace a node that lost its power', async () => {
+    const { active, standby } = await startPair();
+    await active.cut();
+    await standby.until('it is active now', 5000, (seen) => isGroupActive(seen));
+    expect(SERVICES.map((service) => standby.pid(service))).not.toContain(null);
+  });
+
+  it('go on when sm hangs: sm-watchdog starts it again', async () => {
+    const { active, standby } = await startPair();
+    const before = (await active.view()) as NodeView;
+    const pids = pidsOf(active);
+    signalTo(before.shell.pid, 'SIGSTOP');
+    await active.until(
+      'another sm is active',
+      10_000,
+      (view) => view.shell.pid !== before.shell.pid && isGroupActive(view),
+    );
+    expect(pidsOf(active)).toEqual(pids);
+    for (const service of SERVICES) expect(standby.journal(service)).toEqual([]);
+  });
+
+  it('go on when sm-watchdog hangs: sm kills it and starts another one', async () => {
+    const { active, standby } = await startPair(3000);
+    const before = (await active.view()) as NodeView;
+    const pids = pidsOf(active);
+    signalTo(before.shell.watchdog?.pid, 'SIGSTOP');
+    await active.until(
+      'another watchdog hears the peer',
+      10_000,
+      ({ shell: { watchdog } }) =>
+        watchdog !== null && watchdog.pid !== before.shell.watchdog?.pid && watchdog.guard.peerHeard,
+    );
+    expect(pidsOf(active)).toEqual(pids);
+    for (const service of SERVICES) expect(standby.journal(service)).toEqual([]);
+  });
+
+  it('stop everything of a node of which both processes died, when it starts again', async () => {
+    const { active, standby } = await startPair();
+    const before = (await active.view()) as NodeView;
+    const pids = SERVICES.map((service) => active.pid(service));
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+      for (const pid of [before.shell.watchdog?.pid, before.shell.pid]) signalTo(pid, signal);
+    }
+    await active.exit;
+    active.start();
+    await active.until('it is back', 10_000, (view) => view.peer?.exchanged === true);
+    for (const service of SERVICES) expect(pids).not.toContain(active.pid(service));
+    await standby.until('one is active', 10_000, () => isOneActive(active, standby));
+  });
+
+  it('are not started twice', async () => {
+    const { active } = await startPair();
+    const twin = active.twin();
+    twin.start();
+    expect(await twin.exit).toBe(EXIT_UNAVAILABLE);
+    expect(twin.log.join('\n')).toContain('this node runs already');
+    expect(isGroupActive((await active.view()) as NodeView)).toBe(true);
+  });
+});
+
+/** By the processes that exist, not by what the nodes say. */
+function isOneActive(...pair: TestNode[]): boolean {
+  return pair.filter((node) => SERVICES.every((service) => node.pid(service) !== null)).length === 1;
+}
