@@ -1,6 +1,8 @@
 /**
- * Every activation of an exclusive group carries a token, its number is on the disk of the node that acts, belongs to one
- * node only, and is greater than every number that acted before.
+ * Every activation of an exclusive group carries a token, and its number is on the disk of the node that acts. A node
+ * never acts under a lower number than before. Between the nodes numbers rise too, and none is used by both, unless a node
+ * may replace a silent one (policy `takeover`): it can not know what the other used last, and `single-active` judges that
+ * the other has stopped.
  */
 import type { RunEffect } from '../../core/service/interface.ts';
 import { makesActive, type ServiceTruth } from '../executor.ts';
@@ -28,18 +30,20 @@ export class ActivationNumbers implements Checker {
       this.#fail(node, group, `acts under ${activation}, its disk says ${stored?.held ?? 'nothing'}`);
     }
     const latest = this.#latest.get(group);
-    if (latest !== undefined && activation < latest.activation) {
-      this.#fail(
-        node,
-        group,
-        `acts under ${activation} after ${latest.node} acted under ${latest.activation}`,
-      );
-    } else if (latest !== undefined && activation === latest.activation && latest.node !== node.name) {
-      this.#fail(node, group, `acts under ${activation}, which is ${latest.node}'s`);
+    const comparable = latest?.node === node.name || this.#world.options.domain.policy === 'stay';
+    if (latest !== undefined && comparable) {
+      if (activation < latest.activation) {
+        this.#fail(
+          node,
+          group,
+          `acts under ${activation} after ${latest.node} acted under ${latest.activation}`,
+        );
+      } else if (activation === latest.activation && latest.node !== node.name) {
+        this.#fail(node, group, `acts under ${activation}, which is ${latest.node}'s`);
+      }
     }
-    if (latest === undefined || activation >= latest.activation) {
-      if (latest?.activation !== activation)
-        this.#world.note('group', node.name, `${group} is activated under ${activation}`);
+    if (latest?.activation !== activation || latest.node !== node.name) {
+      this.#world.note('group', node.name, `${group} is activated under ${activation}`);
       this.#latest.set(group, { node: node.name, activation });
     }
   }
