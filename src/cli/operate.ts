@@ -2,7 +2,7 @@
  * The commands that change something. Each is handed to `sm`, which accepts or refuses it at once; then, unless asked
  * otherwise, the tool waits until it has ended and says what came of it.
  */
-import { hasEnded } from '../core/explain.ts';
+import { hasEnded, isSettled } from '../core/explain.ts';
 import type { EngineView } from '../core/view.ts';
 import {
   type CommandSpec,
@@ -72,7 +72,7 @@ const OPERATIONS: readonly Operated[] = [
     kind: 'recover',
     summary: 'Try a failed group again, as if it had not failed',
     of: 'group',
-    options: [{ flags: '--node <name>', text: 'on that node; without it on every node' }, WHY],
+    options: [{ flags: '--node <name>', text: 'on that node; left out: on this one' }, WHY],
   },
 ];
 
@@ -128,7 +128,7 @@ async function operate(context: Context, given: Given, operated: Operated): Prom
   return send(context, given, async (node) => ({
     command: {
       kind: operated.kind,
-      node: operated.of === 'group' ? text(given, 'node') : name === '' ? node : name,
+      node: operated.of === 'group' ? text(given, 'node', node) : name === '' ? node : name,
       group: operated.of === 'group' ? name : '',
       ...base,
     },
@@ -173,17 +173,18 @@ function serviceEnded(view: EngineView, kind: string, name: string): Outcome | n
   const service = view.services.find((candidate) => candidate.name === name);
   if (service === undefined)
     return problem(EXIT.failed, 'unknown-name', `this node has no service ${name} any more`);
-  const { state, desired, status, condition, reason } = service;
+  const { state, status, condition, reason } = service;
   const json = { ok: true, service: name, state, status };
   if (kind === 'manage' || kind === 'unmanage')
     return { exit: EXIT.ok, lines: [`${name}: ${kind === 'manage' ? 'managed again' : 'left alone'}`], json };
-  if (/-failure$/.test(condition))
+  const idle = service.running === null && service.wait === null;
+  if (idle && /-failure$/.test(condition))
     return {
       exit: EXIT.failed,
       problems: [`${name}: ${state}, ${condition}${reason === '' ? '' : `: ${reason}`}`],
       json: { ...json, ok: false, code: condition, message: reason },
     };
-  if (state !== desired || service.running !== null || service.wait !== null) return null;
+  if (!isSettled(service)) return null;
   return { exit: EXIT.ok, lines: [`${name}: ${state}${status === '' ? '' : `, ${status}`}`], json };
 }
 

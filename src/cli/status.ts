@@ -88,7 +88,10 @@ function fromView(view: EngineView, wallMs: number): Status {
     peer: peerInWords(view),
     links: view.links.map((link) => ({
       role: link.role,
-      state: `${link.up ? (link.heard ? 'up, peer heard' : 'up, peer not heard') : 'down'}${link.reason === '' ? '' : ` (${link.reason})`}`,
+      state:
+        link.up && link.heard
+          ? 'up, peer heard'
+          : `${link.up ? 'up, peer not heard' : 'down'}${link.reason === '' ? '' : ` (${link.reason})`}`,
       good: link.up && link.heard,
     })),
     nodes: view.nodes.map((node) => nodeStatus(node, wallMs)),

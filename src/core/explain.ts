@@ -62,10 +62,19 @@ export function policyInWords(policy: string): string {
   return policy;
 }
 
+/** Names begin sentences as they are written: they are case-sensitive. */
 function sentence(text: string): string {
   const trimmed = text.trim();
-  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
-  return /[.!?:]$/.test(first) ? first : `${first}.`;
+  return trimmed === '' || /[.!?:]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** Where it is wanted. A service that can only be active or disabled is disabled in standby. */
+export function isSettled(service: EngineView['services'][number]): boolean {
+  if (service.running !== null || service.wait !== null) return false;
+  return (
+    service.state === service.desired ||
+    (service.desired === 'enabled-standby' && service.state === 'disabled')
+  );
 }
 
 /** The waits of one thing, longest first. */
@@ -92,17 +101,18 @@ export function waitInWords(
 function explainService(view: EngineView, name: string): string[] {
   const service = view.services.find((candidate) => candidate.name === name);
   if (service === undefined) return [];
+  const status = service.status === '' ? '' : `, ${service.status}`;
   const lines = [
-    service.state === service.desired
-      ? `${name} is ${service.state}${service.status === '' ? '' : `, ${service.status}`}, as wanted on ${view.node}.`
-      : `${name} is ${service.state}${service.status === '' ? '' : `, ${service.status}`}; ${service.desired} is wanted on ${view.node}.`,
+    isSettled(service) || service.state === service.desired
+      ? `${name} is ${service.state}${status}, as wanted on ${view.node}.`
+      : `${name} is ${service.state}${status}; ${service.desired} is wanted on ${view.node}.`,
   ];
   if (!service.managed)
     lines.push(`It is left alone by order of an operator: "smctl manage ${name}" takes it up again.`);
   if (service.running !== null) lines.push(`Its script runs "${service.running}" now; its end decides.`);
   if (service.wait !== null) lines.push(waitInWords(service.wait, view.now));
   else lines.push(...waits(view, 'service', name));
-  if (service.reason !== '') lines.push(sentence(service.reason));
+  if (service.reason !== '') lines.push(sentence(`Last cause: ${service.reason}`));
   if (service.failCount > 0)
     lines.push(`It has failed ${service.failCount === 1 ? 'once' : `${service.failCount} times`} lately.`);
   lines.push(...failureInWords(service.condition, service.group));
@@ -150,7 +160,7 @@ function explainGroup(view: EngineView, name: string, wallMs: number): string[] 
       : `${name} is ${group.state}${status} on ${view.node}; ${group.desired} is wanted.`,
   ];
   lines.push(...waits(view, 'group', name));
-  if (group.reason !== '') lines.push(sentence(group.reason));
+  if (group.reason !== '') lines.push(sentence(`Last cause: ${group.reason}`));
   lines.push(...membersBehind(view, name));
   lines.push(...failureInWords(group.condition, name));
   if (view.permission.lost && group.state !== 'active')
@@ -172,11 +182,12 @@ function explainGroup(view: EngineView, name: string, wallMs: number): string[] 
 /** Members that are not where they should be: they are why a group is not. */
 function membersBehind(view: EngineView, group: string): string[] {
   const behind = view.services.filter(
-    (service) => service.group === group && (service.state !== service.desired || service.status !== ''),
+    (service) => service.group === group && (!isSettled(service) || service.status !== ''),
   );
   const lines = behind.slice(0, NAMED_MAX).map((service) => {
     const status = service.status === '' ? '' : `, ${service.status}`;
-    const wanted = service.state === service.desired ? '' : ` (${service.desired} is wanted)`;
+    const settled = isSettled(service) || service.state === service.desired;
+    const wanted = settled ? '' : ` (${service.desired} is wanted)`;
     const why = service.wait?.reason ?? service.reason;
     return `Its service ${service.name} is ${service.state}${status}${wanted}${why === '' ? '' : `: ${why}`}.`;
   });
@@ -296,7 +307,11 @@ function explainDaemon(view: EngineView): string[] {
     );
   lines.push(...operations(view, () => true));
   for (const alarm of view.alarms)
-    lines.push(`${alarm.severity} alarm ${alarm.id} on ${alarm.entity}: ${alarm.reason}. ${alarm.repair}`);
+    lines.push(
+      sentence(
+        `${alarm.severity} alarm ${alarm.id} on ${alarm.entity}: ${sentence(alarm.reason)} To end it: ${alarm.repair}`,
+      ),
+    );
   return lines;
 }
 

@@ -89,7 +89,7 @@ test('--explain asks sm; without it the state is shown and the exit code tells',
   expect(asked.exit).toBe(0);
   expect(asked.out).toContain('\n-Reasons\noam-services is active on controller-0, as wanted.\n');
   expect(asked.out).toContain(
-    'postgres is enabling; enabled-active is wanted on controller-0.\n  Enable runs.\n',
+    'postgres is enabling; enabled-active is wanted on controller-0.\n  Last cause: enable runs.\n',
   );
   const alone = await run(SM_DUMP, ['--explain'], fixture);
   expect(alone.exit).toBe(4);

@@ -48,7 +48,7 @@ test('status fits on one screen and names what matters', async () => {
   const daemon = new FakeDaemon([
     view({
       links: [
-        { role: 'management-interface', up: true, heard: true, reason: '' },
+        { role: 'management-interface', up: true, heard: true, reason: 'heard now' },
         { role: 'oam-interface', up: false, heard: false, reason: 'no carrier' },
       ],
       services: [service('nginx', { state: 'disabled', status: 'failed', reason: 'enable exited with 1' })],
@@ -205,6 +205,7 @@ test('lock, unlock, recover and unmanage carry their words', async () => {
     node: 'controller-1',
     group: 'web',
   });
+  expect(await sent('recover', 'web')).toMatchObject({ node: 'controller-0', group: 'web' });
   expect(await sent('unmanage', 'nginx', '--for', '1h30m')).toEqual({
     kind: 'unmanage',
     service: 'nginx',
@@ -227,6 +228,8 @@ test('restart waits until the service is back, and fails when it fails', async (
     out: 'nginx: enabled-active\n',
     err: 'disabling\nenabled-active\n',
   });
+  const standby = new FakeDaemon([view(), with_({ state: 'disabled', desired: 'enabled-standby' })]);
+  expect((await smctl('restart nginx', standby)).exit).toBe(0);
   const down = new FakeDaemon([
     view(),
     with_({ state: 'disabled', condition: 'action-failure', reason: 'exit 1' }),

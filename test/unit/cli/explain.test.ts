@@ -63,7 +63,7 @@ test('a failed service says what failed and what would end it', () => {
   const lines = explain(view({ services: [failed] }), 'service', 'nginx', WALL);
   expect(lines.slice(0, 4)).toEqual([
     'nginx is disabled, failed; enabled-active is wanted on controller-0.',
-    'Enable exited with 1: no such file /etc/nginx.conf.',
+    'Last cause: enable exited with 1: no such file /etc/nginx.conf.',
     'It has failed 4 times lately.',
     'Its script failed as often as MAX_ACTION_FAILURES allows; repair the cause, then "smctl recover web" tries again.',
   ]);
@@ -97,6 +97,18 @@ test('a group that is held up names the service that holds it up, the placement 
     'On controller-1 it is standby.',
     'controller-0 holds it under activation number 7.',
   ]);
+});
+
+test('a service that can only be active or disabled is settled when it is disabled in standby', () => {
+  const disabled = service('nginx', { state: 'disabled', desired: 'enabled-standby' });
+  const standby = view({
+    groups: [group('web', { state: 'standby', desired: 'standby' })],
+    services: [disabled],
+  });
+  expect(explain(standby, 'service', 'nginx', WALL)[0]).toBe('nginx is disabled, as wanted on controller-0.');
+  expect(explain(standby, 'group', 'web', WALL).join()).not.toContain('nginx');
+  const enabling = view({ services: [{ ...disabled, running: 'enable' }] });
+  expect(explain(enabling, 'service', 'nginx', WALL)[0]).toContain('enabled-standby is wanted');
 });
 
 test('many members are counted, not listed', () => {
@@ -209,5 +221,7 @@ test('the daemon tells its definitions, its scripts, its waits and its alarms', 
   expect(lines[0]).toBe('sm on controller-0 runs domain controller with definitions 0123456789ab.');
   expect(lines).toContain('It has no peer.');
   expect(lines).toContain('Scripts run for one service: nginx (enable).');
-  expect(lines.at(-1)).toBe('minor alarm policy-takeover on controller: no arbiter. Configure one.');
+  expect(lines.at(-1)).toBe(
+    'minor alarm policy-takeover on controller: no arbiter. To end it: Configure one.',
+  );
 });
