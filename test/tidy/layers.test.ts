@@ -17,11 +17,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   host: ['core/'],
   shell: ['core/', 'host/'],
   sim: ['core/', 'host/'],
+  // Real nodes on one machine, for the demo and the tests.
+  lab: ['core/', 'shell/'],
   // `smctl key` makes key files with the key ring's own code.
   cli: [...READERS, 'shell/watchdog/keyring'],
   api: READERS,
+  // Real nodes on one machine, for the demo, tests and measurements.
+  lab: ['core/', 'shell/'],
   bin: ['core/', 'host/', 'shell/', 'sim/', 'cli/', 'api/'],
-  scripts: ['core/', 'host/', 'shell/', 'sim/', 'cli/', 'api/'],
+  scripts: ['core/', 'host/', 'shell/', 'sim/', 'cli/', 'api/', 'lab/'],
 };
 
 /** The tools share one composition root, which gives them their ports. */
@@ -66,6 +70,7 @@ test.each([
   ['src/shell/loop.ts', '../sim/world.ts'],
   ['src/shell/loop.ts', '../cli/status.ts'],
   ['src/sim/world.ts', '../shell/loop.ts'],
+  ['src/shell/loop.ts', '../lab/node.ts'],
   ['src/cli/status.ts', '../core/engine.ts'],
   ['src/cli/status.ts', '../shell/loop.ts'],
   ['src/cli/status.ts', '../shell/config.ts'],
