@@ -140,9 +140,23 @@ export class SimManager extends SimProcess {
     if (handsCopy) {
       const { deadline, holding, lost, entries } = this.#copy;
       watchdog.post({ type: 'sm.copy', deadline, holding, lost, entries: [...entries.values()] });
-    }
+    } else this.#takeCopy();
     watchdog.post({ type: 'sm.connected' });
     if (this.#lastReport !== null) this.#send(this.#lastReport);
+  }
+
+  /** What the living sm-watchdog knows, so that this `sm` could hand it to another. */
+  #takeCopy(): void {
+    const { watchdog } = this.#node;
+    const view = watchdog.guard?.view();
+    if (view === undefined) return;
+    this.#copy.holding = view.holding;
+    for (const service of view.entries) {
+      this.#copy.entries.set(
+        service,
+        killEntry(service, this.world.shapes.get(service)?.kernelState === true),
+      );
+    }
   }
 
   // --- the loop ------------------------------------------------------------------------------------------------------

@@ -121,12 +121,29 @@ export class SimNode {
     if (!this.powered || this.watchdog.alive || this.#watchdogDue) return;
     this.#watchdogDue = true;
     this.#later(this.rng.between(...WATCHDOG_START_MS), () => {
-      this.#watchdogDue = false;
-      if (this.watchdog.alive) return;
       // The copy died with the `sm` that had it.
-      this.watchdog.start(copyExpected && this.manager.alive);
-      this.manager.deliver(() => this.manager.connect());
+      const copy = copyExpected && this.manager.alive;
+      if (copy) this.#watchdogStarts(true);
+      else this.#killLeftOver(() => this.#watchdogStarts(false));
     });
+  }
+
+  #watchdogStarts(copyExpected: boolean): void {
+    this.#watchdogDue = false;
+    if (this.watchdog.alive) return;
+    this.watchdog.start(copyExpected);
+    this.manager.deliver(() => this.manager.connect());
+  }
+
+  /** Without a copy nothing of an earlier life may go on (rule 10). */
+  #killLeftOver(done: () => void): void {
+    const services = [...this.executor.services.values()];
+    const found = services.filter(({ exclusive, pid, runs }) => exclusive && (pid > 0 || runs.size > 0));
+    if (found.length === 0) return done();
+    this.executor.kill(
+      found.map(({ name }) => name),
+      done,
+    );
   }
 
   endWatchdog(reason: string): void {
