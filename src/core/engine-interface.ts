@@ -240,6 +240,8 @@ export interface Restored {
     readonly service: string;
     readonly desired: ServiceDesiredState;
     readonly managed: boolean;
+    /** Wall-clock ms; 0 or missing = no end. */
+    readonly managedUntil?: number;
   }[];
   /** Actions that started and have no end: the service's state is unknown, audit first. */
   readonly intents: readonly {

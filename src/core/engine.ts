@@ -6,13 +6,12 @@ import { Cluster } from './cluster/cluster.ts';
 import type { DefinitionSet } from './definitions/model.ts';
 import type { EngineEffect, EngineEvent, EngineOptions, OperatorCommand } from './engine-interface.ts';
 import { LIMITS } from './kernel/limits.ts';
-import type { ServiceState } from './kernel/names.ts';
+import { type TimerEvent, Timers } from './kernel/timers.ts';
 import type { LocalEffect, LocalEvent } from './service/interface.ts';
 import { isLocalTimer, LocalEngine } from './service/local.ts';
 import type { EngineView } from './view.ts';
 
-/** In these states nothing of a service is active: it needs nobody to kill it when permission ends. */
-const NOT_ACTIVE: ReadonlySet<ServiceState> = new Set(['disabled', 'enabled-standby']);
+const MANAGE_TIMER = 'manage/';
 
 type ServiceCommand = Extract<OperatorCommand, { service: string }>;
 type CommandEvent = Extract<EngineEvent, { type: 'command' }>;
@@ -23,8 +22,15 @@ export class Engine {
   readonly #emit: (effect: EngineEffect) => void;
   readonly #local: LocalEngine;
   readonly #cluster: Cluster;
+  readonly #timers: Timers;
+  readonly #options: EngineOptions;
+  /** Wall-clock ms minus monotonic ms, as of the start. */
+  #wallOffsetMs = 0;
+  /** Services of exclusive groups that sm-watchdog has, or may have, on its kill list. */
+  readonly #listed = new Set<string>();
 
   constructor(options: EngineOptions, emit: (effect: EngineEffect) => void) {
+    this.#options = options;
     this.#definitions = options.definitions;
     this.#node = options.node;
     this.#emit = emit;
@@ -35,14 +41,29 @@ export class Engine {
     };
     this.#local = new LocalEngine(local, (effect) => this.#onLocalEffect(effect));
     this.#cluster = new Cluster(options, this.#local, emit);
+    this.#timers = new Timers(emit);
   }
 
   start(now: number): void {
+    const { restored, startedWallMs } = this.#options;
+    this.#wallOffsetMs = startedWallMs - now;
+    for (const { group, held } of restored.numbers) {
+      const members = held > 0 ? (this.#definitions.groups.get(group)?.members ?? []) : [];
+      for (const { service } of members) this.#listed.add(service);
+    }
     this.#local.start(now);
     this.#cluster.start(now);
+    for (const { service, managed, managedUntil = 0 } of restored.services) {
+      if (!managed && managedUntil > 0) this.#armManage(service, managedUntil);
+    }
   }
 
   step(event: EngineEvent, now: number): void {
+    this.#route(event, now);
+    this.#tellVerified();
+  }
+
+  #route(event: EngineEvent, now: number): void {
     switch (event.type) {
       case 'guard.hello':
       case 'guard.link':
@@ -56,8 +77,7 @@ export class Engine {
       case 'guard.duplicate':
         return this.#cluster.onFact(event, now);
       case 'timer':
-        if (isLocalTimer(event.key)) return this.#stepLocal(event, now);
-        return this.#cluster.onTimer(event, now);
+        return this.#onTimer(event, now);
       case 'command':
         return this.#onCommand(event, now);
       case 'store.failed':
@@ -97,17 +117,40 @@ export class Engine {
     };
   }
 
+  #onTimer(event: TimerEvent, now: number): void {
+    if (isLocalTimer(event.key)) return this.#stepLocal(event, now);
+    if (!event.key.startsWith(MANAGE_TIMER)) return this.#cluster.onTimer(event, now);
+    if (this.#timers.take(event)) this.#manageAgain(event.key, now);
+  }
+
   #stepLocal(event: LocalEvent, now: number): void {
     this.#local.step(event, now);
     this.#cluster.evaluate(now);
   }
 
   #onLocalEffect(effect: LocalEffect): void {
+    if (effect.type === 'run' && effect.token !== null && effect.exclusive) this.#listed.add(effect.service);
     this.#emit(effect);
-    if (effect.type !== 'persist.service' || !NOT_ACTIVE.has(effect.state)) return;
-    const group = this.#definitions.services.get(effect.service)?.group ?? '';
-    if (this.#definitions.groups.get(group)?.exclusive === true)
-      this.#emit({ type: 'guard.verified', service: effect.service });
+  }
+
+  /** Off the kill list goes only what is proven not to be active, not what merely has such a state. */
+  #tellVerified(): void {
+    for (const service of this.#listed) {
+      if (!this.#local.isInactive(service)) continue;
+      this.#listed.delete(service);
+      this.#emit({ type: 'guard.verified', service });
+    }
+  }
+
+  #manageAgain(key: string, now: number): void {
+    const service = key.slice(MANAGE_TIMER.length);
+    const reason = 'the time for which it was left alone is over';
+    this.#stepLocal({ type: 'service.manage', service, managed: true, reason }, now);
+  }
+
+  #armManage(service: string, until: number): void {
+    if (until === 0) this.#timers.clear(`${MANAGE_TIMER}${service}`);
+    else this.#timers.set(`${MANAGE_TIMER}${service}`, until - this.#wallOffsetMs);
   }
 
   #onCommand({ request, actor, wallMs, command }: CommandEvent, now: number): void {
@@ -129,7 +172,9 @@ export class Engine {
       });
       return;
     }
-    this.#stepLocal(serviceEvent(command, actor), now);
+    const until = command.kind === 'unmanage' && command.forMs > 0 ? wallMs + command.forMs : 0;
+    this.#stepLocal(serviceEvent(command, actor, until), now);
+    if (command.kind === 'manage' || command.kind === 'unmanage') this.#armManage(command.service, until);
     this.#emit({
       type: 'reply',
       request,
@@ -141,14 +186,14 @@ export class Engine {
   }
 }
 
-function serviceEvent({ kind, service, why }: ServiceCommand, actor: string): LocalEvent {
+function serviceEvent({ kind, service, why }: ServiceCommand, actor: string, until: number): LocalEvent {
   const reason = why === '' ? `${kind} by ${actor}` : `${kind} by ${actor}: ${why}`;
   switch (kind) {
     case 'restart':
     case 'restart-safe':
-      return { type: 'service.restart', service, safe: kind === 'restart-safe', reason };
+      return { type: 'service.restart', service, safe: kind === 'restart-safe', reason, actor };
     case 'manage':
     case 'unmanage':
-      return { type: 'service.manage', service, managed: kind === 'manage', reason };
+      return { type: 'service.manage', service, managed: kind === 'manage', reason, until, actor };
   }
 }

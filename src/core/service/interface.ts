@@ -76,6 +76,8 @@ export type LocalEvent =
       readonly type: 'service.manage';
       readonly service: string;
       readonly managed: boolean;
+      /** As in persist.managed. */
+      readonly until?: number;
       readonly reason: string;
       readonly actor?: string;
     }
@@ -146,6 +148,8 @@ export type LocalEffect =
       readonly service: string;
       readonly managed: boolean;
       readonly reason: string;
+      /** Wall-clock ms at which it is managed again by itself; 0 = only by an operator. */
+      readonly until: number;
     }
   /** Intent log: written before the run; `ended` after. A start without an end means "unknown: audit first". */
   | {

@@ -213,7 +213,7 @@ export class LocalEngine {
         this.#machine.restart(service, event.safe, event.reason, event.actor ?? 'engine');
         break;
       case 'service.manage':
-        this.#machine.setManaged(service, event.managed, event.reason);
+        this.#machine.setManaged(service, event.managed, event.reason, event.until ?? 0);
         break;
       case 'service.recover':
         this.#machine.recover(service, true);

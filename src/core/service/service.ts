@@ -108,11 +108,11 @@ export class ServiceMachine {
     wakeAround(this.#context, service);
   }
 
-  setManaged(service: ServiceRecord, managed: boolean, reason: string): void {
-    if (service.managed === managed) return;
+  setManaged(service: ServiceRecord, managed: boolean, reason: string, until: number): void {
+    if (service.managed === managed && managed) return;
     service.managed = managed;
     service.view = null;
-    this.#context.emit({ type: 'persist.managed', service: service.name, managed, reason });
+    this.#context.emit({ type: 'persist.managed', service: service.name, managed, reason, until });
     if (managed) this.apply(service, 'manage', reason);
     this.#context.wake(service);
   }

@@ -18,9 +18,9 @@ const REASON_CHARACTERS_MAX = 4 * LIMITS.reasonCharactersMax + LIMITS.outputTail
 const SQL = {
   service: 'UPDATE SERVICES SET DESIRED_STATE = ?, STATE = ?, STATUS = ?, CONDITION = ? WHERE NAME = ?',
   group: 'UPDATE SERVICE_GROUPS SET DESIRED_STATE = ?, STATE = ?, STATUS = ?, CONDITION = ? WHERE NAME = ?',
-  managed: `INSERT INTO SM_MANAGED (SERVICE_NAME, MANAGED, REASON, CHANGED_AT) VALUES (?, ?, ?, ?)
+  managed: `INSERT INTO SM_MANAGED (SERVICE_NAME, MANAGED, REASON, MANAGED_AGAIN_AT, CHANGED_AT) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (SERVICE_NAME) DO UPDATE SET MANAGED = excluded.MANAGED, REASON = excluded.REASON,
-      CHANGED_AT = excluded.CHANGED_AT`,
+      MANAGED_AGAIN_AT = excluded.MANAGED_AGAIN_AT, CHANGED_AT = excluded.CHANGED_AT`,
   intent: 'INSERT OR REPLACE INTO SM_INTENTS (SERVICE_NAME, RUN, ACTION, STARTED_AT) VALUES (?, ?, ?, ?)',
   intentEnded: 'DELETE FROM SM_INTENTS WHERE SERVICE_NAME = ? AND RUN = ?',
   history: `INSERT INTO SM_EVENTS (WALL_MS, ENTITY, NAME, FROM_STATE, TO_STATE, CAUSE, ACTOR, REASON)
@@ -110,7 +110,7 @@ export class Persister {
         run.group.run(effect.desired, effect.state, effect.status, effect.condition, effect.group);
         return;
       case 'persist.managed':
-        run.managed.run(effect.service, effect.managed ? 'yes' : 'no', effect.reason, wallMs);
+        run.managed.run(effect.service, effect.managed ? 'yes' : 'no', effect.reason, effect.until, wallMs);
         return;
       case 'persist.intent':
         if (effect.ended) run.intentEnded.run(effect.service, effect.run);

@@ -59,8 +59,13 @@ export function readRestored(database: Database.Database): Restored {
       FROM SM_OPERATIONS ORDER BY REQUESTED_AT, OPERATION`),
     groups: all(`SELECT NAME AS "group", DESIRED_STATE AS desired FROM SERVICE_GROUPS
       WHERE DESIRED_STATE IN ('initial', 'active', 'standby', 'disabled') ORDER BY ID`),
-    services: all<{ service: string; desired: Restored['services'][number]['desired']; managed: string }>(`
-      SELECT S.NAME AS service, coalesce(MANAGED, 'yes') AS managed,
+    services: all<{
+      service: string;
+      desired: Restored['services'][number]['desired'];
+      managed: string;
+      managedUntil: number;
+    }>(`
+      SELECT S.NAME AS service, coalesce(MANAGED, 'yes') AS managed, coalesce(MANAGED_AGAIN_AT, 0) AS managedUntil,
         CASE WHEN DESIRED_STATE IN ('enabled-active', 'enabled-standby', 'disabled') THEN DESIRED_STATE ELSE 'initial'
         END AS desired
       FROM SERVICES AS S LEFT JOIN SM_MANAGED ON SERVICE_NAME = S.NAME ORDER BY S.ID`).map((row) => ({

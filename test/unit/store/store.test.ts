@@ -220,7 +220,7 @@ describe('a commit', () => {
         status: 'warn',
         condition: '',
       },
-      { type: 'persist.managed', service: 'shop-web', managed: false, reason: 'I debug it' },
+      { type: 'persist.managed', service: 'shop-web', managed: false, reason: 'I debug it', until: 1_700 },
       { type: 'persist.intent', run: 5, service: 'shop-web', action: 'enable', ended: false },
       { type: 'persist.node', node: NODE },
       { type: 'persist.interface', role: 'oam-interface', state: 'enabled', reason: 'carrier' },
@@ -300,8 +300,8 @@ describe('a commit', () => {
         { group: 'web-services', desired: 'initial' },
       ],
       services: expect.arrayContaining([
-        { service: 'shop-web', desired: 'enabled-active', managed: false },
-        { service: 'shop-store', desired: 'initial', managed: true },
+        { service: 'shop-web', desired: 'enabled-active', managed: false, managedUntil: 1_700 },
+        { service: 'shop-store', desired: 'initial', managed: true, managedUntil: 0 },
       ]),
       intents: [{ run: 5, service: 'shop-web', action: 'enable' }],
     });
@@ -447,6 +447,7 @@ describe('a start', () => {
       service: 'shop-web',
       desired: 'enabled-active',
       managed: true,
+      managedUntil: 0,
     });
     expect(restored.intents).toHaveLength(1);
     expect(restored.nodes).toEqual([{ ...NODE, ready: 'disabled' }]);
@@ -497,6 +498,7 @@ describe('a reader', () => {
       service: 'shop-web',
       desired: 'enabled-active',
       managed: true,
+      managedUntil: 0,
     });
     expect(() => reader.select('DELETE FROM SERVICES')).toThrow('may only read');
     expect(reader.commit([SERVICE], WALL_MS).ok).toBe(false);
