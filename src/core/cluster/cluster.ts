@@ -16,7 +16,7 @@ import { assert } from '../kernel/assert.ts';
 import type { DomainState, GroupDesiredState } from '../kernel/names.ts';
 import { INTERFACE_ROLES } from '../kernel/names.ts';
 import { type TimerEvent, Timers } from '../kernel/timers.ts';
-import type { GroupReport, Operation, Report } from '../link/types.ts';
+import type { GroupReport, NodeReport, Operation, Report } from '../link/types.ts';
 import { type Placement, plan, type Want } from '../plan/plan.ts';
 import type { GroupView, LocalEvent, Wait } from '../service/interface.ts';
 import type { LinkView, PeerView } from '../view.ts';
@@ -39,6 +39,7 @@ export interface LocalPort {
 const ROUNDS_MAX = 64;
 /** A hung audit may not keep a freshly booted node from being counted as inactive: nothing of it can run yet. */
 const FRESH_AUDIT_PATIENCE_MS = 2000;
+/** Longest time from the request of an operation to its end. */
 const OPERATION_LIMIT_MS = 300_000;
 const REASON_CHARACTERS_MAX = 200;
 
@@ -98,6 +99,7 @@ export class Cluster {
   readonly #freshKernel: boolean;
   #changed = false;
   #published = '';
+  #neighbor = '';
   #version = 0;
   #operationCounter = 0;
 
@@ -194,11 +196,18 @@ export class Cluster {
    */
   #stepDown(now: number): void {
     this.#yielded = false;
-    this.#settled = false;
+    this.#unsettle();
     this.#leader = '';
     this.#placements = [];
     this.#orders.clear();
     this.#setState('waiting', 'the store works again, and the peer was told to take over', now);
+  }
+
+  /** A word that was given stands: who leaves and is back at once lets the peer lead, which may not have read it yet. */
+  #unsettle(): void {
+    if (this.#peer === null) return;
+    this.#settled = false;
+    this.#persistDomain();
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
@@ -255,7 +264,7 @@ export class Cluster {
       why: command.why,
       reason: '',
       requestedAt: wallMs,
-      limitMs: command.kind === 'lock' && command.forMs > 0 ? command.forMs : OPERATION_LIMIT_MS,
+      limitMs: command.kind === 'lock' ? command.forMs : OPERATION_LIMIT_MS,
     };
     this.#operations.add(operation);
     this.evaluate(now);
@@ -331,6 +340,8 @@ export class Cluster {
   #onLost(reason: string, now: number): void {
     this.#guard.lost = true;
     this.#guard.reason = reason;
+    // Only a holder loses permission: if nothing is held here, it is told so again.
+    this.#holding = true;
     this.#history('node', this.#me, 'may act', 'may not act', 'permission-lost', reason);
     for (const { group, held } of this.#numbers.all()) if (held > 0) this.#revoke(group, reason, now);
     this.evaluate(now);
@@ -344,12 +355,8 @@ export class Cluster {
     peer.apply(fact);
     const after = peer.heard ? 'heard' : 'not heard';
     if (before !== after) this.#history('node', peer.name, before, after, 'heartbeat', peer.reason);
-    if (fact.heard) {
-      this.#persistNeighbor();
-      this.#announcement = null;
-      this.#timers.clear('cluster/announce');
-    }
     if (reborn) {
+      this.#announcement = null;
       this.#history(
         'node',
         peer.name,
@@ -387,6 +394,8 @@ export class Cluster {
       const theirs = this.#peer?.group(group);
       if (theirs !== undefined) this.#numbers.see(group, Math.max(theirs.activationMax, theirs.runs));
       if (held === 0) continue;
+      if (this.#peer !== null && this.#peer.announcement > 0)
+        this.#revoke(group, `${this.#peer.name} does not hear this node and takes over`, now);
       const wanted = this.#wanted.get(group)?.desired;
       if (wanted !== 'active' && wanted !== undefined && this.#local.group(group).inactive) {
         this.#numbers.giveUp(group, held);
@@ -407,6 +416,8 @@ export class Cluster {
       const rightful = theirs.runs !== held ? theirs.runs > held : this.#peer.name > this.#me;
       if (rightful)
         this.#revoke(group, `${this.#peer.name} runs it under the higher number ${theirs.runs}`, now);
+      else if (this.#local.group(group).inactive)
+        this.#revoke(group, `${this.#peer.name} still runs it, and nothing has begun here`, now);
     }
   }
 
@@ -478,7 +489,11 @@ export class Cluster {
       if (silent && gain && able) this.#announce(peer, now);
       return;
     }
-    if (this.#announcement.done) return;
+    if (this.#announcement.done) {
+      // It stays on the wire, and sm-watchdog lists nothing, until both know what the other runs, or we obey the peer's.
+      if (peer.exchanged || peer.announcement > 0) this.#announcement = null;
+      return;
+    }
     if (!silent || !able) {
       this.#announcement = null;
       this.#timers.clear('cluster/announce');
@@ -769,9 +784,10 @@ export class Cluster {
     return this.#freshKernel && !this.#wanted.has(group) && !this.#timers.armed.has('cluster/audit-patience');
   }
 
+  /** Before its greeting sm-watchdog is not told anything: it says first whether it guards what the store names. */
   #hold(): void {
     const holding = this.#numbers.anyHeld();
-    if (holding === this.#holding) return;
+    if (!this.#guard.connected || holding === this.#holding) return;
     this.#holding = holding;
     this.#emit({ type: 'guard.hold', holding });
   }
@@ -785,7 +801,7 @@ export class Cluster {
       else this.#progress(operation, now);
       const current = this.#operations.find(operation.id);
       if (current !== undefined && !isFinal(current))
-        next = Math.min(next, this.#monotonic(operation.requestedAt + operation.limitMs));
+        next = Math.min(next, this.#monotonic(operation.requestedAt + OPERATION_LIMIT_MS));
     }
     if (next === Number.POSITIVE_INFINITY) this.#timers.clear('cluster/operations');
     else if (this.#timers.armed.get('cluster/operations')?.at !== next)
@@ -802,7 +818,7 @@ export class Cluster {
     this.#noteOperation(operation, 'accepted', operation.why);
     const { node, kind } = operation;
     if (kind === 'lock') {
-      const until = operation.limitMs === OPERATION_LIMIT_MS ? 0 : operation.requestedAt + operation.limitMs;
+      const until = operation.limitMs === 0 ? 0 : operation.requestedAt + operation.limitMs;
       this.#setAdministrative(node, 'locked', until, operation.why);
       this.#armLockEnd(now);
     } else if (kind === 'unlock') {
@@ -844,7 +860,7 @@ export class Cluster {
 
   #progress(operation: Operation, now: number): void {
     const { id, kind, node } = operation;
-    if (now >= this.#monotonic(operation.requestedAt + Math.max(operation.limitMs, OPERATION_LIMIT_MS))) {
+    if (now >= this.#monotonic(operation.requestedAt + OPERATION_LIMIT_MS)) {
       this.#operations.advance(id, 'timed-out', `not finished within ${OPERATION_LIMIT_MS / 1000} s`);
       return this.#noteOperation(operation, 'timed-out', 'its limit has passed');
     }
@@ -954,7 +970,7 @@ export class Cluster {
     for (const theirs of report.nodes) {
       const mine = this.#nodes.get(theirs.name);
       if (mine === undefined) continue;
-      const newer = theirs.administrativeVersion > mine.administrativeVersion;
+      const newer = isNewer(theirs, mine);
       const { administrative, administrativeVersion, lockedUntil, lockReason } = newer ? theirs : mine;
       const own = theirs.name === this.#me ? mine : theirs;
       const { operational, availability, ready } = own;
@@ -1035,13 +1051,11 @@ export class Cluster {
         : peer.report?.domainState === 'backup'
           ? 'backup'
           : 'unknown';
-    this.#emit({
-      type: 'persist.neighbor',
-      name: peer.name,
-      state,
-      designation,
-      kernelLife: peer.kernelLife,
-    });
+    const { name, kernelLife } = peer;
+    const key = `${state}/${designation}/${kernelLife}`;
+    if (key === this.#neighbor) return;
+    this.#neighbor = key;
+    this.#emit({ type: 'persist.neighbor', name, state, designation, kernelLife });
   }
 
   // --- telling -------------------------------------------------------------------------------------------------------
@@ -1062,12 +1076,14 @@ export class Cluster {
     };
     const leaving = (this.#leaving !== null || this.#storeFailed !== '') && !this.#holding && this.#quiet();
     const announceNumber = this.#announcement?.number ?? 0;
+    this.#persistNeighbor();
+    this.#persistAssignments();
     const text = JSON.stringify([report, leaving, announceNumber]);
     if (text === this.#published) return;
     this.#published = text;
     if (leaving && this.#leaving === null && this.#peer !== null) this.#yielded = true;
     this.#version += 1;
-    this.#persistAssignments();
+    if (leaving && this.#leaving !== null) this.#unsettle();
     this.#emit({
       type: 'guard.send',
       report: { ...report, basedOn: this.#peer?.reportVersion ?? 0 },
@@ -1256,6 +1272,14 @@ export class Cluster {
     }
     return waits;
   }
+}
+
+/** Versions that rose apart are equal: then either order will do that is the same on both sides. */
+function isNewer(theirs: NodeReport, mine: NodeRow): boolean {
+  if (theirs.administrativeVersion !== mine.administrativeVersion)
+    return theirs.administrativeVersion > mine.administrativeVersion;
+  const text = (row: NodeReport) => JSON.stringify([row.administrative, row.lockedUntil, row.lockReason]);
+  return text(theirs) > text(mine);
 }
 
 function newNode(name: string): NodeRow {

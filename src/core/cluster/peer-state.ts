@@ -60,7 +60,7 @@ export class PeerState {
         return fact.heard ? this.#onHeard(fact) : this.#onUnheard(fact);
       case 'guard.report':
         this.report = fact.report;
-        this.#current = true;
+        this.#current = this.heard;
         this.reportVersion = fact.version;
         this.#groups.clear();
         for (const group of fact.report.groups) this.#groups.set(group.name, group);

@@ -264,6 +264,7 @@ export class Guard {
       stopBoundMs,
     });
     const { header } = this.#peer;
+    this.#peerFacts = '';
     // A report that the peer has replaced meanwhile is not told again: it says nothing of what was done in the silence.
     if (header !== null && header.reportVersion === this.#report?.version) this.#tellReport(header);
     if (this.#outgoing.parts.length > 0) this.#sendReport(now);

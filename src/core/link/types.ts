@@ -142,7 +142,7 @@ export interface Operation {
   readonly why: string;
   /** The reason of a refusal, a fail-back or a time-out. */
   readonly reason: string;
-  /** Wall-clock ms of the request and the longest duration allowed. */
+  /** Wall-clock ms of the request, and the longest time to its end; of a lock: how long it lasts, 0 = until an unlock. */
   readonly requestedAt: number;
   readonly limitMs: number;
 }

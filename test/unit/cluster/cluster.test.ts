@@ -1,0 +1,488 @@
+import { describe, expect, it } from 'vitest';
+import { A, B, ClusterDriver, everywhere, life, pairGroup } from '../../support/cluster-driver.ts';
+
+describe('who leads', () => {
+  it('waits for the exchange, then leads with a number above every number seen', () => {
+    const c = new ClusterDriver();
+    expect(c.state).toBe('waiting');
+    c.heard();
+    expect(c.state).toBe('waiting');
+    c.report({ domainState: 'waiting', number: 0 });
+    expect([c.state, c.number]).toEqual(['leader', 2]);
+    expect(c.persisted('persist.domain').at(-1)).toMatchObject({ state: 'leader', number: 2, settled: true });
+  });
+
+  it('follows whoever leads, and tells a leader with an older number nothing but the higher one', () => {
+    const c = new ClusterDriver({ restored: { number: 9 } });
+    c.follow(5);
+    expect(c.state).toBe('waiting');
+    expect(c.said.report.number).toBe(9);
+    c.report({ domainState: 'leader', number: 10 });
+    expect([c.state, c.number]).toEqual(['backup', 10]);
+  });
+
+  it('leads nothing with a new kernel life while a settled peer is there (rule 7)', () => {
+    const c = new ClusterDriver({ restored: { number: 9, settled: true, kernelLife: life('an older one') } });
+    c.heard();
+    c.report({ domainState: 'waiting', number: 3, settled: true });
+    expect(c.state).toBe('waiting');
+  });
+
+  it('leads alone where there is no other node, once it is watched', () => {
+    const c = new ClusterDriver({ nodes: [A], bare: true });
+    expect(c.state).toBe('waiting');
+    c.hello();
+    expect(c.state).toBe('leader');
+    expect(c.numbers()).toMatchObject({ held: 1, holder: A });
+  });
+
+  it('tells the tools when the exchange is complete and when the peer is gone', () => {
+    const c = new ClusterDriver().lead();
+    expect(c.persisted('persist.neighbor').at(-1)).toMatchObject({ name: B, state: 'full' });
+    c.silent();
+    expect(c.persisted('persist.neighbor').at(-1)).toMatchObject({ state: 'down' });
+  });
+
+  it('stores what the peer reports of its groups, also when nothing changes here', () => {
+    const c = new ClusterDriver({ groups: [everywhere('web')] }).lead();
+    c.peerGroup('web', { state: 'active', desired: 'active' });
+    c.report({ domainState: 'backup', leader: A, number: 2 });
+    c.peerGroup('web', { status: 'degraded' });
+    c.report({ domainState: 'backup', leader: A, number: 2 });
+    const row = c.persisted('persist.assignment').findLast(({ assignment }) => assignment.node === B);
+    expect(row?.assignment).toMatchObject({ group: 'web', state: 'active', status: 'degraded' });
+  });
+});
+
+describe('the leader gives', () => {
+  it('one number to one node, stored and watched before anything runs', () => {
+    const c = new ClusterDriver().lead();
+    const at = (type: string) => c.effects.findIndex((effect) => effect.type === type);
+    expect(c.numbers()).toMatchObject({ holder: A, holderActivation: 1, held: 1 });
+    expect(at('guard.hold')).toBeGreaterThan(at('persist.numbers'));
+    expect(c.local.wants).toEqual(['oam active']);
+    expect(c.saidGroup()).toMatchObject({ holder: A, holderActivation: 1, runs: 1, order: 'standby' });
+  });
+
+  it('nothing before the other node has verified that it runs nothing (stop before start)', () => {
+    const c = new ClusterDriver();
+    c.peerGroup('oam', { inactive: false });
+    c.lead();
+    expect(c.numbers().holder).toBe('');
+    expect(c.cluster.waits()[0]?.reason).toMatch(/controller-1 has not yet verified/);
+    c.peerGroup('oam', { inactive: true });
+    c.report({ domainState: 'backup', number: 2 });
+    expect(c.numbers().holder).toBe(A);
+    expect(c.cluster.waits()).toEqual([]);
+  });
+
+  it('a number above every number that anybody has shown', () => {
+    const c = new ClusterDriver();
+    c.peerGroup('oam', { activationMax: 41, stopped: 41 });
+    c.lead();
+    expect(c.numbers().holderActivation).toBe(42);
+  });
+
+  it('nothing new for a group that the peer runs: it is recorded as the holder, and stays', () => {
+    const c = new ClusterDriver();
+    c.peerGroup('oam', { runs: 7, activationMax: 7, inactive: false, state: 'active' });
+    c.lead();
+    expect(c.numbers()).toMatchObject({ holder: B, holderActivation: 7, held: 0 });
+    expect(c.saidGroup()).toMatchObject({ holder: B, holderActivation: 7, order: 'active' });
+  });
+
+  it('a granted group to nobody else until the receiver says stopped (rule 5)', () => {
+    const c = new ClusterDriver({ groups: [pairGroup('oam')] });
+    c.peerGroup('oam', { runs: 3, activationMax: 3, inactive: false });
+    c.lead();
+    c.peerGroup('oam', { runs: 0, inactive: true, stopped: 2 });
+    c.report({ domainState: 'backup', number: 2 });
+    expect(c.numbers()).toMatchObject({ holder: B, holderActivation: 3 });
+    c.peerGroup('oam', { stopped: 3 });
+    c.report({ domainState: 'backup', number: 2 });
+    expect(c.numbers().holderActivation).toBe(4);
+  });
+
+  it('in the order of activeOnlyIfActive', () => {
+    const groups = [pairGroup('oam', { activeOnlyIfActive: 'directory' }), pairGroup('directory')];
+    const c = new ClusterDriver({ groups });
+    c.local.slow.add('directory');
+    c.lead();
+    expect(c.numbers('oam').holder).toBe('');
+    c.finish('directory');
+    expect(c.numbers('oam').holder).toBe(A);
+  });
+
+  it('nothing to itself without permission, and at once when it comes', () => {
+    const c = new ClusterDriver();
+    c.fact({ type: 'guard.permission', deadline: 5 });
+    c.lead();
+    expect(c.numbers().holder).toBe('');
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    expect(c.numbers().holder).toBe(A);
+    expect(c.local.tokens.get('oam')?.deadline).toBe(c.now + 600);
+  });
+
+  it('newer tokens with each renewal of permission', () => {
+    const c = new ClusterDriver().lead();
+    c.fact({ type: 'guard.permission', deadline: c.now + 5000 });
+    expect(c.local.tokens.get('oam')?.deadline).toBe(c.now + 5000);
+  });
+
+  it('no orders to a peer that can not be asked', () => {
+    const c = new ClusterDriver({ groups: [everywhere('web')] }).lead();
+    expect(c.saidGroup('web').order).toBe('active');
+    c.silent(false);
+    expect(c.saidGroup('web').order).toBe('initial');
+  });
+});
+
+describe('the other node obeys', () => {
+  const ordered = (number: number, order: 'active' | 'standby' | 'disabled', holder = A) => {
+    const c = new ClusterDriver();
+    c.peerGroup('oam', { holder, holderActivation: number, activationMax: number, order });
+    return c.follow();
+  };
+
+  it('a grant under its number', () => {
+    const c = ordered(7, 'active');
+    expect(c.numbers()).toMatchObject({ held: 7, max: 7 });
+    expect(c.local.tokens.get('oam')?.activation).toBe(7);
+  });
+
+  it('no order to activate what was given to somebody else, or was given up', () => {
+    expect(ordered(7, 'active', B).local.wants).toEqual([]);
+    const c = ordered(7, 'active');
+    c.peerGroup('oam', { order: 'standby' });
+    c.report({ domainState: 'leader', number: 5 });
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 7 });
+    c.peerGroup('oam', { order: 'active' });
+    c.report({ domainState: 'leader', number: 5 });
+    expect(c.local.group('oam').desired).toBe('standby');
+    c.peerGroup('oam', { holderActivation: 8 });
+    c.report({ domainState: 'leader', number: 5 });
+    expect(c.numbers().held).toBe(8);
+  });
+
+  it('no order of an older number, of a peer that does not lead, or that is not heard', () => {
+    for (const change of [{ number: 4 }, { domainState: 'backup' as const, settled: true }]) {
+      const c = new ClusterDriver().follow();
+      c.peerGroup('oam', { holder: A, holderActivation: 7, order: 'active' });
+      c.report({ domainState: 'leader', number: 5, ...change });
+      expect(c.numbers().held).toBe(0);
+    }
+    const c = new ClusterDriver().follow();
+    c.silent(false);
+    c.peerGroup('oam', { holder: A, holderActivation: 7, order: 'active' });
+    c.report({ domainState: 'leader', number: 5 });
+    expect(c.numbers().held).toBe(0);
+  });
+
+  it('gives up a grant that it was told to stop before it began', () => {
+    const c = ordered(7, 'standby');
+    expect(c.saidGroup()).toMatchObject({ stopped: 7, runs: 0, inactive: true });
+  });
+
+  it('says stopped only when nothing is active any more', () => {
+    const c = ordered(7, 'active');
+    c.local.slow.add('oam');
+    c.peerGroup('oam', { order: 'standby' });
+    c.report({ domainState: 'leader', number: 5 });
+    expect(c.saidGroup()).toMatchObject({ stopped: 0, runs: 7, inactive: false });
+    c.finish('oam');
+    expect(c.saidGroup()).toMatchObject({ stopped: 7, runs: 0, inactive: true });
+    expect(c.holding).toBe(false);
+  });
+});
+
+describe('two that run one group (rule 20)', () => {
+  const heldBy = (node: string, held: number, theirs: number) => {
+    const c = new ClusterDriver({ node });
+    c.peerGroup('oam', { holder: node, holderActivation: held, activationMax: held, order: 'active' });
+    c.follow(5);
+    c.peerGroup('oam', { runs: theirs, inactive: false, activationMax: theirs, order: 'initial' });
+    c.report({ domainState: 'leader', number: 5 });
+    return c.local.wants.includes('oam revoked');
+  };
+
+  it.each([
+    [3, 4],
+    [4, 3],
+    [3, 3],
+  ])('activations %s and %s: exactly one side stops', (a, b) => {
+    expect(heldBy(A, a, b)).toBe(!heldBy(B, b, a));
+    expect(heldBy(A, a, b)).toBe(a <= b);
+  });
+});
+
+describe('take-over of a silent peer (rule 14d)', () => {
+  const following = () => {
+    const c = new ClusterDriver();
+    c.peerGroup('oam', { holder: B, holderActivation: 3, activationMax: 3, runs: 3, inactive: false });
+    return c.follow();
+  };
+
+  it('announces, waits the largest S that was announced, then acts under a new number', () => {
+    const c = following();
+    c.silent(true, 700);
+    expect(c.said.announceNumber).toBe(6);
+    c.pass(699);
+    expect([c.state, c.numbers().held]).toEqual(['backup', 0]);
+    c.pass(1);
+    expect([c.state, c.number]).toEqual(['leader', 6]);
+    expect(c.numbers()).toMatchObject({ holder: A, held: 4 });
+    expect(c.said.announceNumber).toBe(6);
+  });
+
+  it('ends its announcement at any sign of life, at a link of its own that goes down, and at a heard one', () => {
+    const ends: ((c: ClusterDriver) => void)[] = [
+      (c) => c.fact({ type: 'guard.silence-broken' }),
+      (c) => c.silent(false),
+      (c) => c.heard(),
+      (c) => c.announced(9),
+      (c) => c.fact({ type: 'guard.lost', reason: 'x' }),
+      (c) => c.cluster.onStore('disk full', c.now),
+    ];
+    for (const end of ends) {
+      const c = following();
+      c.silent();
+      c.pass(299);
+      end(c);
+      c.pass(10_000);
+      expect(c.numbers().held).toBe(0);
+      expect(c.said.announceNumber).toBe(0);
+    }
+  });
+
+  it('is not begun without leave of the watchdog, nor when there is nothing to gain', () => {
+    const c = following();
+    c.silent(false);
+    expect(c.said.announceNumber).toBe(0);
+    const leader = new ClusterDriver().lead();
+    leader.silent();
+    expect(leader.said.announceNumber).toBe(0);
+  });
+
+  it('begins anew after a restart of sm in the middle of it: the whole S again', () => {
+    const c = following();
+    c.silent();
+    c.pass(200);
+    const next = new ClusterDriver({ restored: c.restored() });
+    next.silent();
+    next.pass(299);
+    expect(next.numbers().held).toBe(0);
+    next.pass(1);
+    expect(next.numbers().held).toBe(4);
+  });
+
+  it('that is announced by both ends on both: who obeyed announces no more', () => {
+    const c = following();
+    c.silent();
+    c.pass(300);
+    expect(c.numbers().held).toBe(4);
+    c.fact({ type: 'guard.silence-broken' });
+    c.announced(9);
+    expect(c.numbers().held).toBe(0);
+    expect([c.state, c.number]).toEqual(['backup', 9]);
+    expect(c.said.announceNumber).toBe(0);
+  });
+
+  it('gives way where the peer is found alive before anything began here', () => {
+    const c = following();
+    c.local.slow.add('oam');
+    c.silent();
+    c.pass(300);
+    expect(c.numbers().held).toBe(4);
+    c.local.set('oam', { inactive: true });
+    c.fact({ type: 'guard.silence-broken' });
+    c.heard();
+    // Until the exchange it stays announced, so that sm-watchdog lists nothing.
+    expect(c.said.announceNumber).toBe(6);
+    c.report({ domainState: 'leader', number: 5, settled: true });
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 4 });
+    expect(c.said.announceNumber).toBe(0);
+    expect(c.saidGroup()).toMatchObject({ holder: B, order: 'active' });
+  });
+
+  it('keeps what is active when the peer comes back', () => {
+    const c = following();
+    c.silent();
+    c.pass(300);
+    c.heard();
+    c.peerGroup('oam', { runs: 0, inactive: true, stopped: 3, holder: '', order: 'initial' });
+    c.report({ domainState: 'waiting', number: 5 });
+    expect(c.numbers()).toMatchObject({ held: 4, holder: A });
+    expect(c.local.wants.filter((want) => want !== 'oam active')).toEqual([]);
+  });
+
+  it('needs no waiting where the peer is proven dead by its new kernel life (rule 7)', () => {
+    const c = new ClusterDriver();
+    c.peerGroup('oam', { runs: 3, activationMax: 3, inactive: false });
+    c.lead();
+    expect(c.numbers().holder).toBe(B);
+    c.heard({ newKernelLife: true, processLife: life('reborn'), kernelLife: life('new kernel') });
+    c.peerGroup('oam', { runs: 0, inactive: true, stopped: 0 });
+    c.report({ domainState: 'waiting', number: 0 });
+    expect(c.numbers()).toMatchObject({ holder: A, holderActivation: 4 });
+  });
+
+  it('needs no waiting where the peer says that it leaves (rule 14c)', () => {
+    const c = following();
+    c.report({ domainState: 'leader', number: 5 }, true);
+    expect([c.state, c.numbers().held]).toEqual(['leader', 4]);
+  });
+
+  it('is obeyed by who holds something, also when sm-watchdog has not said lost', () => {
+    const c = new ClusterDriver().lead();
+    expect(c.numbers().held).toBe(1);
+    c.heard();
+    c.announced(9);
+    expect(c.local.wants.at(-1)).toBe('oam revoked');
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
+    expect([c.state, c.number]).toEqual(['backup', 9]);
+    c.report({ domainState: 'backup', number: 2 });
+    expect(c.numbers().held).toBe(0);
+  });
+});
+
+describe('policy stay', () => {
+  it('waits for proof or word, and takes over on either', () => {
+    const make = () => {
+      const c = new ClusterDriver({ domain: { silencePolicy: 'stay' } });
+      c.peerGroup('oam', { runs: 3, activationMax: 3, inactive: false });
+      c.lead();
+      c.silent(false);
+      c.pass(100_000);
+      expect(c.numbers()).toMatchObject({ holder: B, held: 0 });
+      return c;
+    };
+    const proof = make();
+    proof.heard({ newKernelLife: true, processLife: life('reborn'), kernelLife: life('new kernel') });
+    proof.peerGroup('oam', { runs: 0, inactive: true });
+    proof.report({ domainState: 'waiting', number: 0 });
+    expect(proof.numbers().held).toBe(4);
+    const word = make();
+    word.heard();
+    word.report({ domainState: 'backup', number: 2 }, true);
+    expect(word.numbers().held).toBe(4);
+  });
+});
+
+describe('a restart of sm (rules 7 and 10)', () => {
+  const stored = () => new ClusterDriver().lead().restored();
+
+  it('resumes what it held, under the same number, while a watchdog guarded it', () => {
+    const c = new ClusterDriver({ restored: stored(), bare: true });
+    c.local.set('oam', { inactive: false });
+    c.hello({ fresh: false, holding: true });
+    expect(c.local.wants).toEqual(['oam active']);
+    expect(c.local.tokens.get('oam')?.activation).toBe(1);
+    expect(c.state).toBe('waiting');
+  });
+
+  it.each([
+    ['nobody guarded it', { fresh: true, holding: false }],
+    ['the watchdog does not hold', { fresh: false, holding: false }],
+    ['permission was lost', { fresh: false, holding: true, lost: true }],
+  ])('gives it up where %s', (_, hello) => {
+    const c = new ClusterDriver({ restored: stored(), bare: true });
+    c.hello(hello);
+    expect(c.local.wants).toContain('oam revoked');
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
+    expect(c.holding).toBe(false);
+  });
+
+  it('says nothing to a watchdog before its greeting, and lets go of what it then holds for nothing', () => {
+    const c = new ClusterDriver({ restored: stored(), bare: true });
+    expect(c.effects.filter(({ type }) => type === 'guard.hold')).toEqual([]);
+    c.hello({ fresh: true, holding: false });
+    c.fact({ type: 'guard.lost', reason: 'it was told too late' });
+    expect(c.effects.filter(({ type }) => type === 'guard.hold').at(-1)).toMatchObject({ holding: false });
+  });
+
+  it('releases a watchdog that holds for what was never stored', () => {
+    const c = new ClusterDriver({ bare: true });
+    c.hello({ fresh: false, holding: true });
+    expect(c.effects.filter(({ type }) => type === 'guard.hold')).toEqual([
+      { type: 'guard.hold', holding: false },
+    ]);
+  });
+
+  it('with a new kernel life voids what was held, and AUTO_RECOVER starts nothing', () => {
+    const restored = { ...stored(), kernelLife: life('an older one') };
+    const c = new ClusterDriver({ restored, bare: true });
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
+    c.hello();
+    expect(c.local.wants).toEqual([]);
+  });
+});
+
+describe('losing permission', () => {
+  it('stops everything that is held, and begins again under a new number', () => {
+    const c = new ClusterDriver().lead();
+    c.fact({ type: 'guard.lost', reason: 'links down' });
+    expect(c.local.wants).toContain('oam revoked');
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
+    expect(c.holding).toBe(false);
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    expect(c.numbers()).toMatchObject({ held: 2 });
+  });
+
+  it('adds nothing while a silent peer may have taken over', () => {
+    const c = new ClusterDriver().lead();
+    c.silent(false);
+    c.fact({ type: 'guard.lost', reason: 'links down' });
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    expect(c.numbers().held).toBe(0);
+    c.heard();
+    expect(c.numbers().held).toBe(0);
+    c.report({ domainState: 'leader', number: 3, settled: true });
+    expect([c.state, c.numbers().held]).toEqual(['backup', 0]);
+  });
+
+  it('to another machine of the same name: nothing is granted any more', () => {
+    const c = new ClusterDriver();
+    c.fact({ type: 'guard.duplicate', processLife: life('x') });
+    c.lead();
+    expect(c.numbers().held).toBe(0);
+    expect(c.cluster.alarms().map(({ id }) => id)).toContain('duplicate-identity');
+  });
+});
+
+describe('the end', () => {
+  it('stops everything, gives the numbers up, and only then says that it leaves', () => {
+    const c = new ClusterDriver({ groups: [pairGroup('oam'), everywhere('web')] }).lead();
+    c.local.slow.add('web');
+    c.cluster.onShutdown('operator', 'maintenance', c.now);
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
+    expect(c.said.leaving).toBe(false);
+    c.finish('web');
+    expect(c.said.leaving).toBe(true);
+    expect(c.effects.at(-1)).toMatchObject({ type: 'exit' });
+  });
+
+  it('leads nothing after a quick return before the peer has led (its word stands)', () => {
+    const c = new ClusterDriver({ node: B }).lead();
+    c.cluster.onShutdown('operator', 'maintenance', c.now);
+    const next = new ClusterDriver({ node: B, restored: c.restored() });
+    next.heard();
+    // The peer's manager has not yet read the word: this report is from before it.
+    next.report({ domainState: 'backup', number: 2, settled: true });
+    expect([next.state, next.numbers().held]).toEqual(['waiting', 0]);
+    next.report({ domainState: 'leader', number: 3, settled: true });
+    expect(next.state).toBe('backup');
+  });
+
+  it('yields while nothing can be stored, and takes no word back', () => {
+    const c = new ClusterDriver().lead();
+    c.report({ domainState: 'backup', number: 2, settled: true });
+    c.cluster.onStore('disk full', c.now);
+    expect(c.local.wants.at(-1)).toBe('oam revoked');
+    expect(c.said.leaving).toBe(true);
+    c.cluster.onStore('', c.now);
+    expect(c.said.leaving).toBe(false);
+    expect([c.state, c.numbers().held]).toEqual(['waiting', 0]);
+    c.report({ domainState: 'leader', number: 3, settled: true });
+    expect([c.state, c.numbers().held]).toEqual(['backup', 0]);
+  });
+});
