@@ -17,8 +17,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   host: ['core/'],
   shell: ['core/', 'host/'],
   sim: ['core/', 'host/'],
-  // Real nodes on one machine, for the demo and the tests.
-  lab: ['core/', 'shell/'],
   // `smctl key` makes key files with the key ring's own code.
   cli: [...READERS, 'shell/watchdog/keyring'],
   api: READERS,
