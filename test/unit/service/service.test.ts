@@ -668,6 +668,7 @@ describe('unmanaged services', () => {
       service: 'web',
       managed: false,
       reason: 'upgrade',
+      until: 0,
     });
     const before = d.runs.filter((run) => run.service === 'web').length;
     d.die('web');
