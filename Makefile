@@ -51,7 +51,7 @@ test: setup build lint ## Run every test
 	$(BIN)/vitest run
 
 demo: setup build ## Two nodes, a power-off, a restart and a swact, told as a story
-	@$(BIN)/tsx scripts/demo.ts
+	@node --import tsx scripts/demo.ts
 
 clean: ## Remove what build and tests made (keeps node_modules)
 	rm -rf dist coverage

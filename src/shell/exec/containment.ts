@@ -71,7 +71,7 @@ export class Containment {
     this.#records = join(options.run, 'running');
     mkdirSync(this.#records, { recursive: true, mode: 0o700 });
     this.#instance = instanceOf(options.run);
-    this.base = options.cgroups === 'off' ? null : makeBase(`sm/${options.node}-${this.#instance}`);
+    this.base = options.cgroups === 'off' ? null : makeBase(groupsOf(options.node, this.#instance));
     if (this.base !== null) removeOldGroups(dirname(this.base), OLD_GROUPS_MS);
     else {
       this.#log(
@@ -254,9 +254,23 @@ export class Containment {
  * Tells two nodes of one name on one machine apart (demo, lab, tests), and is the same after a restart of `sm`: made of
  * the run-time directory and the pid namespace.
  */
-function instanceOf(run: string): string {
-  const seed = `${realpathSync(run)} ${readlinkSync('/proc/self/ns/pid')}`;
+function instanceOf(run: string, pidNamespace = readlinkSync('/proc/self/ns/pid')): string {
+  const seed = `${realpathSync(run)} ${pidNamespace}`;
   return createHash('sha256').update(seed).digest('hex').slice(0, 8);
+}
+
+/** Below a hierarchy's mount. */
+function groupsOf(node: string, instance: string): string {
+  return `sm/${node}-${instance}`;
+}
+
+/**
+ * Removes the empty control groups that a node leaves behind when it ends without a last word; for the lab, whose nodes
+ * lose their power while the kernel goes on. `pidNamespace`: as /proc/PID/ns/pid of the node's processes named it.
+ */
+export function removeNodeGroups(node: string, run: string, pidNamespace: string): void {
+  const base = makeBase(groupsOf(node, instanceOf(run, pidNamespace)));
+  if (base !== null) removeGroup(base);
 }
 
 /** Removes what earlier scripts of the service left empty. */
