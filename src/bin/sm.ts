@@ -75,23 +75,31 @@ function check(config: Config, log: Logger): void {
   console.log(`${config.node}: ${groups.size} groups, ${services.size} services, definitions ${digest}`);
 }
 
-/** Resolves when the node answers; ends with the code of the child when that ends first. */
+async function answers(config: Config): Promise<boolean> {
+  try {
+    const client = await connect(config.controlSocket);
+    await client.request('ping', {}, START_POLL_MS * 10);
+    client.close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends when the node answers, or with the code of the child when that ends first. */
 async function startInBackground(config: Config, configPath: string): Promise<void> {
+  if (await answers(config)) fail(EXIT_UNAVAILABLE, `${config.node} runs already`);
   const args = [...process.execArgv, process.argv[1] ?? '', '--foreground', '--config', configPath];
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'ignore', 'inherit'] });
   child.on('error', (error) => fail(EXIT_UNAVAILABLE, error.message));
   child.on('exit', (code) => process.exit(code ?? EXIT_UNAVAILABLE));
   const end = performance.now() + START_LIMIT_MS;
   while (performance.now() < end) {
-    try {
-      const client = await connect(config.controlSocket);
-      await client.request('ping', {}, START_LIMIT_MS);
-      client.close();
+    if (await answers(config)) {
       console.log(`sm runs on ${config.node}, process ${child.pid}`);
       process.exit(0);
-    } catch {
-      await sleep(START_POLL_MS);
     }
+    await sleep(START_POLL_MS);
   }
   fail(EXIT_UNAVAILABLE, `the node does not answer after ${START_LIMIT_MS} ms: see its log`);
 }

@@ -1,13 +1,14 @@
 /** The process `sm-watchdog`, put together from its parts. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { DefinitionSet, DomainDefinition, InterfaceDefinition } from '../../core/definitions/model.ts';
 import type { LifeId } from '../../core/link/types.ts';
 import type { Config } from '../config.ts';
 import { Containment } from '../exec/containment.ts';
+import { KillHandle, killEntriesSync } from '../exec/kill-entry.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE } from '../exit-codes.ts';
 import { acquireLock } from '../lock.ts';
 import { kernelLife, newProcessLife, productUuid } from '../node-facts.ts';
@@ -103,7 +104,7 @@ export async function runWatchdog({ config, plan: makePlan, adopted, log }: Watc
   const uuid = productUuid(config.productUuidFile, config.node);
   if (uuid === null) return giveUp(log, EXIT_CONFIG, `${config.productUuidFile} can not be read`);
   if (config.realtime === 'yes') requestRealtime(log);
-  if (adopted === null) killLeftOver(plan, log);
+  if (adopted === null) killLeftOver(plan, life, log);
   const watchdog = makeWatchdog(plan, { kernelLife: life, productUuid: uuid }, adopted, log);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => watchdog.stop(signal));
   // The terminal that started us may go; we stay.
@@ -169,23 +170,28 @@ function makeWatchdog(
   });
 }
 
-/** Without a copy nothing of an earlier life may go on (docs/SAFETY.md, rule 10). */
-function killLeftOver({ config, exclusive }: WatchdogPlan, log: Log): void {
+/**
+ * Without a copy nothing of an earlier life may go on (docs/SAFETY.md, rule 10). Pid files are believed only if this
+ * kernel has seen `sm` before: one of an earlier kernel may name any process now.
+ */
+function killLeftOver({ config, exclusive }: WatchdogPlan, life: LifeId, log: Log): void {
+  const seen = join(config.runDirectory, 'kernel-life');
+  const sameKernel = existsSync(seen) && readFileSync(seen, 'utf8') === life;
   const containment = new Containment({
     node: config.node,
     run: config.runDirectory,
     cgroups: config.containment === 'marker' ? 'off' : 'auto',
     log: (level, message, facts = {}) => log[level](facts, message),
   });
-  const list = new KillList();
-  const found = exclusive.filter(({ service, pidFile, kernelState }) => {
-    list.add(containment.entry(service, pidFile, kernelState));
-    return containment.list(service).length > 0;
+  const handles = exclusive.map(({ service, pidFile, kernelState }) => {
+    return new KillHandle(containment.entry(service, sameKernel ? pidFile : '', kernelState));
   });
-  if (found.length === 0) return;
-  const services = found.map(({ service }) => service);
-  const survivors = list.kill(services, LEFT_OVER_KILL_MS);
-  log.warn({ services, survivors }, 'left over from an earlier life: killed');
+  for (const { service, killed, left } of killEntriesSync(handles, LEFT_OVER_KILL_MS)) {
+    if (killed > 0) log.warn({ service, killed, left }, 'left over from an earlier life: killed');
+  }
+  for (const handle of handles) handle.close();
+  containment.close();
+  writeFileSync(seen, life);
 }
 
 /** Children do not inherit it: scripts and services run as they always do. Refusal is no fault. */

@@ -32,6 +32,11 @@ export class FakeTime implements Time {
     }
   }
 
+  /** The process stands still: what was due comes after it, all at once. */
+  stall(durationMs: number): void {
+    this.#now += durationMs;
+  }
+
   advance(durationMs: number): void {
     const end = this.#now + durationMs;
     this.settle();

@@ -1,0 +1,195 @@
+import { Duplex } from 'node:stream';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { GuardFact } from '../../../src/core/engine-interface.ts';
+import { GuardClient } from '../../../src/shell/guard-client.ts';
+import { toJson } from '../../../src/shell/json.ts';
+import type { FromSm, FromWatchdog } from '../../../src/shell/pair/messages.ts';
+import { FakeTime, silentLog } from './fakes.ts';
+
+const P = 800;
+const entry = { service: 's', cgroup: null, pidFile: '', marker: 'SM_SERVICE=s', kernelState: false };
+/** No process has this number: pids end at 2^22. */
+const nobody = { pid: 5_000_000, startTime: '1' };
+
+/** The watchdog's end of a pipe: what `sm` said, and a way to answer. */
+class Pipe {
+  readonly heard: FromSm[] = [];
+  ended = false;
+  readonly stream: Duplex;
+
+  constructor() {
+    this.stream = new Duplex({
+      read: () => {},
+      write: (chunk: Buffer, _encoding, done) => {
+        for (const line of chunk.toString().split('\n')) if (line !== '') this.heard.push(JSON.parse(line));
+        done();
+      },
+    });
+  }
+
+  async say(...messages: FromWatchdog[]): Promise<void> {
+    for (const message of messages) this.stream.push(`${toJson(message)}\n`);
+    await settled();
+  }
+
+  of<T extends FromSm['type']>(type: T): Extract<FromSm, { type: T }>[] {
+    return this.heard.filter((message) => message.type === type) as Extract<FromSm, { type: T }>[];
+  }
+}
+
+/** Streams deliver after the present turn of the event loop. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}
+
+let time: FakeTime;
+let pipe: Pipe;
+let later: Pipe[];
+let facts: GuardFact[];
+let listed: number[];
+let killed: string[][];
+let client: GuardClient;
+
+async function greet(on: Pipe, deadline = Number.POSITIVE_INFINITY): Promise<void> {
+  const copy = { deadline, lost: false, holding: false, entries: [] };
+  await on.say({ type: 'life', process: nobody, copy });
+}
+
+function newest(): Pipe {
+  return later.at(-1) as Pipe;
+}
+
+beforeEach(async () => {
+  time = new FakeTime();
+  pipe = new Pipe();
+  later = [];
+  facts = [];
+  listed = [];
+  killed = [];
+  client = new GuardClient({
+    stream: pipe.stream,
+    permissionMs: P,
+    startWatchdog: () => {
+      const started = new Pipe();
+      later.push(started);
+      return {
+        pid: 1,
+        stream: started.stream,
+        alive: () => !started.ended,
+        end: () => {
+          started.ended = true;
+        },
+      };
+    },
+    post: (fact) => facts.push(fact),
+    listed: (run) => listed.push(run),
+    stop: () => {},
+    kill: (entries) => killed.push(entries.map(({ service }) => service)),
+    time,
+    log: silentLog,
+  });
+  client.start();
+  await greet(pipe);
+});
+
+/** Time passes while the watchdog answers every ping. */
+async function live(on: Pipe, durationMs: number): Promise<void> {
+  for (let passed = 0; passed < durationMs; passed += 50) {
+    time.advance(50);
+    await on.say({ type: 'pong', number: 0 });
+  }
+}
+
+describe('a watchdog that ends', () => {
+  it('is replaced by one that gets the copy and all that is unanswered', async () => {
+    client.hold(true);
+    client.list(7, entry, true);
+    await pipe.say({ type: 'fact', fact: { type: 'guard.permission', deadline: 9000 } });
+    pipe.stream.destroy();
+    await settled();
+    time.advance(0);
+    expect(later).toHaveLength(1);
+    expect(newest().heard[0]).toMatchObject({
+      type: 'life',
+      copy: { deadline: 9000, lost: false, holding: true, entries: [entry] },
+    });
+    expect(newest().of('event')).toContainEqual({
+      type: 'event',
+      event: { type: 'sm.list', run: 7, entry, activating: true },
+    });
+    await newest().say({ type: 'listed', run: 7, ok: true, reason: '' });
+    expect(listed).toEqual([7]);
+    expect(killed).toEqual([]);
+  });
+
+  it('is replaced at once by the spare', async () => {
+    await live(pipe, 2000);
+    expect(later).toHaveLength(1);
+    expect(newest().heard).toEqual([]);
+    pipe.stream.destroy();
+    await settled();
+    time.advance(0);
+    expect(later).toHaveLength(1);
+    expect(newest().of('life')).toHaveLength(1);
+  });
+
+  it('stays away after the orderly end', async () => {
+    await client.bye();
+    pipe.stream.destroy();
+    await settled();
+    time.advance(60_000);
+    expect(pipe.of('bye')).toHaveLength(1);
+    expect(later).toEqual([]);
+  });
+});
+
+describe('a watchdog that hangs', () => {
+  it('is replaced when it was silent for P/2', async () => {
+    await live(pipe, 500);
+    time.advance(P / 2);
+    expect(later).toEqual([]);
+    time.advance(100);
+    expect(later).toHaveLength(1);
+  });
+
+  it('is not blamed for our own absence', async () => {
+    await live(pipe, 500);
+    time.stall(5000);
+    time.advance(100);
+    expect(pipe.stream.destroyed).toBe(false);
+  });
+});
+
+describe('the copy of the deadline', () => {
+  beforeEach(async () => {
+    client.hold(true);
+    client.list(7, entry, true);
+    await pipe.say({ type: 'fact', fact: { type: 'guard.permission', deadline: time.now() + 300 } });
+  });
+
+  it('is acted upon when the watchdog is not there', async () => {
+    pipe.stream.destroy();
+    await settled();
+    time.advance(299);
+    expect(killed).toEqual([]);
+    time.advance(1);
+    expect(killed).toEqual([['s']]);
+    expect(facts.at(-1)).toMatchObject({ type: 'guard.lost' });
+    expect(client.verdict()).toMatchObject({ lost: true });
+  });
+
+  it('is left to a watchdog that lives', async () => {
+    await live(pipe, 500);
+    expect(killed).toEqual([]);
+  });
+
+  it('moves with the permission', async () => {
+    await pipe.say({ type: 'fact', fact: { type: 'guard.permission', deadline: time.now() + 1000 } });
+    pipe.stream.destroy();
+    await settled();
+    time.advance(999);
+    expect(killed).toEqual([]);
+    time.advance(1);
+    expect(killed).toEqual([['s']]);
+  });
+});
