@@ -18,7 +18,7 @@ import { realTime } from '../time.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
 import { WatchdogProcess } from './process.ts';
-import { makeSelfFence } from './self-fence.ts';
+import { processesSelfFence } from './self-fence.ts';
 import { clusterIdOf } from './sign.ts';
 import { Wire } from './wire.ts';
 
@@ -160,8 +160,7 @@ function makeWatchdog(
               handlers,
             ),
     killList: new KillList(),
-    selfFence: (killRecorded) =>
-      makeSelfFence(config.selfFence, config.node, killRecorded, () => process.exit(1), log),
+    selfFence: (killRecorded) => processesSelfFence(killRecorded, () => process.exit(1), log),
     startSm: () => startProgram('sm', plan.smArguments),
     adopted,
     exit: (code) => process.exit(code),
