@@ -1,6 +1,6 @@
 /** A real node in a directory of its own: two processes, three links on loopback addresses, services that are sleeps. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EngineView } from '../../../src/core/view.ts';
@@ -20,8 +20,13 @@ export type NodeView = EngineView & {
 
 export const NODES = ['controller-0', 'controller-1'] as const;
 export const SERVICES = ['app-store', 'app-web'] as const;
-const ROLES = ['management-interface', 'cluster-host-interface', 'oam-interface'] as const;
+export const ROLES = ['management-interface', 'cluster-host-interface', 'oam-interface'] as const;
 const POLL_MS = 25;
+
+/** Of a node's end of its link number `link`. */
+export function addressOf(base: number, link: number, node: number): string {
+  return `127.77.${base}.${10 * (link + 1) + node}`;
+}
 
 export async function eventually<T>(
   what: string,
@@ -49,7 +54,7 @@ function definitions(directory: string, index: number, base: number, deadMs: num
        VALUES ('test', 'app', 'N + M', 1, 1), ('test', 'everywhere', 'N', 2, 0);`,
   ];
   for (const [i, role] of ROLES.entries()) {
-    const address = (node: number) => `127.77.${base}.${10 * (i + 1) + node}`;
+    const address = (node: number) => addressOf(base, i, node);
     lines.push(`INSERT INTO SERVICE_DOMAIN_INTERFACES (SERVICE_DOMAIN, SERVICE_DOMAIN_INTERFACE, AUTH_KEY, NETWORK_TYPE,
       NETWORK_ADDRESS, NETWORK_PORT, NETWORK_HEARTBEAT_PORT, NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT, NETWORK_PEER_HEARTBEAT_PORT)
       VALUES ('test', '${role}', 'cluster', 'ipv4-udp', '${address(index)}', 2222, 2223, '${address(1 - index)}', 2222, 2223);`);
@@ -148,12 +153,8 @@ export class TestNode {
   #fill(index: 0 | 1, base: number, deadMs: number): void {
     for (const name of ['', 'definitions', 'keys', 'lsb'])
       mkdirSync(join(this.directory, name), { mode: 0o700 });
-    writeFileSync(
-      join(this.directory, 'definitions', '10-all.sql'),
-      definitions(this.directory, index, base, deadMs),
-    );
     writeFileSync(join(this.directory, 'keys', 'cluster'), Buffer.alloc(64, base), { mode: 0o600 });
-    copyFileSync(fileURLToPath(new URL('./app.sh', import.meta.url)), join(this.directory, 'lsb', 'app.sh'));
+    this.#site.install(this.directory, index, base, deadMs);
     writeFileSync(join(this.directory, 'kernel'), `kernel of ${this.name} ${base}`);
     writeFileSync(join(this.directory, 'machine'), `machine of ${this.name} ${base}`);
     const path = (name: string) => JSON.stringify(join(this.directory, name));
@@ -165,6 +166,7 @@ export class TestNode {
       `keysDirectory: ${path('keys')}`,
       `runDirectory: ${path('run')}`,
       `lsbDirectory: ${path('lsb')}`,
+      `ocfRoot: ${path('ocf')}`,
       `kernelLifeFile: ${path('kernel')}`,
       `productUuidFile: ${path('machine')}`,
       'realtime: no',
@@ -181,6 +183,12 @@ export class TestNode {
       .setEncoding('utf8')
       .on('data', (text: string) => this.log.push(...text.trimEnd().split('\n')));
     this.exit = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+  }
+
+  /** Starts it as after a loss of power: it is another life of the kernel. */
+  boot(): void {
+    appendFileSync(join(this.directory, 'kernel'), ', once more');
+    this.start();
   }
 
   get watchdogPid(): number {
@@ -236,10 +244,7 @@ export class TestNode {
   }
 
   pid(service: string): number | null {
-    const path = join(this.directory, `${service}.pid`);
-    if (!existsSync(path)) return null;
-    const pid = Number(readFileSync(path, 'utf8'));
-    return isRunning(pid) ? pid : null;
+    return runningPid(this.directory, service);
   }
 
   /** What the service's script did: `start N`, `stop`. */
@@ -258,7 +263,7 @@ export class TestNode {
       for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
         for (const { pid } of held) signalTo(pid, signal);
       }
-      for (const service of [...SERVICES, 'everywhere']) signalTo(this.pid(service), 'SIGKILL');
+      this.#site.cut(this.directory);
       return held.length === 0 ? true : null;
     });
   }
@@ -277,6 +282,13 @@ function holderOf(path: string): ProcessIdentity[] {
   } catch {
     return [];
   }
+}
+
+function runningPid(directory: string, service: string): number | null {
+  const path = join(directory, `${service}.pid`);
+  if (!existsSync(path)) return null;
+  const pid = Number(readFileSync(path, 'utf8'));
+  return isRunning(pid) ? pid : null;
 }
 
 function isRunning(pid: number): boolean {
