@@ -372,6 +372,25 @@ export class Guard {
     this.#tellLink(link);
     if (up) this.#sendHeartbeat(now);
     else if (this.#told.silent) this.#onJudge(now);
+    else this.#shorten(now);
+  }
+
+  /**
+   * The last link of L is gone while the peer is not silent yet. What was sent shortly before may have been lost, so its
+   * silence may have begun with the newest frame that it is known to have received: permission counts from that one.
+   */
+  #shorten(now: number): void {
+    const { lastEchoedSentAt } = this.#peer;
+    if (!this.#limited() || lastEchoedSentAt === Number.NEGATIVE_INFINITY) return;
+    const known = this.#lastHeardLinks();
+    const acts = known.length > 0 ? known : this.#links;
+    const deadline = lastEchoedSentAt + this.#afterSendMs;
+    if (deadline >= this.#deadline || acts.some((link) => link.up)) return;
+    this.#deadline = deadline;
+    this.#tell({ type: 'guard.permission', deadline });
+    if (!this.#holding || this.#lostAt !== null) return;
+    if (now >= deadline) this.#lose('every link on which the peer was last heard is down', now);
+    else this.#timers.set('deadline', deadline);
   }
 
   #tellLink(link: LinkEnd): void {

@@ -46,6 +46,8 @@ export class Peer {
   /** Last receipt that proves that somebody lives there: any authentic frame of a life not known to have ended. */
   lastReceiptAt = Number.NEGATIVE_INFINITY;
   lastFreshEchoAt = Number.NEGATIVE_INFINITY;
+  /** When the newest frame that the peer is known to have received was sent: its silence can not have begun earlier. */
+  lastEchoedSentAt = Number.NEGATIVE_INFINITY;
   /** Our own lateness since the last receipt. */
   stallCreditMs = 0;
   announceNumber = 0;
@@ -75,6 +77,7 @@ export class Peer {
     if (this.#ended.has(header.processLife)) return { kind: 'ended' };
     const echoedAt = header.echoLife === this.#ownLife ? this.#sentAt.get(header.echoSequence) : undefined;
     const fresh = echoedAt !== undefined && now - echoedAt <= this.#freshMs;
+    if (echoedAt !== undefined) this.lastEchoedSentAt = Math.max(this.lastEchoedSentAt, echoedAt);
     let adopted = false;
     let newKernelLife = false;
     if (header.processLife !== this.life) {
