@@ -183,7 +183,9 @@ export class Executor {
         const service = this.services.get(name);
         if (service === undefined) continue;
         this.#killNow(service);
-        if (service.pid > 0 || service.runs.size > 0) survivors.push(name);
+        // Who kills by process group sees no daemon that has left it either.
+        const seen = !this.#node.world.breaks.has('kill-by-pgid');
+        if ((seen && service.pid > 0) || service.runs.size > 0) survivors.push(name);
       }
       done(survivors);
     });

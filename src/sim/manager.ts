@@ -214,7 +214,10 @@ export class SimManager extends SimProcess {
     if (this.#engine === null) return;
     const effects = this.#effects;
     this.#effects = [];
-    const saved = [...this.#unsaved, ...effects.filter(isPersist)];
+    const written = this.world.breaks.has('intent-log')
+      ? effects.filter((effect) => isPersist(effect) && effect.type !== 'persist.intent')
+      : effects;
+    const saved = [...this.#unsaved, ...written.filter(isPersist)];
     const rest = effects.filter((effect) => !isPersist(effect));
     if (saved.length === 0) {
       this.#finish(rest, true);
@@ -290,7 +293,7 @@ export class SimManager extends SimProcess {
 
   #performUnstored(effect: EngineEffect): void {
     if (effect.type === 'guard.send' && !effect.leaving) this.#withheld = effect;
-    else if (effect.type === 'run' && isActivating(effect)) {
+    else if (effect.type === 'run' && (isActivating(effect) || this.world.breaks.has('commit-before-kill'))) {
       this.#done(effect, { kind: 'refused', reason: 'not stored: disk full' }, 0);
     } else this.#perform(effect);
   }

@@ -56,8 +56,7 @@ export class SimNode {
     this.powered = true;
     this.left = false;
     this.#boots += 1;
-    const keepsLife = world.breaks.has('kernel-life') && this.kernelLife !== '';
-    if (!keepsLife) this.kernelLife = rng.hex(16);
+    this.kernelLife = rng.hex(16);
     this.clock = new NodeClock(
       world.options.clockRates[this.index] ?? 1,
       world.now,

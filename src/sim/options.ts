@@ -48,7 +48,6 @@ export const BREAKS = [
   'announce-wait',
   'links-all',
   'stop-before-start',
-  'seq-order',
   'kernel-life',
   'kill-by-pgid',
   'commit-before-kill',

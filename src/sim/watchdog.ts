@@ -48,7 +48,8 @@ export class SimWatchdog extends SimProcess {
         domain: world.definitions.domain,
         interfaces: world.definitions.interfaces,
         processLife,
-        kernelLife,
+        // Broken on purpose: a mere restart of this process looks like the death of everything on the node.
+        kernelLife: world.breaks.has('kernel-life') ? processLife : kernelLife,
         productUuid,
         copyExpected,
         breaks: world.breaks,
@@ -149,11 +150,11 @@ export class SimWatchdog extends SimProcess {
         return;
       case 'kill':
         world.note('guard', node.name, `kills ${effect.services.join(' ')}: ${effect.reason}`);
-        this.#kill(effect.services);
+        this.#atOnce(() => this.#kill(effect.services));
         return;
       case 'self-fence':
         world.note('guard', node.name, `fences itself: ${effect.reason}`);
-        node.selfFence();
+        this.#atOnce(() => node.selfFence());
         return;
       case 'start-sm':
         node.startManager(effect.kill, effect.reason);
@@ -161,6 +162,12 @@ export class SimWatchdog extends SimProcess {
       case 'timer':
         this.#timer(effect);
     }
+  }
+
+  /** Removal waits for nothing (rule 9), unless just that is broken on purpose: then it waits for a working store. */
+  #atOnce(remove: () => void): void {
+    if (!this.world.breaks.has('commit-before-kill') || !this.#node.disk.failing) return remove();
+    this.after(20, () => this.#atOnce(remove));
   }
 
   #kill(services: readonly string[]): void {

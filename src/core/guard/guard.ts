@@ -188,14 +188,14 @@ export class Guard {
     if (wasSilent) this.#breakSilence();
     if (hearing.kind === 'stranger') {
       this.#answerStranger(now);
-      this.#judgeAnnouncement(now);
+      this.#judgeAnnouncement(this.#peer.announceNumber, wasSilent, now);
       return;
     }
     if (hearing.adopted) this.#onAdopted(link);
     this.#setHeard(link, now);
     this.#judgePeer(now, hearing.newKernelLife);
     if (!hearing.newest) return;
-    this.#judgeAnnouncement(now);
+    this.#judgeAnnouncement(hearing.hearsUs ? 0 : this.#peer.announceNumber, wasSilent, now);
     this.#tellPeerLinks(frame.header);
     const bytes = this.#inbox.add(frame);
     if (bytes !== null) this.#onReport(bytes, frame.header);
@@ -271,10 +271,26 @@ export class Guard {
     this.#armJudge();
   }
 
-  /** A deaf peer takes over: whoever hears it stops, whatever the number and the echo (rule 14d). */
-  #judgeAnnouncement(now: number): void {
-    const number = this.#peer.announceNumber;
+  /**
+   * A deaf peer takes over: whoever hears it stops, whatever the number and the echo (rule 14d). Where both were deaf and
+   * both took over, the first frame after it says nothing of whether the peer hears us again: it is answered, and obeyed
+   * if no frame shows that it does. Otherwise both would stop together (rule 20).
+   */
+  #judgeAnnouncement(number: number, brokeSilence: boolean, now: number): void {
+    if (number === 0) this.#timers.clear('doubt');
     if (number === this.#told.announcement) return;
+    if (number > 0 && this.#outgoing.announceNumber > 0) {
+      if (this.#timers.armed.has('doubt')) return;
+      if (brokeSilence) {
+        this.#timers.set('doubt', now + DOUBT_HELLOS * this.#options.domain.helloIntervalMs);
+        this.#sendHeartbeat(now);
+        return;
+      }
+    }
+    this.#tellAnnouncement(number, now);
+  }
+
+  #tellAnnouncement(number: number, now: number): void {
     this.#told.announcement = number;
     this.#tell({ type: 'guard.announcement', number });
     if (number > 0 && this.#holding)
@@ -310,7 +326,7 @@ export class Guard {
     this.#told.silent = true;
     // Who announced and is silent itself takes over no more: it can be replaced like any other.
     this.#peer.announceNumber = 0;
-    this.#judgeAnnouncement(now);
+    this.#judgeAnnouncement(0, false, now);
     const verdict = this.#mayTake(now);
     this.#told.mayTake = verdict.may;
     this.#tellUnheard(verdict.reason, verdict.may);
@@ -335,6 +351,8 @@ export class Guard {
     const waitIntervalMs = Math.max(wishedMs, this.#peer.permissionMs);
     if (silencePolicy !== 'takeover')
       return { may: false, reason: `policy ${silencePolicy}: needs a proof of death or the peer's word` };
+    if (this.#options.breaks?.has('links-all') === true)
+      return { may: true, reason: 'own links not looked at' };
     const since = this.#peer.lastReceiptAt;
     const known = this.#lastHeardLinks();
     if (known.length > 0 && known.every((link) => link.up && link.upSince <= since)) {
@@ -689,6 +707,8 @@ export class Guard {
         return this.#killAll('permission was lost');
       case 'fence':
         return this.#onFence();
+      case 'doubt':
+        return this.#tellAnnouncement(this.#peer.announceNumber, now);
       case 'restart':
         return this.#startManager(false, 'sm ended', now);
     }
@@ -703,3 +723,5 @@ const EMPTY = new Uint8Array(0);
 const DUPLICATE_MEMORY_MS = 10_000;
 const RESTART_MEMORY_MS = 60_000;
 const KILL_REPEAT_MS = 20;
+/** A heartbeat and its answer, whoever sends first. */
+const DOUBT_HELLOS = 1.5;
