@@ -27,10 +27,14 @@ export type Hearing =
   | { readonly kind: 'ended' }
   /** Authentic, but it does not echo our life: it breaks a silence, renews nothing, and is answered. */
   | { readonly kind: 'stranger' }
-  /** The peer. `newest`: not seen on another link before. */
+  /**
+   * The peer. `newest`: not seen on another link before. `hearsUs`: it echoes what we sent within half of d, so it is not
+   * deaf: whoever announces a take-over has heard nothing for d.
+   */
   | {
       readonly kind: 'peer';
       readonly newest: boolean;
+      readonly hearsUs: boolean;
       readonly adopted: boolean;
       readonly newKernelLife: boolean;
     };
@@ -77,6 +81,7 @@ export class Peer {
     if (this.#ended.has(header.processLife)) return { kind: 'ended' };
     const echoedAt = header.echoLife === this.#ownLife ? this.#sentAt.get(header.echoSequence) : undefined;
     const fresh = echoedAt !== undefined && now - echoedAt <= this.#freshMs;
+    const hearsUs = echoedAt !== undefined && now - echoedAt <= this.#freshMs / 2;
     if (echoedAt !== undefined) this.lastEchoedSentAt = Math.max(this.lastEchoedSentAt, echoedAt);
     let adopted = false;
     let newKernelLife = false;
@@ -114,7 +119,7 @@ export class Peer {
         this.lastFreshEchoAt = now;
       }
     }
-    return { kind: 'peer', newest, adopted, newKernelLife };
+    return { kind: 'peer', newest, hearsUs, adopted, newKernelLife };
   }
 
   /** Whose echo we send: the heard peer's, else a stranger's so that it can confirm us (rule 6). */

@@ -179,6 +179,7 @@ describe('an announcement (rule 14d)', () => {
     g.hold('db');
     g.gone();
     peer.hears = false;
+    g.pass(500);
     peer.life = life('next');
     peer.send({ announceNumber: 1 });
     expect(g.of('kill')[0]?.services).toEqual(['db']);
@@ -188,6 +189,8 @@ describe('an announcement (rule 14d)', () => {
     const g = new GuardDriver();
     const peer = new FakePeer(g);
     peer.talk(1000);
+    peer.hears = false;
+    g.pass(500);
     peer.send({ announceNumber: 1 });
     g.step({ type: 'sm.hold', holding: true });
     expect(g.told('guard.lost').length).toBe(1);
@@ -198,6 +201,8 @@ describe('an announcement (rule 14d)', () => {
     const g = new GuardDriver();
     const peer = new FakePeer(g);
     peer.talk(1000);
+    peer.hears = false;
+    g.pass(500);
     peer.send({ announceNumber: 3 });
     const { deadline } = g;
     g.pass(400);
@@ -223,10 +228,57 @@ describe('an announcement (rule 14d)', () => {
     const g = new GuardDriver();
     const peer = new FakePeer(g);
     peer.talk(1000);
+    peer.hears = false;
+    g.pass(500);
     peer.send({ announceNumber: 3 });
     g.gone();
     g.clear();
     g.connect();
     expect(g.told('guard.announcement')).toEqual([{ type: 'guard.announcement', number: 3 }]);
+  });
+
+  it('is not obeyed where its frame shows that the peer hears us: it can be told', () => {
+    const g = new GuardDriver();
+    const peer = new FakePeer(g);
+    peer.talk(1000);
+    g.hold('db');
+    peer.send({ announceNumber: 3 });
+    expect(g.told('guard.lost')).toEqual([]);
+    peer.hears = false;
+    g.pass(450);
+    peer.send({ announceNumber: 3 });
+    expect(g.told('guard.lost').length).toBe(1);
+  });
+
+  describe('that breaks a silence in which we took over too', () => {
+    const both = () => {
+      const g = new GuardDriver();
+      const peer = new FakePeer(g);
+      peer.talk(1000);
+      peer.hears = false;
+      g.pass(1000);
+      g.hold('db');
+      g.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 2, leaving: false });
+      g.clear();
+      peer.send({ announceNumber: 3 });
+      expect(g.told('guard.announcement')).toEqual([]);
+      expect(g.of('send').length).toBeGreaterThan(0);
+      return { g, peer };
+    };
+
+    it('is obeyed when the peer stays deaf', () => {
+      const { g, peer } = both();
+      peer.talk(400, { announceNumber: 3 });
+      expect(g.told('guard.lost').length).toBe(1);
+    });
+
+    it('is not obeyed when the peer hears us: the numbers decide who stops', () => {
+      const { g, peer } = both();
+      peer.hears = true;
+      g.pass(50);
+      peer.talk(600, { announceNumber: 3 });
+      expect(g.told('guard.lost')).toEqual([]);
+      expect(g.guard.view().peerHeard).toBe(true);
+    });
   });
 });
