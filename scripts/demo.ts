@@ -2,7 +2,8 @@
  * `make demo`: two nodes with three links on this machine, told as a story. The last line of stdout is one line of JSON.
  *
  * The story runs inside a rack of namespaces of its own, where an ordinary user may make one, so that everything ends with
- * it; else on loopback addresses. KEEP=1 keeps the directory with the nodes' files and logs.
+ * it; else, or with ISOLATION=loopback, on loopback addresses. KEEP=1 keeps the directory with the nodes' files and
+ * logs.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -53,6 +54,10 @@ function conclude(isolation: Isolation, outcome: Figures | Error): number {
   return broken.length === 0 ? 0 : 1;
 }
 
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
 /** Plays to the end, or until `stop`; nothing of the nodes is left then. Returns the exit code. */
 async function play(rack: Rack, root: string, stop: AbortSignal): Promise<number> {
   const key = randomBytes(64);
@@ -60,10 +65,12 @@ async function play(rack: Rack, root: string, stop: AbortSignal): Promise<number
     new LabNode({ name: `controller-${index}`, index, root, key, ...SOURCES }, rack);
   const nodes = [node(0), node(1)] as const;
   const witness = new Witness(new Map(nodes.map(({ name, services }) => [name, services])));
-  const stopped = once(stop, 'abort').then(() => new Error(String(stop.reason)));
-  const story = new Story({ rack, nodes, witness, tell, show }).tellAll();
-  const told = story.catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
-  const outcome = await Promise.race([told, stopped]);
+  const stopped = aborted(stop).then(() => new Error(String(stop.reason)));
+  const story = new Story({ rack, nodes, witness, tell, show });
+  const told = story
+    .tellAll()
+    .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+  const outcome = await Promise.race([stopped, told]);
   for (const each of nodes) await each.end();
   return conclude(rack.isolation, outcome);
 }
@@ -94,7 +101,7 @@ async function inside(root: string): Promise<number> {
 async function playInside(options: readonly string[], root: string, stop: AbortSignal): Promise<number> {
   const program = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), INSIDE, root];
   const child = enterRack(options, program);
-  stop.addEventListener('abort', () => {
+  void aborted(stop).then(() => {
     child.stdin?.end();
     setTimeout(() => child.kill('SIGKILL'), END_LIMIT_MS).unref();
   });
@@ -109,13 +116,13 @@ async function outside(): Promise<number> {
   setTimeout(() => stop.abort(`took longer than ${LIMIT_MS / 1000} s`), LIMIT_MS).unref();
   const root = makeDirectory();
   try {
-    const options = rackOptions();
+    const options = process.env.ISOLATION === 'loopback' ? null : rackOptions();
     console.log(
       'Two controllers on this machine, three links between them, five services on one of them at a time.',
     );
     if (options === null) {
       console.log(
-        'This system does not let us make namespaces: the nodes share its loopback network, and losing power is the end of their recorded processes.',
+        'They have no namespaces of their own here: they share the loopback network and the process table. Losing power is the end of all their processes, one after the other within milliseconds; no cable can be cut.',
       );
       return await play(new LoopbackRack(), root, stop.signal);
     }
