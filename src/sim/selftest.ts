@@ -6,7 +6,7 @@ import type { Break, FaultKind, SimOptions } from './options.ts';
 import { runSeed } from './run.ts';
 import { drawOptions } from './swarm.ts';
 
-interface Expectation {
+export interface Expectation {
   readonly name: Break;
   readonly checkers: readonly string[];
   /** Faults under which the rule matters; they come often, the others not at all. */
@@ -65,7 +65,8 @@ export function provoke(name: Break, seedsMax: number): SelftestResult {
   return { name, caught: false, checker: '', seeds: seedsMax };
 }
 
-function worldFor(expectation: Expectation, seed: number): SimOptions {
+/** The world in which a break is looked for. */
+export function worldFor(expectation: Expectation, seed: number): SimOptions {
   const drawn = drawOptions({ seed, minutes: 3, worldClass: 'default', breaks: [expectation.name] });
   const faults: Partial<Record<FaultKind, number>> = {};
   for (const kind of expectation.faults) faults[kind] = 8000;

@@ -1,0 +1,41 @@
+/** The simulator itself: equal seeds give equal worlds, worlds without faults come to rest, few seeds with all faults. */
+import { expect, test } from 'vitest';
+import { runSeed, type SeedResult } from '../../src/sim/run.ts';
+import { drawOptions } from '../../src/sim/swarm.ts';
+
+const run = (seed: number, minutes: number, worldClass: 'default' | 'cut' = 'default'): SeedResult =>
+  runSeed(drawOptions({ seed, minutes, worldClass, breaks: [] }));
+
+test('equal seeds give equal worlds, other seeds other worlds', () => {
+  const first = run(7, 1);
+  expect(run(7, 1).digest).toBe(first.digest);
+  expect(run(8, 1).digest).not.toBe(first.digest);
+});
+
+test('a trace changes nothing', () => {
+  const options = drawOptions({ seed: 7, minutes: 1, worldClass: 'default', breaks: [] });
+  const lines: string[] = [];
+  const traced = runSeed(options, { trace: (_, node, __, text) => lines.push(`${node} ${text}`) });
+  expect(traced.digest).toBe(run(7, 1).digest);
+  expect(lines.length).toBeGreaterThan(50);
+});
+
+test.each([1, 2, 3, 4, 5, 6])('seed %i without faults settles, and stays so', (seed) => {
+  const options = drawOptions({ seed, minutes: 0.5, worldClass: 'default', breaks: [] });
+  const { violations, unconverged } = runSeed({ ...options, faults: {} });
+  expect(violations).toEqual([]);
+  expect(unconverged).toBe('');
+});
+
+test.each([11, 12, 13, 14, 15, 16, 17, 18])('seed %i with its faults breaks no rule and settles', (seed) => {
+  const { violations, unconverged, counts } = run(seed, 4);
+  expect(violations).toEqual([]);
+  expect(unconverged).toBe('');
+  expect(counts.size).toBeGreaterThan(0);
+});
+
+test('a full cut of two live nodes under takeover, outside of the assumptions, is noticed', () => {
+  const seeds = [1, 2, 3, 4, 5, 6];
+  const found = seeds.flatMap((seed) => run(seed, 3, 'cut').violations);
+  expect(found.some(({ checker }) => checker === 'single-active')).toBe(true);
+});
