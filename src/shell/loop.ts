@@ -25,6 +25,11 @@ import { Unsaved } from './unsaved.ts';
 /** Wait before a failed commit is tried again: doubles from the first to the second. */
 export const COMMIT_RETRY_MS_MIN = 100;
 export const COMMIT_RETRY_MS_MAX = 1000;
+/**
+ * How long commits may fail before the engine is told, which then gives its groups to the peer. Nothing is activated
+ * meanwhile; a lock that somebody holds for a moment is no reason to move services.
+ */
+export const STORE_PATIENCE_MS = 2000;
 /** Longest time between two completed turns: an idle loop turns too, so that its pulse tells the truth. */
 export const IDLE_TURN_MS = 200;
 /** Events kept for the log of a broken invariant. */
@@ -88,8 +93,10 @@ export class Loop {
   #retryAt = 0;
   #retryMs = COMMIT_RETRY_MS_MIN;
   #storeFailure = '';
+  #failedSince = 0;
+  /** The engine was told that the store failed. */
+  #failureTold = false;
   #withheldReport: SendReport | null = null;
-  #withheldRelease = false;
   #turns = 0;
   #events = 0;
   #turnMsMax = 0;
@@ -212,10 +219,9 @@ export class Loop {
         guard.verified(effect.service);
         return;
       case 'guard.hold':
-        // Being watched starts at once; being released from it waits until that is stored.
+        // Being watched starts at once; the release from it keeps its place among the other effects.
         if (effect.holding) {
           this.#deferred = this.#deferred.filter((other) => other.type !== 'guard.hold');
-          this.#withheldRelease = false;
           guard.hold(true);
         } else this.#deferred.push(effect);
         return;
@@ -279,7 +285,8 @@ export class Loop {
       if (this.#storeFailure !== '') {
         log.warn({ durationMs }, 'the store works again');
         this.#storeFailure = '';
-        this.post({ type: 'store.ok' });
+        if (this.#failureTold) this.post({ type: 'store.ok' });
+        this.#failureTold = false;
       }
       this.#retryMs = COMMIT_RETRY_MS_MIN;
       for (const effect of effects) if (effect.type === 'history') this.#options.published(effect);
@@ -295,6 +302,10 @@ export class Loop {
     if (this.#unsaved.empty) this.#unsaved.add(effects);
     if (this.#storeFailure === '') {
       log.error({ reason }, 'the state could not be stored: nothing new is activated until it can');
+      this.#failedSince = time.now();
+    }
+    if (!this.#failureTold && time.now() - this.#failedSince >= STORE_PATIENCE_MS) {
+      this.#failureTold = true;
       this.post({ type: 'store.failed', reason });
     }
     this.#storeFailure = reason;
@@ -309,10 +320,6 @@ export class Loop {
     const report = this.#withheldReport;
     this.#withheldReport = null;
     if (report !== null && !deferred.some((effect) => effect.type === 'guard.send')) this.#perform(report);
-    if (this.#withheldRelease) {
-      this.#withheldRelease = false;
-      this.#options.guard.hold(false);
-    }
   }
 
   #perform(effect: DeferredEffect): void {
@@ -339,7 +346,7 @@ export class Loop {
     }
   }
 
-  /** Stopping goes on without a store; starting and telling do not. */
+  /** Stopping goes on without a store; starting and promising do not. */
   #performUnstored(effect: DeferredEffect, reason: string): void {
     switch (effect.type) {
       case 'run':
@@ -350,9 +357,6 @@ export class Loop {
         // That nothing of this node is active any more is said at once: it takes activity away, and waits for no commit.
         this.#withheldReport = effect.leaving ? null : effect;
         if (effect.leaving) this.#perform(effect);
-        return;
-      case 'guard.hold':
-        this.#withheldRelease = true;
         return;
       case 'reply':
         this.#perform(

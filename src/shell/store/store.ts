@@ -31,6 +31,8 @@ import { readRows } from './source.ts';
 
 /** How long a statement waits for another writer: an operator's open transaction in a shell, mostly. */
 const BUSY_TIMEOUT_MS = 2000;
+/** The same within a turn of the engine, which must not stand still: a commit that fails is tried again. */
+const TURN_BUSY_TIMEOUT_MS = 200;
 /** Owner only: the rows tell who may command the cluster, and with which key by name. */
 const FILE_MODE = 0o600;
 
@@ -177,11 +179,13 @@ export class Store {
    * kernel life it returns is that of the former start; the new one is stored with the first commit.
    */
   begin(start: { readonly node: string; readonly kernelLife: LifeId }): Restored {
-    return this.#immediate(() => {
+    const restored = this.#immediate(() => {
       cleanUp(this.#database, start.node, readState(this.#database, 'kernel_life') !== start.kernelLife);
       this.#kernelLifeToStore = start.kernelLife;
       return this.restored();
     });
+    this.#database.pragma(`busy_timeout = ${TURN_BUSY_TIMEOUT_MS}`);
+    return restored;
   }
 
   /** Reads only: the same again, at any time. */

@@ -1,4 +1,6 @@
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_UNAVAILABLE } from '../../../src/shell/exit-codes.ts';
 import { buildPrograms } from './build.ts';
@@ -165,6 +167,38 @@ describe('two nodes', () => {
     await standby.until('one is active', 10_000, () => isOneActive(active, standby));
   });
 
+  it('go on while somebody writes to the database for a second', async () => {
+    const { active, standby } = await startPair();
+    const before = (await active.view()) as NodeView;
+    const pids = pidsOf(active);
+    const release = holdDatabase(active);
+    const refused = await active.request('command', {
+      command: { kind: 'unmanage', service: 'everywhere', why: 'test' },
+    });
+    expect(refused).toMatchObject({ ok: false, code: 'not-stored' });
+    await active.until('it says so', 3000, (view) => view.shell.loop.storeFailure !== '');
+    release();
+    const after = await active.until('it stores again', 5000, (view) => view.shell.loop.storeFailure === '');
+    expect(after.shell.pid).toBe(before.shell.pid);
+    expect(pidsOf(active)).toEqual(pids);
+    for (const service of SERVICES) expect(standby.journal(service)).toEqual([]);
+  });
+
+  it('hand over when the database of the active one can not be written', async () => {
+    const { active, standby } = await startPair();
+    const before = (await active.view()) as NodeView;
+    const release = holdDatabase(active);
+    await active.request('command', { command: { kind: 'unmanage', service: 'everywhere', why: 'test' } });
+    await standby.until('it is active now', 10_000, (view) => isGroupActive(view));
+    expect(SERVICES.map((service) => active.pid(service))).toEqual([null, null]);
+    release();
+    const after = await active.until('it is standby', 5000, (view) =>
+      view.groups.some(({ name, state }) => name === 'app' && state === 'standby'),
+    );
+    expect(after.shell.pid).toBe(before.shell.pid);
+    expect(isGroupActive((await standby.view()) as NodeView)).toBe(true);
+  });
+
   it('are not started twice', async () => {
     const { active } = await startPair();
     const twin = active.twin();
@@ -174,6 +208,13 @@ describe('two nodes', () => {
     expect(isGroupActive((await active.view()) as NodeView)).toBe(true);
   });
 });
+
+/** As an operator does who forgets to end a transaction in a shell. */
+function holdDatabase(node: TestNode): () => void {
+  const shell = new Database(join(node.directory, 'sm.db'));
+  shell.exec('BEGIN IMMEDIATE');
+  return () => shell.close();
+}
 
 /** By the processes that exist, not by what the nodes say. */
 function isOneActive(...pair: TestNode[]): boolean {

@@ -3,7 +3,7 @@ import type { Token } from '../../../src/core/cluster/token.ts';
 import type { EngineEffect, EngineEvent } from '../../../src/core/engine-interface.ts';
 import { AssertionError } from '../../../src/core/kernel/assert.ts';
 import type { HistoryEffect, RunEffect } from '../../../src/core/service/interface.ts';
-import { Loop } from '../../../src/shell/loop.ts';
+import { COMMIT_RETRY_MS_MAX, Loop, STORE_PATIENCE_MS } from '../../../src/shell/loop.ts';
 import type { CommitResult, SavedEffect } from '../../../src/shell/ports.ts';
 import { FakeTime, silentLog } from './fakes.ts';
 
@@ -51,12 +51,12 @@ const report = { definitionDigest: 'd' } as unknown as Extract<
   EngineEffect,
   { type: 'guard.send' }
 >['report'];
-const send = (version: number): EngineEffect => ({
+const send = (version: number, leaving = false): EngineEffect => ({
   type: 'guard.send',
   report,
   version,
   announceNumber: 0,
-  leaving: false,
+  leaving,
 });
 const poke: EngineEvent = { type: 'node.ready', ready: true, reason: '' };
 
@@ -245,7 +245,24 @@ describe('a failing commit', () => {
       'run 2',
       'reply 5 not-stored',
     ]);
+  });
+
+  it('is told to the engine when it lasts', () => {
+    world.emit(persistService);
+    world.time.advance(STORE_PATIENCE_MS - 1);
+    expect(world.events).toEqual([poke]);
+    world.time.advance(COMMIT_RETRY_MS_MAX + 1);
     expect(world.events.at(-1)).toEqual({ type: 'store.failed', reason: 'disk full' });
+    world.stored = { ok: true };
+    world.time.advance(COMMIT_RETRY_MS_MAX);
+    expect(world.events.at(-1)).toEqual({ type: 'store.ok' });
+    expect(world.events).toHaveLength(3);
+  });
+
+  it('lets the word out that nothing is active here', () => {
+    world.emit(persistService, { type: 'guard.hold', holding: false }, send(1), send(2, true));
+    world.time.settle();
+    expect(world.journal).toEqual(['commit 1 failed', 'hold false', 'send 2']);
   });
 
   it('is not repeated in every turn, and everything is stored once it works', () => {
@@ -262,10 +279,7 @@ describe('a failing commit', () => {
     expect(world.commits[2]).toEqual([{ ...persistService, state: 'disabled' }, history]);
     expect(world.journal.filter((line) => line.startsWith('send'))).toEqual(['send 2']);
     expect(world.journal.filter((line) => line.startsWith('published'))).toEqual(['published s']);
-    expect(world.events.filter((event) => event.type.startsWith('store.'))).toEqual([
-      { type: 'store.failed', reason: 'disk full' },
-      { type: 'store.ok' },
-    ]);
+    expect(world.events.filter((event) => event.type.startsWith('store.'))).toEqual([]);
   });
 
   it('still allows the orderly end', () => {
