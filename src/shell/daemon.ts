@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { Engine } from '../core/engine.ts';
 import type { EngineEvent } from '../core/engine-interface.ts';
 import type { RunEffect } from '../core/service/interface.ts';
+import type { LinkView } from '../core/view.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control.ts';
 import { Containment } from './exec/containment.ts';
@@ -171,8 +172,10 @@ class EngineParts {
   /** The engine's view, and beside it what the shell knows. */
   async #view(): Promise<object> {
     const watchdog = await this.guard.status();
+    const view = this.loop?.view();
     return {
-      ...this.loop?.view(),
+      ...view,
+      links: view?.links.map((link) => explained(link, watchdog?.silence[link.role] ?? '')),
       shell: {
         pid: process.pid,
         startedWallMs: this.#startedWallMs,
@@ -186,6 +189,11 @@ class EngineParts {
       },
     };
   }
+}
+
+/** A link that was silent from the start was told before anything was dropped on it. */
+function explained(link: LinkView, silence: string): LinkView {
+  return link.up && !link.heard && silence !== '' ? { ...link, reason: silence } : link;
 }
 
 /** The runner and the process watch behind the performer's port. */

@@ -416,7 +416,7 @@ export class Guard {
       ? link.upReason
       : link.heard
         ? 'up, the peer is heard'
-        : 'up, the peer is not heard on it';
+        : 'no frames of the peer arrive on it';
     this.#tell({ type: 'guard.link', role: link.role, up: link.up, heard: link.heard, reason });
   }
 

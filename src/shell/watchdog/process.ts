@@ -3,6 +3,7 @@
  * It reads files at its start only; from then on it needs no disk, no exec and no help, except to start `sm`.
  */
 import type { Duplex } from 'node:stream';
+import type { GuardFact } from '../../core/engine-interface.ts';
 import { Guard } from '../../core/guard/guard.ts';
 import type { GuardEffect, GuardEvent, GuardOptions } from '../../core/guard/interface.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
@@ -170,7 +171,13 @@ export class WatchdogProcess {
   #tell({ fact }: Extract<GuardEffect, { type: 'tell' }>): void {
     if (fact.type === 'guard.peer' && fact.heard) this.#wire?.confirmPeer(fact.processLife);
     if (fact.type === 'guard.lost') this.#options.log.error({ reason: fact.reason }, 'permission lost');
-    this.#manager?.channel.send({ type: 'fact', fact: this.#clock.factToSm(fact) });
+    this.#manager?.channel.send({ type: 'fact', fact: this.#clock.factToSm(this.#explained(fact)) });
+  }
+
+  /** The guard sees only that a link is silent; here it is known what was dropped meanwhile, and why. */
+  #explained(fact: GuardFact): GuardFact {
+    if (fact.type !== 'guard.link' || !fact.up || fact.heard) return fact;
+    return { ...fact, reason: this.#wire?.silenceReason(fact.role) || fact.reason };
   }
 
   #kill(services: readonly string[], reason: string): void {

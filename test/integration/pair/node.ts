@@ -103,7 +103,8 @@ export interface Site {
   readonly cut: (directory: string) => void;
 }
 
-const SMALL_SITE: Site = {
+/** What TestNode runs if nothing else is said. */
+export const SMALL_SITE: Site = {
   install: (directory, index, base, deadMs) => {
     writeFileSync(join(directory, 'definitions', '10-all.sql'), definitions(directory, index, base, deadMs));
     copyFileSync(fileURLToPath(new URL('./app.sh', import.meta.url)), join(directory, 'lsb', 'app.sh'));
