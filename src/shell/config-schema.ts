@@ -1,8 +1,8 @@
 /**
  * The keys of /etc/sm/sm.yaml: what is this node's alone. Everything else is in the database. One text for the check, the
- * types and docs/reference/configuration.md.
+ * types and docs/reference/configuration.md. JSON Schema as it is written: the builder functions of typebox would take
+ * longer to load than all the rest of `sm`.
  */
-import Type from 'typebox';
 import { LIMITS } from '../core/kernel/limits.ts';
 import { YES_NO } from '../core/kernel/names.ts';
 
@@ -26,69 +26,69 @@ const ABSOLUTE_PATH = '^/[^\\0]*$';
 const PATH_RULE = 'an absolute path';
 
 function path(description: string, fallback: string, change: string) {
-  return Type.Optional(
-    Type.String({ pattern: ABSOLUTE_PATH, maxLength: 4095, description, rule: PATH_RULE, fallback, change }),
-  );
+  const notes = { description, rule: PATH_RULE, fallback, change };
+  return { type: 'string', pattern: ABSOLUTE_PATH, maxLength: 4095, ...notes } as const;
 }
 
-function oneOf<Word extends string>(
-  words: readonly Word[],
+function oneOf<const Words extends readonly string[]>(
+  words: Words,
   description: string,
   fallback: string,
   change: string,
 ) {
-  const rule = `one of: ${words.join(', ')}`;
-  return Type.Optional(Type.Enum<Word[]>([...words], { description, rule, fallback, change }));
+  return { enum: words, description, rule: `one of: ${words.join(', ')}`, fallback, change };
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const CONTAINMENTS = ['auto', 'cgroup', 'marker'] as const;
 export const SELF_FENCES = ['processes'] as const;
 
-const Api = Type.Object(
-  {
-    address: Type.Optional(
-      Type.String({
-        description: 'Address on which the REST server listens.',
-        rule: 'an IPv4 or IPv6 address',
-        fallback: '127.0.0.1',
-        change: 'Restart of the REST server alone.',
-      }),
-    ),
-    port: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 65_535,
-        description: 'Port on which the REST server listens.',
-        rule: 'a whole number from 1 to 65535',
-        fallback: '7777',
-        change: 'Restart of the REST server alone.',
-      }),
-    ),
+const Api = {
+  type: 'object',
+  properties: {
+    address: {
+      type: 'string',
+      description: 'Address on which the REST server listens.',
+      rule: 'an IPv4 or IPv6 address',
+      fallback: '127.0.0.1',
+      change: 'Restart of the REST server alone.',
+    },
+    port: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 65_535,
+      description: 'Port on which the REST server listens.',
+      rule: 'a whole number from 1 to 65535',
+      fallback: '7777',
+      change: 'Restart of the REST server alone.',
+    },
   },
-  { additionalProperties: false, rule: 'a mapping with the keys address and port' },
-);
+  additionalProperties: false,
+  rule: 'a mapping with the keys address and port',
+} as const;
 
-const Log = Type.Object(
-  {
+const Log = {
+  type: 'object',
+  properties: {
     level: oneOf(LOG_LEVELS, 'The least severe lines that are logged.', 'info', CHANGE.sm),
     file: path('File that gets the log instead of stderr; it is only ever appended to.', 'stderr', CHANGE.sm),
   },
-  { additionalProperties: false, rule: 'a mapping with the keys level and file' },
-);
+  additionalProperties: false,
+  rule: 'a mapping with the keys level and file',
+} as const;
 
-export const ConfigFile = Type.Object(
-  {
-    node: Type.Optional(
-      Type.String({
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
-        maxLength: LIMITS.nameCharactersMax,
-        description: 'Name of this node, as in the definitions.',
-        rule: `a name of at most ${LIMITS.nameCharactersMax} letters, digits, dots, underscores and dashes`,
-        fallback: 'the host name up to its first dot',
-        change: CHANGE.identity,
-      }),
-    ),
+export const ConfigFile = {
+  type: 'object',
+  properties: {
+    node: {
+      type: 'string',
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+      maxLength: LIMITS.nameCharactersMax,
+      description: 'Name of this node, as in the definitions.',
+      rule: `a name of at most ${LIMITS.nameCharactersMax} letters, digits, dots, underscores and dashes`,
+      fallback: 'the host name up to its first dot',
+      change: CHANGE.identity,
+    },
     database: path('The database: definitions and state.', '/var/lib/sm/sm.db', CHANGE.move),
     runtimeDatabaseLink: path(
       'Link to the database, for tools that know only this path.',
@@ -109,8 +109,8 @@ export const ConfigFile = Type.Object(
     ),
     lsbDirectory: path('Directory of the LSB scripts.', '/etc/init.d', CHANGE.sm),
     ocfRoot: path('OCF_ROOT: agents are below resource.d in it.', '/usr/lib/ocf', CHANGE.sm),
-    api: Type.Optional(Api),
-    log: Type.Optional(Log),
+    api: Api,
+    log: Log,
     selfFence: oneOf(
       SELF_FENCES,
       "What a node does to itself that can not be made to stop otherwise. `processes`: it kills the node's own recorded processes.",
@@ -140,5 +140,6 @@ export const ConfigFile = Type.Object(
       CHANGE.both,
     ),
   },
-  { additionalProperties: false, rule: 'a mapping of keys to values' },
-);
+  additionalProperties: false,
+  rule: 'a mapping of keys to values',
+} as const;

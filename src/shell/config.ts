@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Static, TSchema } from 'typebox';
-import { Errors } from 'typebox/value';
+import { Errors, type XStatic } from 'typebox/schema';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { failure, type Result } from '../core/kernel/errors.ts';
 import type { YesNo } from '../core/kernel/names.ts';
@@ -70,12 +69,12 @@ export function parseConfig(text: string, host: string = hostname()): ParsedConf
   const faults = schemaFaults(document, lines, content);
   if (faults.length > 0) return { ok: false, faults };
 
-  const config = withDefaults(content as Static<typeof ConfigFile>, host);
+  const config = withDefaults(content as XStatic<typeof ConfigFile>, host);
   const more = meaningFaults(document, lines, config);
   return more.length > 0 ? { ok: false, faults: more } : { ok: true, value: config };
 }
 
-function withDefaults(file: Static<typeof ConfigFile>, host: string): Config {
+function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
   const runDirectory = file.runDirectory ?? '/run/sm';
   return {
     node: file.node ?? host.replace(/\..*$/, ''),
@@ -99,7 +98,8 @@ function withDefaults(file: Static<typeof ConfigFile>, host: string): Config {
 
 function schemaFaults(document: Document, lines: LineCounter, content: unknown): string[] {
   const faults: string[] = [];
-  for (const error of Errors(ConfigFile, content)) {
+  const [, errors] = Errors(ConfigFile, content);
+  for (const error of errors) {
     const path = error.instancePath.split('/').slice(1);
     if (error.keyword === 'additionalProperties') {
       const allowed = Object.keys(schemaAt(path).properties ?? {}).join(', ');
@@ -136,13 +136,13 @@ function wrongValue(document: Document, lines: LineCounter, path: Path): string 
 }
 
 interface Described {
-  readonly properties?: Readonly<Record<string, TSchema>>;
+  readonly properties?: Readonly<Record<string, Described>>;
   readonly rule?: string;
 }
 
 function schemaAt(path: Path): Described {
   let schema: Described = ConfigFile;
-  for (const key of path) schema = (schema.properties?.[key] ?? {}) as Described;
+  for (const key of path) schema = schema.properties?.[key] ?? {};
   return schema;
 }
 
