@@ -55,6 +55,21 @@ interface Status {
     readonly entity: string;
     readonly reason: string;
   }[];
+  /** Datagrams that were not believed, since sm-watchdog started. */
+  readonly dropped: readonly Drop[];
+}
+
+interface Drop {
+  readonly role: string;
+  readonly cause: string;
+  readonly total: number;
+}
+
+/** What `sm` adds to the engine's view; null and missing while sm-watchdog is away. */
+interface ShellView {
+  readonly shell?: {
+    readonly watchdog?: { readonly counters: { readonly drops: readonly Drop[] } | null } | null;
+  };
 }
 
 async function status(context: Context, given: Given): Promise<Outcome> {
@@ -78,7 +93,7 @@ function shown(found: Status, paint: Paint): Outcome {
 
 /* From sm */
 
-function fromView(view: EngineView, wallMs: number): Status {
+function fromView(view: EngineView & ShellView, wallMs: number): Status {
   return {
     stale: null,
     node: view.node,
@@ -108,6 +123,7 @@ function fromView(view: EngineView, wallMs: number): Status {
       })),
     pending: view.operations.filter((operation) => !hasEnded(operation.step)).map(pendingStatus),
     alarms: view.alarms,
+    dropped: view.shell?.watchdog?.counters?.drops ?? [],
   };
 }
 
@@ -158,6 +174,7 @@ function fromDatabase(reader: StateReader, node: string, reason: string, wallMs:
       .filter((operation) => !hasEnded(operation.step))
       .map(pendingStatus),
     alarms: reader.alarms(),
+    dropped: [],
   };
 }
 
@@ -260,6 +277,10 @@ function screen(found: Status, paint: Paint): string[] {
   section(
     'alarms',
     found.alarms.map((row) => [{ text: row.severity, tone: 'warn' }, row.id, row.entity, row.reason]),
+  );
+  section(
+    'dropped datagrams',
+    found.dropped.map((row) => [row.role, row.cause, String(row.total)]),
   );
   return lines;
 }

@@ -95,6 +95,15 @@ test('status fits on one screen and names what matters', async () => {
   ]);
 });
 
+test('status counts the datagrams that were not believed', async () => {
+  const drops = [{ role: 'oam-interface', cause: 'bad-signature', total: 7 }];
+  const shell = { watchdog: { counters: { drops } } };
+  const daemon = new FakeDaemon([{ ...view(), shell } as EngineView]);
+  expect(lastJson((await smctl('status --json', daemon)).out)).toMatchObject({ dropped: drops });
+  expect((await smctl('status', daemon)).out).toMatch(/oam-interface +bad-signature +7/);
+  expect((await smctl('status', new FakeDaemon([view()]))).out).not.toContain('dropped');
+});
+
 test('status without sm comes from the database, is marked as stale, and exits 4', async () => {
   const printed = await smctl('status');
   expect(printed.exit).toBe(4);
