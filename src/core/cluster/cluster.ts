@@ -16,37 +16,31 @@ import { assert } from '../kernel/assert.ts';
 import type { DomainState, GroupDesiredState } from '../kernel/names.ts';
 import { INTERFACE_ROLES } from '../kernel/names.ts';
 import { type TimerEvent, Timers } from '../kernel/timers.ts';
-import type { GroupReport, NodeReport, Operation, Report } from '../link/types.ts';
+import type { GroupReport, Operation, Report } from '../link/types.ts';
 import { type Placement, plan, type Want } from '../plan/plan.ts';
-import type { GroupView, LocalEvent, Wait } from '../service/interface.ts';
+import type { Wait } from '../service/interface.ts';
 import type { LinkView, PeerView } from '../view.ts';
-import { Alarms } from './alarms.ts';
+import { Alarms, definitionsAlarm, duplicateAlarm, POLICY_ALARMS } from './alarms.ts';
+import type { ClusterContext, LocalPort } from './context.ts';
 import { judgeLeadership } from './leadership.ts';
+import { NodeRecords, newNode } from './node-records.ts';
 import { Numbers } from './numbers.ts';
-import { isFinal, Operations } from './operations.ts';
+import { Operations } from './operations.ts';
 import { PeerState } from './peer-state.ts';
 import { grant, refusal, type Verdict } from './permission.ts';
+import { OperationProgress } from './progress.ts';
 import { linkScore, SteadyScores } from './survivor.ts';
-
-/** The part of the local engine that the cluster drives. */
-export interface LocalPort {
-  step(event: LocalEvent, now: number): void;
-  group(name: string): GroupView;
-  groups(): readonly GroupView[];
-}
+import { assignmentRows, groupReports, isQuiet } from './telling.ts';
 
 /** Rounds in which facts, numbers and orders have to settle; each one makes progress, so few are needed. */
 const ROUNDS_MAX = 64;
 /** A hung audit may not keep a freshly booted node from being counted as inactive: nothing of it can run yet. */
 const FRESH_AUDIT_PATIENCE_MS = 2000;
-/** Longest time from the request of an operation to its end. */
-const OPERATION_LIMIT_MS = 300_000;
-const REASON_CHARACTERS_MAX = 200;
 
 interface Announcement {
   readonly number: number;
   readonly until: number;
-  /** The wait is over and the groups were taken; it stays on the wire until the peer is heard again. */
+  /** The wait is over and the groups were taken; it stays on the wire until the exchange. */
   done: boolean;
 }
 
@@ -66,9 +60,11 @@ export class Cluster {
   readonly #operations: Operations;
   readonly #alarms: Alarms;
   readonly #peer: PeerState | null;
+  readonly #nodes: NodeRecords;
+  readonly #context: ClusterContext;
+  readonly #progress: OperationProgress;
   readonly #scores: SteadyScores;
   readonly #links = new Map<string, LinkView>();
-  readonly #nodes = new Map<string, NodeRow>();
   readonly #wanted = new Map<string, Wanted>();
   /** The leader's orders to the peer. */
   readonly #orders = new Map<string, GroupDesiredState>();
@@ -101,7 +97,6 @@ export class Cluster {
   #published = '';
   #neighbor = '';
   #version = 0;
-  #operationCounter = 0;
 
   constructor(options: EngineOptions, local: LocalPort, emit: (effect: EngineEffect) => void) {
     const { definitions, node, restored } = options;
@@ -130,9 +125,21 @@ export class Cluster {
     this.#freshKernel = restored.kernelLife !== options.kernelLife;
     this.#number = restored.number;
     this.#settled = restored.settled && !this.#freshKernel;
-    for (const row of restored.nodes)
-      if (definitions.nodes.includes(row.name)) this.#nodes.set(row.name, row);
-    for (const name of definitions.nodes) if (!this.#nodes.has(name)) this.#nodes.set(name, newNode(name));
+    this.#nodes = new NodeRecords(node, definitions.nodes, restored.nodes, note);
+    this.#context = {
+      me: node,
+      definitions,
+      local,
+      peer: this.#peer,
+      timers: this.#timers,
+      numbers: this.#numbers,
+      operations: this.#operations,
+      nodes: this.#nodes,
+      emit,
+      history: ({ actor = 'engine', ...entry }) => emit({ type: 'history', ...entry, actor }),
+      monotonic: (wallMs) => this.#startedAt + (wallMs - options.startedWallMs),
+    };
+    this.#progress = new OperationProgress(this.#context);
   }
 
   start(now: number): void {
@@ -141,10 +148,9 @@ export class Cluster {
     // A new kernel life voids what an earlier one held (rule 7): its processes are gone.
     if (this.#freshKernel)
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
-    this.#setNode(this.#me, { ready: 'enabled', operational: 'enabled', availability: 'available' });
+    this.#nodes.set(this.#me, { ready: 'enabled', operational: 'enabled', availability: 'available' });
     this.#setState('waiting', 'start', now);
     this.#standingAlarms(now);
-    this.#armLockEnd(now);
     if (this.#freshKernel) this.#timers.set('cluster/audit-patience', now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
   }
@@ -163,7 +169,7 @@ export class Cluster {
         return this.#onLost(fact.reason, now);
       case 'guard.duplicate':
         this.#duplicate = true;
-        this.#alarms.raise(DUPLICATE_ALARM(this.#me, fact.processLife), now);
+        this.#alarms.raise(duplicateAlarm(this.#me, fact.processLife), now);
         return this.evaluate(now);
       case 'guard.report':
         assert(this.#peer !== null, 'a report without a peer');
@@ -212,7 +218,7 @@ export class Cluster {
 
   onReady(ready: boolean, reason: string, now: number): void {
     this.#readyReason = ready ? '' : reason;
-    this.#setNode(this.#me, { ready: ready ? 'enabled' : 'disabled' });
+    this.#nodes.set(this.#me, { ready: ready ? 'enabled' : 'disabled' });
     this.#history(
       'node',
       this.#me,
@@ -237,8 +243,8 @@ export class Cluster {
     wallMs: number,
     now: number,
   ): { ok: boolean; message: string; operation: string } {
-    if (!this.#nodes.has(command.node)) {
-      const known = [...this.#nodes.keys()].join(', ');
+    if (this.#nodes.find(command.node) === undefined) {
+      const known = this.#definitions.nodes.join(', ');
       return {
         ok: false,
         message: `no node ${command.node} in this domain; there are: ${known}`,
@@ -252,21 +258,7 @@ export class Cluster {
         operation: '',
       };
     }
-    this.#operationCounter += 1;
-    const id = `${this.#me}-${wallMs.toString(36)}-${this.#operationCounter}`;
-    const operation: Operation = {
-      id,
-      kind: command.kind,
-      node: command.node,
-      group: command.group,
-      step: 'requested',
-      actor,
-      why: command.why,
-      reason: '',
-      requestedAt: wallMs,
-      limitMs: command.kind === 'lock' ? command.forMs : OPERATION_LIMIT_MS,
-    };
-    this.#operations.add(operation);
+    const id = this.#progress.request(command, actor, wallMs);
     this.evaluate(now);
     const result = this.#operations.find(id);
     if (result?.step === 'refused') return { ok: false, message: result.reason, operation: id };
@@ -274,6 +266,7 @@ export class Cluster {
   }
 
   #onHello(fact: Extract<GuardFact, { type: 'guard.hello' }>, now: number): void {
+    this.#peer?.forget();
     this.#guard = {
       connected: true,
       resumed: true,
@@ -385,7 +378,8 @@ export class Cluster {
       this.#hold();
       if (!this.#changed) break;
     }
-    this.#publish(now);
+    this.#armLockEnd();
+    this.#publish();
   }
 
   /** Facts about the groups of this node: what stopped is given up, what a rightful peer runs is stopped (rule 20). */
@@ -539,7 +533,7 @@ export class Cluster {
   // --- leading -------------------------------------------------------------------------------------------------------
 
   #lead(now: number): void {
-    this.#operate(now);
+    this.#progress.drive(now);
     this.#placements = plan(this.#definitions, this.#picture(now));
     for (const group of this.#definitions.groups.values()) {
       const placements = this.#placements.filter((placement) => placement.group === group.name);
@@ -650,7 +644,7 @@ export class Cluster {
     }
     const score = this.#linkScores(now);
     const nodes = this.#definitions.nodes.map((name) => {
-      const row = this.#nodes.get(name) ?? newNode(name);
+      const row = this.#nodes.find(name) ?? newNode(name);
       const mine = name === this.#me;
       const groups = mine
         ? this.#local.groups()
@@ -792,205 +786,29 @@ export class Cluster {
     this.#emit({ type: 'guard.hold', holding });
   }
 
-  // --- operations ----------------------------------------------------------------------------------------------------
-
-  #operate(now: number): void {
-    let next = Number.POSITIVE_INFINITY;
-    for (const operation of this.#operations.pending()) {
-      if (operation.step === 'requested') this.#accept(operation, now);
-      else this.#progress(operation, now);
-      const current = this.#operations.find(operation.id);
-      if (current !== undefined && !isFinal(current))
-        next = Math.min(next, this.#monotonic(operation.requestedAt + OPERATION_LIMIT_MS));
-    }
-    if (next === Number.POSITIVE_INFINITY) this.#timers.clear('cluster/operations');
-    else if (this.#timers.armed.get('cluster/operations')?.at !== next)
-      this.#timers.set('cluster/operations', next);
-  }
-
-  #accept(operation: Operation, now: number): void {
-    const refusalText = this.#refuse(operation);
-    if (refusalText !== '') {
-      this.#operations.advance(operation.id, 'refused', refusalText);
-      return this.#noteOperation(operation, 'refused', refusalText);
-    }
-    this.#operations.advance(operation.id, 'accepted');
-    this.#noteOperation(operation, 'accepted', operation.why);
-    const { node, kind } = operation;
-    if (kind === 'lock') {
-      const until = operation.limitMs === 0 ? 0 : operation.requestedAt + operation.limitMs;
-      this.#setAdministrative(node, 'locked', until, operation.why);
-      this.#armLockEnd(now);
-    } else if (kind === 'unlock') {
-      this.#setAdministrative(node, 'unlocked', 0, '');
-      this.#operations.advance(operation.id, 'done');
-    } else if (kind === 'recover' && node === this.#me) this.#recover(operation, now);
-  }
-
-  /** The checks that belong in the engine, not only in front of it. */
-  #refuse({ kind, node }: Operation): string {
-    const other = this.#definitions.nodes.find((name) => name !== node);
-    const row = other === undefined ? undefined : this.#nodes.get(other);
-    if (kind === 'lock' && this.#nodes.get(node)?.administrative === 'locked')
-      return `${node} is locked already`;
-    if (kind === 'unlock' && this.#nodes.get(node)?.administrative !== 'locked')
-      return `${node} is not locked`;
-    if (kind === 'unlock' || kind === 'recover' || (kind === 'lock' && other === undefined)) return '';
-    if (other === undefined || row === undefined)
-      return 'this domain has one node only, there is nowhere to go';
-    const absence = other === this.#me ? '' : (this.#peer?.absence ?? '');
-    if (absence !== '') return `${other} can not take the groups: ${absence}`;
-    if (row.administrative === 'locked')
-      return `${other} can not take the groups: it is locked (${row.lockReason})`;
-    if (row.ready !== 'enabled') return `${other} can not take the groups: it is not ready`;
-    if (kind === 'lock' || kind === 'swact-force') return '';
-    return this.#unfit(other, node);
-  }
-
-  /** A planned swact goes only where nothing of what moves has failed. */
-  #unfit(target: string, from: string): string {
-    for (const { group, holder } of this.#numbers.all()) {
-      if (holder !== from) continue;
-      const view = target === this.#me ? this.#local.group(group) : this.#peer?.group(group);
-      if (view?.status === 'failed')
-        return `${group} has failed on ${target} (${view.reason}); smctl recover, or swact-force`;
-    }
-    return '';
-  }
-
-  #progress(operation: Operation, now: number): void {
-    const { id, kind, node } = operation;
-    if (now >= this.#monotonic(operation.requestedAt + OPERATION_LIMIT_MS)) {
-      this.#operations.advance(id, 'timed-out', `not finished within ${OPERATION_LIMIT_MS / 1000} s`);
-      return this.#noteOperation(operation, 'timed-out', 'its limit has passed');
-    }
-    if (kind === 'lock') {
-      if (this.#nodes.get(node)?.administrative !== 'locked')
-        return this.#failBack(operation, `${node} was unlocked meanwhile`);
-      if (this.#emptied(node)) this.#finish(operation);
-      return;
-    }
-    if (kind === 'recover') return;
-    this.#progressSwact(operation);
-  }
-
-  #progressSwact(operation: Operation): void {
-    const { id, node } = operation;
-    const target = this.#definitions.nodes.find((name) => name !== node) ?? '';
-    const placements = this.#numbers.all();
-    const leavingGroups = placements.filter(({ holder }) => holder === node);
-    if (leavingGroups.length > 0) {
-      this.#operations.advance(id, 'stopping');
-      const barred = operation.kind === 'swact' ? this.#unfit(target, node) : '';
-      if (barred !== '') this.#failBack(operation, barred);
-      return;
-    }
-    this.#operations.advance(id, 'stopped');
-    const arriving = placements.filter(({ holder }) => holder === target);
-    if (arriving.length === 0) return;
-    this.#operations.advance(id, 'activating');
-    const views = arriving.map(({ group }) =>
-      target === this.#me ? this.#local.group(group) : this.#peer?.group(group),
-    );
-    const failed = views.find((view) => view?.status === 'failed');
-    if (failed !== undefined && operation.kind === 'swact')
-      return this.#failBack(operation, `${failed.name} failed there: ${failed.reason}`);
-    if (
-      placements.every(({ holder }) => holder === target) &&
-      views.every((view) => view?.state === 'active')
-    )
-      this.#finish(operation);
-  }
-
-  #failBack(operation: Operation, reason: string): void {
-    this.#operations.advance(operation.id, 'failed-back', reason);
-    this.#noteOperation(operation, 'failed-back', reason);
-  }
-
-  #finish(operation: Operation): void {
-    this.#operations.advance(operation.id, 'done');
-    this.#noteOperation(operation, 'done', operation.why);
-  }
-
-  #recover(operation: Operation, now: number): void {
-    for (const { name } of this.#definitions.groups.values()) {
-      if (operation.group !== '' && operation.group !== name) continue;
-      this.#local.step({ type: 'group.recover', group: name, clearFatal: true }, now);
-    }
-    this.#finish(operation);
-  }
-
-  /** Nothing of any group is wanted or active on that node any more. */
-  #emptied(node: string): boolean {
-    const groups = node === this.#me ? this.#local.groups() : (this.#peer?.report?.groups ?? []);
-    return groups.every((group) => group.state === 'disabled' || group.state === 'initial');
-  }
-
   // --- nodes ---------------------------------------------------------------------------------------------------------
 
-  #setNode(name: string, change: Partial<NodeRow>): void {
-    const old = this.#nodes.get(name) ?? newNode(name);
-    const row = { ...old, ...change };
-    if (JSON.stringify(row) === JSON.stringify(old) && this.#nodes.has(name)) return;
-    this.#nodes.set(name, row);
-    this.#changed = true;
-    this.#emit({ type: 'persist.node', node: row });
-  }
-
-  #setAdministrative(
-    name: string,
-    administrative: 'locked' | 'unlocked',
-    until: number,
-    reason: string,
-  ): void {
-    const { administrativeVersion, administrative: old } = this.#nodes.get(name) ?? newNode(name);
-    this.#setNode(name, {
-      administrative,
-      administrativeVersion: administrativeVersion + 1,
-      lockedUntil: until,
-      lockReason: reason,
-    });
-    this.#history('node', name, old, administrative, administrative === 'locked' ? 'lock' : 'unlock', reason);
-  }
-
-  #armLockEnd(_now: number): void {
-    const own = this.#nodes.get(this.#me);
-    if (own?.administrative === 'locked' && own.lockedUntil > 0)
-      this.#timers.set('cluster/lock-end', this.#monotonic(own.lockedUntil));
+  #armLockEnd(): void {
+    const { administrative, lockedUntil } = this.#nodes.own;
+    const at = this.#context.monotonic(lockedUntil);
+    if (administrative !== 'locked' || lockedUntil === 0) this.#timers.clear('cluster/lock-end');
+    else if (this.#timers.armed.get('cluster/lock-end')?.at !== at) this.#timers.set('cluster/lock-end', at);
   }
 
   #endLock(now: number): void {
-    const own = this.#nodes.get(this.#me);
-    if (own?.administrative !== 'locked' || own.lockedUntil === 0) return;
-    if (now < this.#monotonic(own.lockedUntil)) return this.#armLockEnd(now);
-    this.#setAdministrative(this.#me, 'unlocked', 0, 'the time of the lock is over');
+    const { administrative, lockedUntil } = this.#nodes.own;
+    if (administrative !== 'locked' || lockedUntil === 0) return;
+    if (now < this.#context.monotonic(lockedUntil)) return;
+    const reason = 'the time of the lock is over';
+    this.#nodes.setAdministrative(this.#me, 'unlocked', 0, reason);
+    this.#history('node', this.#me, administrative, 'unlocked', 'unlock', reason);
   }
 
   #readReport(report: Report, now: number): void {
-    for (const theirs of report.nodes) {
-      const mine = this.#nodes.get(theirs.name);
-      if (mine === undefined) continue;
-      const newer = isNewer(theirs, mine);
-      const { administrative, administrativeVersion, lockedUntil, lockReason } = newer ? theirs : mine;
-      const own = theirs.name === this.#me ? mine : theirs;
-      const { operational, availability, ready } = own;
-      this.#setNode(theirs.name, {
-        administrative,
-        administrativeVersion,
-        lockedUntil,
-        lockReason,
-        operational,
-        availability,
-        ready,
-      });
-      if (newer && theirs.name === this.#me) this.#armLockEnd(now);
-    }
-    for (const operation of this.#operations.merge(report.operations)) {
-      if (operation.kind === 'recover' && operation.node === this.#me && operation.step === 'accepted')
-        this.#recover(operation, now);
-    }
+    this.#nodes.merge(report.nodes);
+    this.#progress.merge(report.operations, now);
     if (report.definitionDigest !== this.#definitions.digest) {
-      this.#alarms.raise(DEFINITIONS_ALARM(this.#peer?.name ?? ''), now);
+      this.#alarms.raise(definitionsAlarm(this.#peer?.name ?? ''), now);
     } else this.#alarms.clear('definitions-differ', now);
   }
 
@@ -1060,21 +878,21 @@ export class Cluster {
 
   // --- telling -------------------------------------------------------------------------------------------------------
 
-  #publish(now: number): void {
-    const groups = this.#groupReports();
-    const nodes = [...this.#nodes.values()];
+  #publish(): void {
+    const leading = this.#state === 'leader' ? { placements: this.#placements, orders: this.#orders } : null;
     const report: Report = {
       definitionDigest: this.#definitions.digest,
       domainState: this.#state,
       leader: this.#leader,
       number: this.#number,
       settled: this.#settled,
-      nodes,
-      groups,
+      nodes: this.#nodes.all(),
+      groups: groupReports(this.#context, leading, (group) => this.#inactiveHere(group)),
       operations: this.#operations.all(),
       basedOn: 0,
     };
-    const leaving = (this.#leaving !== null || this.#storeFailed !== '') && !this.#holding && this.#quiet();
+    const gone = this.#leaving !== null;
+    const leaving = (gone || this.#storeFailed !== '') && !this.#holding && isQuiet(this.#context, gone);
     const announceNumber = this.#announcement?.number ?? 0;
     this.#persistNeighbor();
     this.#persistAssignments();
@@ -1092,42 +910,6 @@ export class Cluster {
       leaving,
     });
     if (leaving && this.#leaving !== null) this.#emit({ type: 'exit', reason: this.#leaving.reason });
-    void now;
-  }
-
-  /** Nothing of this node's groups is active; when it leaves, nothing runs at all. */
-  #quiet(): boolean {
-    const stopped = (group: GroupView) => group.state === 'disabled' || group.state === 'initial';
-    return this.#local.groups().every((group) => {
-      const exclusive = this.#definitions.groups.get(group.name)?.exclusive === true;
-      return this.#leaving === null ? !exclusive || group.inactive : stopped(group);
-    });
-  }
-
-  #groupReports(): GroupReport[] {
-    const leads = this.#state === 'leader';
-    return this.#local.groups().map((view) => {
-      const { name, state, desired, status, condition, health } = view;
-      const exclusive = this.#definitions.groups.get(name)?.exclusive === true;
-      const numbers = exclusive ? this.#numbers.of(name) : null;
-      const placement = this.#placements.find((p) => p.group === name && p.node === this.#peer?.name);
-      return {
-        name,
-        state,
-        desired,
-        status,
-        condition,
-        health,
-        runs: numbers?.held ?? 0,
-        inactive: numbers !== null && numbers.held === 0 && this.#inactiveHere(name),
-        stopped: numbers?.stopped ?? 0,
-        activationMax: numbers?.max ?? 0,
-        holder: leads ? (numbers?.holder ?? '') : '',
-        holderActivation: leads ? (numbers?.holderActivation ?? 0) : 0,
-        order: leads ? (this.#orders.get(name) ?? 'initial') : 'initial',
-        reason: (leads ? (placement?.reasons.join('; ') ?? '') : view.reason).slice(0, REASON_CHARACTERS_MAX),
-      };
-    });
   }
 
   #persistAssignments(): void {
@@ -1141,21 +923,7 @@ export class Cluster {
   }
 
   assignments(): AssignmentRow[] {
-    const row = (
-      node: string,
-      { name, desired, state, status, condition }: GroupView | GroupReport,
-    ): AssignmentRow => ({
-      node,
-      group: name,
-      desired,
-      state,
-      status,
-      condition,
-    });
-    const mine = this.#local.groups().map((group) => row(this.#me, group));
-    const peer = this.#peer;
-    if (peer?.report === undefined || peer.report === null) return mine;
-    return [...mine, ...peer.report.groups.map((group) => row(peer.name, group))];
+    return assignmentRows(this.#context);
   }
 
   #standingAlarms(now: number): void {
@@ -1172,15 +940,7 @@ export class Cluster {
     reason: string,
     actor = 'engine',
   ): void {
-    this.#emit({ type: 'history', entity, name, from, to, cause, actor, reason });
-  }
-
-  #noteOperation({ id, kind, node, step, actor }: Operation, to: string, reason: string): void {
-    this.#history('operation', `${kind} ${node}`, step, to, id, reason, actor);
-  }
-
-  #monotonic(wallMs: number): number {
-    return this.#startedAt + (wallMs - this.#options.startedWallMs);
+    this.#context.history({ entity, name, from, to, cause, reason, actor });
   }
 
   // --- views ---------------------------------------------------------------------------------------------------------
@@ -1221,7 +981,7 @@ export class Cluster {
   }
 
   nodes(): NodeRow[] {
-    return [...this.#nodes.values()];
+    return this.#nodes.all();
   }
 
   numbers(): Numbers {
@@ -1274,64 +1034,7 @@ export class Cluster {
   }
 }
 
-/** Versions that rose apart are equal: then either order will do that is the same on both sides. */
-function isNewer(theirs: NodeReport, mine: NodeRow): boolean {
-  if (theirs.administrativeVersion !== mine.administrativeVersion)
-    return theirs.administrativeVersion > mine.administrativeVersion;
-  const text = (row: NodeReport) => JSON.stringify([row.administrative, row.lockedUntil, row.lockReason]);
-  return text(theirs) > text(mine);
-}
-
-function newNode(name: string): NodeRow {
-  return {
-    name,
-    administrative: 'unlocked',
-    operational: 'unknown',
-    availability: 'unknown',
-    ready: 'unknown',
-    administrativeVersion: 0,
-    lockedUntil: 0,
-    lockReason: '',
-  };
-}
-
 function linkWord(link: { readonly up: boolean; readonly heard: boolean } | undefined): string {
   if (link === undefined) return 'unknown';
   return link.up ? (link.heard ? 'up, peer heard' : 'up, peer not heard') : 'down';
 }
-
-const POLICY_ALARMS = {
-  takeover: (entity: string) => ({
-    id: 'no-arbiter-takeover',
-    entity,
-    severity: 'minor' as const,
-    reason:
-      'no arbiter is configured: a silent peer is replaced after silence with our own links up, so a cut of all links in the middle lets both act',
-    repair: 'configure an arbiter, or set SM_DOMAIN_SAFETY.SILENCE_POLICY to stay',
-  }),
-  stay: (entity: string) => ({
-    id: 'no-arbiter-stay',
-    entity,
-    severity: 'minor' as const,
-    reason:
-      'no arbiter is configured: a silent peer is not replaced until its death is proven or it says so itself',
-    repair: 'configure an arbiter, or set SM_DOMAIN_SAFETY.SILENCE_POLICY to takeover',
-  }),
-};
-
-const DUPLICATE_ALARM = (entity: string, life: string) => ({
-  id: 'duplicate-identity',
-  entity,
-  severity: 'critical' as const,
-  reason: `another machine sends signed frames under the name of this node (life ${life.slice(0, 8)})`,
-  repair: 'stop sm on one of the two machines, correct its node name in sm.yaml, restart sm here',
-});
-
-const DEFINITIONS_ALARM = (entity: string) => ({
-  id: 'definitions-differ',
-  entity,
-  severity: 'major' as const,
-  reason:
-    'the two nodes were loaded with different definitions; groups that only one of them knows are run by that one alone',
-  repair: 'compare with smctl check --json on both nodes and load the same set',
-});

@@ -53,6 +53,16 @@ export class PeerState {
     return '';
   }
 
+  /** Another sm-watchdog, or another connection to it, tells everything anew: nothing that an earlier one told holds on. */
+  forget(): void {
+    this.heard = false;
+    this.#current = false;
+    this.announcement = 0;
+    this.mayTake = false;
+    this.silentSince = null;
+    this.reason = 'not heard since sm-watchdog greeted';
+  }
+
   apply(fact: PeerFact): void {
     switch (fact.type) {
       case 'guard.peer':

@@ -1,0 +1,175 @@
+/**
+ * What the leader does with operations (docs/SAFETY.md, rule 19): accepts or refuses a request, looks whether the groups
+ * have come to where it wants them, ends it, fails it back, or gives it up at its limit. It moves nothing itself: an
+ * accepted swact or lock changes what the plan sees.
+ */
+import type { OperatorCommand } from '../engine-interface.ts';
+import type { Operation, OperationStep } from '../link/types.ts';
+import { type ClusterContext, groupOn } from './context.ts';
+import { isFinal } from './operations.ts';
+
+/** Longest time from the request of an operation to its end. */
+const OPERATION_LIMIT_MS = 300_000;
+const TIMER = 'cluster/operations';
+
+export class OperationProgress {
+  readonly #context: ClusterContext;
+  #counter = 0;
+
+  constructor(context: ClusterContext) {
+    this.#context = context;
+  }
+
+  /** Takes a request in; it travels to the leader with the next report. Returns its id. */
+  request(
+    { kind, node, group, why, forMs }: Extract<OperatorCommand, { node: string }>,
+    actor: string,
+    wallMs: number,
+  ): string {
+    const { me, operations } = this.#context;
+    this.#counter += 1;
+    const id = `${me}-${wallMs.toString(36)}-${this.#counter}`;
+    const limitMs = kind === 'lock' ? forMs : OPERATION_LIMIT_MS;
+    const step = 'requested';
+    operations.add({ id, kind, node, group, step, actor, why, reason: '', requestedAt: wallMs, limitMs });
+    return id;
+  }
+
+  /** The peer's copies of the operations; one that asks this node to recover is carried out here. */
+  merge(theirs: readonly Operation[], now: number): void {
+    const { me, operations } = this.#context;
+    for (const operation of operations.merge(theirs)) {
+      if (operation.kind === 'recover' && operation.node === me && operation.step === 'accepted')
+        this.#recover(operation, now);
+    }
+  }
+
+  /** The leader's look at everything that is pending. */
+  drive(now: number): void {
+    const { operations, timers, monotonic } = this.#context;
+    let next = Number.POSITIVE_INFINITY;
+    for (const operation of operations.pending()) {
+      if (operation.step === 'requested') this.#accept(operation, now);
+      else this.#progress(operation, now);
+      const current = operations.find(operation.id);
+      if (current !== undefined && !isFinal(current))
+        next = Math.min(next, monotonic(operation.requestedAt + OPERATION_LIMIT_MS));
+    }
+    if (next === Number.POSITIVE_INFINITY) timers.clear(TIMER);
+    else if (timers.armed.get(TIMER)?.at !== next) timers.set(TIMER, next);
+  }
+
+  #accept(operation: Operation, now: number): void {
+    const refusal = this.#refusal(operation);
+    if (refusal !== '') return this.#end(operation, 'refused', refusal);
+    const { operations } = this.#context;
+    operations.advance(operation.id, 'accepted');
+    this.#note(operation, 'accepted', operation.why);
+    const { node, kind, why, limitMs, requestedAt } = operation;
+    if (kind === 'lock') {
+      this.#setAdministrative(node, 'locked', limitMs === 0 ? 0 : requestedAt + limitMs, why);
+    } else if (kind === 'unlock') {
+      this.#setAdministrative(node, 'unlocked', 0, '');
+      operations.advance(operation.id, 'done');
+    } else if (kind === 'recover' && node === this.#context.me) this.#recover(operation, now);
+  }
+
+  #setAdministrative(node: string, to: 'locked' | 'unlocked', until: number, reason: string): void {
+    const { nodes, history } = this.#context;
+    const from = nodes.find(node)?.administrative ?? 'unknown';
+    nodes.setAdministrative(node, to, until, reason);
+    history({ entity: 'node', name: node, from, to, cause: to === 'locked' ? 'lock' : 'unlock', reason });
+  }
+
+  /** The checks that belong in the engine, not only in front of it. */
+  #refusal({ kind, node }: Operation): string {
+    const { definitions, nodes, me, peer } = this.#context;
+    const locked = nodes.find(node)?.administrative === 'locked';
+    if (kind === 'lock' && locked) return `${node} is locked already`;
+    if (kind === 'unlock' && !locked) return `${node} is not locked`;
+    const other = definitions.nodes.find((name) => name !== node);
+    if (kind === 'unlock' || kind === 'recover' || (kind === 'lock' && other === undefined)) return '';
+    const row = other === undefined ? undefined : nodes.find(other);
+    if (other === undefined || row === undefined)
+      return 'this domain has one node only, there is nowhere to go';
+    const absence = other === me ? '' : (peer?.absence ?? '');
+    if (absence !== '') return `${other} can not take the groups: ${absence}`;
+    if (row.administrative === 'locked')
+      return `${other} can not take the groups: it is locked (${row.lockReason})`;
+    if (row.ready !== 'enabled') return `${other} can not take the groups: it is not ready`;
+    return kind === 'swact' ? this.#unfit(other, node) : '';
+  }
+
+  /** A planned swact goes only where nothing of what moves has failed. */
+  #unfit(target: string, from: string): string {
+    for (const { group, holder } of this.#context.numbers.all()) {
+      if (holder !== from) continue;
+      const view = groupOn(this.#context, target, group);
+      if (view?.status === 'failed')
+        return `${group} has failed on ${target} (${view.reason}); smctl recover, or swact-force`;
+    }
+    return '';
+  }
+
+  #progress(operation: Operation, now: number): void {
+    const { nodes, monotonic } = this.#context;
+    const { kind, node, requestedAt } = operation;
+    if (now >= monotonic(requestedAt + OPERATION_LIMIT_MS)) {
+      return this.#end(operation, 'timed-out', `not finished within ${OPERATION_LIMIT_MS / 1000} s`);
+    }
+    if (kind === 'lock') {
+      if (nodes.find(node)?.administrative !== 'locked')
+        this.#end(operation, 'failed-back', `${node} was unlocked meanwhile`);
+      else if (this.#emptied(node)) this.#end(operation, 'done', '');
+    } else if (kind === 'swact' || kind === 'swact-force') this.#progressSwact(operation);
+  }
+
+  #progressSwact(operation: Operation): void {
+    const { definitions, numbers, operations } = this.#context;
+    const { id, node, kind } = operation;
+    const target = definitions.nodes.find((name) => name !== node) ?? '';
+    const placements = numbers.all();
+    if (placements.some(({ holder }) => holder === node)) {
+      operations.advance(id, 'stopping');
+      const barred = kind === 'swact' ? this.#unfit(target, node) : '';
+      if (barred !== '') this.#end(operation, 'failed-back', barred);
+      return;
+    }
+    operations.advance(id, 'stopped');
+    const arriving = placements.filter(({ holder }) => holder === target);
+    if (arriving.length === 0) return;
+    operations.advance(id, 'activating');
+    const views = arriving.map(({ group }) => groupOn(this.#context, target, group));
+    const failed = views.find((view) => view?.status === 'failed');
+    if (failed !== undefined && kind === 'swact')
+      return this.#end(operation, 'failed-back', `${failed.name} failed there: ${failed.reason}`);
+    const arrived = arriving.length === placements.length;
+    if (arrived && views.every((view) => view?.state === 'active')) this.#end(operation, 'done', '');
+  }
+
+  #recover(operation: Operation, now: number): void {
+    const { definitions, local } = this.#context;
+    for (const { name } of definitions.groups.values()) {
+      if (operation.group !== '' && operation.group !== name) continue;
+      local.step({ type: 'group.recover', group: name, clearFatal: true }, now);
+    }
+    this.#end(operation, 'done', '');
+  }
+
+  /** Nothing of any group is wanted or active on that node any more. */
+  #emptied(node: string): boolean {
+    const { me, local, peer } = this.#context;
+    const groups = node === me ? local.groups() : (peer?.report?.groups ?? []);
+    return groups.every((group) => group.state === 'disabled' || group.state === 'initial');
+  }
+
+  #end(operation: Operation, step: OperationStep, reason: string): void {
+    this.#context.operations.advance(operation.id, step, reason);
+    this.#note(operation, step, reason === '' ? operation.why : reason);
+  }
+
+  #note({ id, kind, node, step, actor }: Operation, to: string, reason: string): void {
+    const name = `${kind} ${node}`;
+    this.#context.history({ entity: 'operation', name, from: step, to, cause: id, reason, actor });
+  }
+}

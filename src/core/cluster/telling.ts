@@ -1,0 +1,64 @@
+/** What a node tells of itself: the groups of its report, the rows of both nodes' assignments, that it is quiet. */
+import type { AssignmentRow } from '../engine-interface.ts';
+import type { GroupDesiredState } from '../kernel/names.ts';
+import type { GroupReport } from '../link/types.ts';
+import type { Placement } from '../plan/plan.ts';
+import type { GroupView } from '../service/interface.ts';
+import type { ClusterContext } from './context.ts';
+
+const REASON_CHARACTERS_MAX = 200;
+
+/** What only a leader says. */
+export interface Leading {
+  readonly placements: readonly Placement[];
+  readonly orders: ReadonlyMap<string, GroupDesiredState>;
+}
+
+/** `leading`: null = this node does not lead. `inactive`: verified that nothing of the group is active here. */
+export function groupReports(
+  { definitions, local, numbers, peer }: ClusterContext,
+  leading: Leading | null,
+  inactive: (group: string) => boolean,
+): GroupReport[] {
+  return local.groups().map((view) => {
+    const { name, state, desired, status, condition, health } = view;
+    const exclusive = definitions.groups.get(name)?.exclusive === true;
+    const own = exclusive ? numbers.of(name) : null;
+    const placement = leading?.placements.find((p) => p.group === name && p.node === peer?.name);
+    const reason = leading === null ? view.reason : (placement?.reasons.join('; ') ?? '');
+    return {
+      name,
+      state,
+      desired,
+      status,
+      condition,
+      health,
+      runs: own?.held ?? 0,
+      inactive: own !== null && own.held === 0 && inactive(name),
+      stopped: own?.stopped ?? 0,
+      activationMax: own?.max ?? 0,
+      holder: leading === null ? '' : (own?.holder ?? ''),
+      holderActivation: leading === null ? 0 : (own?.holderActivation ?? 0),
+      order: leading?.orders.get(name) ?? 'initial',
+      reason: reason.slice(0, REASON_CHARACTERS_MAX),
+    };
+  });
+}
+
+export function assignmentRows({ me, local, peer }: ClusterContext): AssignmentRow[] {
+  const row = (node: string, group: GroupView | GroupReport): AssignmentRow => {
+    const { name, desired, state, status, condition } = group;
+    return { node, group: name, desired, state, status, condition };
+  };
+  const mine = local.groups().map((group) => row(me, group));
+  if (peer === null || peer.report === null) return mine;
+  return [...mine, ...peer.report.groups.map((group) => row(peer.name, group))];
+}
+
+/** Nothing exclusive is active here; with `all`, nothing runs at all. */
+export function isQuiet({ definitions, local }: ClusterContext, all: boolean): boolean {
+  return local.groups().every(({ name, state, inactive }) => {
+    if (all) return state === 'disabled' || state === 'initial';
+    return definitions.groups.get(name)?.exclusive !== true || inactive;
+  });
+}
