@@ -267,7 +267,6 @@ export class Cluster {
 
   #onHello(fact: Extract<GuardFact, { type: 'guard.hello' }>, now: number): void {
     this.#peer?.forget();
-    this.#peer?.forget();
     this.#guard = {
       connected: true,
       resumed: true,
