@@ -145,7 +145,7 @@ function dependencyRows({ name, promotable, after }: ServiceShape): DependencyDe
       state: 'not-applicable',
       action: 'disable',
       dependent: name,
-      dependentState: promotable ? 'enabled-standby' : 'disabled',
+      dependentState: 'disabled',
     },
   ];
 }
