@@ -8,7 +8,16 @@
  * Its price is the bound: a file over its limit is cut back by us, while the script runs every few milliseconds and
  * afterwards every few seconds. It is opened for appending, so that writers go on at the new end.
  */
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import { stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../core/kernel/limits.ts';
@@ -46,12 +55,24 @@ export class Output {
   finish(): string {
     if (this.fd === null) return '';
     const text = (this.#earlier + this.#readTail()).slice(-TAIL);
-    closeSync(this.fd);
     // Decoded only now: a tail may begin in the middle of a character, which is dropped.
     const bytes = Buffer.from(text, 'latin1');
+    this.#keepOnly(this.fd, bytes);
+    closeSync(this.fd);
     let start = 0;
     while (start < 4 && (bytes[start] ?? 0) >>> 6 === 2) start++;
     return bytes.toString('utf8', start).trimEnd();
+  }
+
+  /** A file that is too long keeps its tail alone, and not only after the next sweep. */
+  #keepOnly(fd: number, tail: Uint8Array): void {
+    if (fstatSync(fd).size <= FILE_BYTES_MAX) return;
+    try {
+      ftruncateSync(fd, 0);
+      writeSync(fd, tail);
+    } catch {
+      // A full file system: the tail is in the reason of the failure.
+    }
   }
 
   #readTail(): string {
