@@ -1,7 +1,8 @@
 /** What the demo shows, step by step, with the figures it measures on the way. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from '../../src/lab/machine.ts';
 import { eventually, type LabNode } from '../../src/lab/node.ts';
-import { monotonicMs, type Rack } from '../../src/lab/rack.ts';
+import type { Rack } from '../../src/lab/rack.ts';
 import { type ActiveRun, allActiveAt, bothActiveMs, overlaps } from '../../src/lab/stamps.ts';
 import type { Witness } from '../../src/lab/witness.ts';
 

@@ -1,6 +1,6 @@
 /** Moves a program into namespaces of its own, in which it may build a rack, and which end with it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { ENVIRONMENT } from './rack.ts';
+import { ENVIRONMENT } from './machine.ts';
 
 /** Everything that a rack of namespaces needs: bridges, cables, and a machine below it with its own /proc. */
 const PROBE = [

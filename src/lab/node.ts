@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { INTERFACE_ROLES } from '../core/kernel/names.ts';
 import type { EngineView } from '../core/view.ts';
 import { type ControlClient, connect } from '../shell/client.ts';
-import { LINK_COUNT, type Machine, type Rack } from './rack.ts';
+import type { Machine } from './machine.ts';
+import { LINK_COUNT, type Rack } from './rack.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const PORT = 2222;

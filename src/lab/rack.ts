@@ -1,20 +1,15 @@
 /**
- * Where the machines of the lab stand: makes them, cables them, takes their power away. Two kinds: namespaces of one kernel
- * with a network of their own, and, where the system does not allow those, plain processes on loopback addresses.
+ * Where the machines of the lab stand: boots and cables them. Two kinds: namespaces of one kernel with a network of their
+ * own, and, where the system does not allow those, plain processes on loopback addresses.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { removeNodeGroups } from '../shell/exec/containment.ts';
+import { ENVIRONMENT, ip, Machine, within } from './machine.ts';
 
 export type Isolation = 'namespaces' | 'loopback';
-
-/** CLOCK_MONOTONIC in ms, as the stamps have it. */
-export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
 
 export interface MachineOptions {
   readonly name: string;
@@ -38,148 +33,12 @@ export interface Rack {
 
 /** Number of links between the machines. */
 export const LINK_COUNT = 3;
-/** Also where /sbin is not in the path of ordinary users. */
-export const ENVIRONMENT = {
-  ...process.env,
-  PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`,
-};
 
+const LINKS = Array.from({ length: LINK_COUNT }, (_, link) => link);
 const BOOT_LIMIT_MS = 10_000;
-const OFF_LIMIT_MS = 5_000;
 const LAB = fileURLToPath(new URL('../../scripts/lab', import.meta.url));
 
-/** A machine with power. After `powerOff` it is gone; the rack boots another one in its place. */
-export class Machine {
-  readonly name: string;
-  /** Its first process, as it is numbered here. */
-  readonly init: number;
-  readonly #process: ChildProcess;
-  readonly #ownNamespaces: boolean;
-  readonly #unplug: () => Promise<void>;
-  readonly #cleanUp: () => void;
-  readonly #ended: Promise<unknown>;
-
-  constructor(
-    name: string,
-    init: number,
-    child: ChildProcess,
-    parts: { ownNamespaces: boolean; unplug: () => Promise<void>; cleanUp: () => void },
-  ) {
-    this.name = name;
-    this.init = init;
-    this.#process = child;
-    this.#ownNamespaces = parts.ownNamespaces;
-    this.#unplug = parts.unplug;
-    this.#cleanUp = parts.cleanUp;
-    this.#ended =
-      child.exitCode === null && child.signalCode === null ? once(child, 'exit') : Promise.resolve();
-  }
-
-  get hasPower(): boolean {
-    return this.#process.exitCode === null && this.#process.signalCode === null;
-  }
-
-  pressStart(): void {
-    this.#process.stdin?.end('start\n');
-  }
-
-  /**
-   * Every process of the machine ends at once, without a last word; then its switch ports go down. Returns the moment
-   * just before.
-   */
-  async powerOff(): Promise<number> {
-    const at = monotonicMs();
-    if (this.hasPower) process.kill(this.init, this.#ownNamespaces ? 'SIGKILL' : 'SIGTERM');
-    await within(this.#ended, OFF_LIMIT_MS, `${this.name} does not lose its power`);
-    await this.#unplug();
-    this.#cleanUp();
-    return at;
-  }
-
-  /** The number here of the process that the machine itself knows as `pid`; null = there is none. */
-  pidHere(pid: number): number | null {
-    if (!this.#ownNamespaces) return pid;
-    const namespace = readlinkSync(`/proc/${this.init}/ns/pid`);
-    for (const name of readdirSync('/proc')) {
-      if (!/^\d+$/.test(name)) continue;
-      try {
-        const numbers = /^NSpid:(.*)$/m.exec(readFileSync(`/proc/${name}/status`, 'latin1'))?.[1] ?? '';
-        if (Number(numbers.trim().split(/\s+/).at(-1)) !== pid) continue;
-        if (readlinkSync(`/proc/${name}/ns/pid`) === namespace) return Number(name);
-      } catch {
-        // Ended meanwhile.
-      }
-    }
-    return null;
-  }
-
-  /** SIGKILL to a process as the machine numbers it. Returns the moment just before. */
-  kill(pid: number): number {
-    const here = this.pidHere(pid);
-    if (here === null || here <= 1) throw new Error(`${this.name} has no process ${pid}`);
-    const at = monotonicMs();
-    process.kill(here, 'SIGKILL');
-    return at;
-  }
-
-  /** Runs a program on the machine and returns what it wrote to stdout. */
-  async run(program: readonly string[], limitMs = 10_000): Promise<string> {
-    const enter = ['nsenter', '--target', String(this.init), '--mount', '--uts', '--net', '--pid', '--'];
-    const [file = '', ...args] = this.#ownNamespaces ? [...enter, ...program] : program;
-    return output(file, args, limitMs);
-  }
-}
-
-/** Rejects when the program fails or takes too long. */
-export function output(
-  file: string,
-  args: readonly string[],
-  limitMs: number,
-  input?: string,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const options = { env: ENVIRONMENT, timeout: limitMs, killSignal: 'SIGKILL' as const };
-    const child = execFile(file, args, options, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${file} ${args.join(' ')}: ${stderr.trim() || error.message}`));
-    });
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input ?? '');
-  });
-}
-
-async function within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} within ${limitMs} ms`)), limitMs);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Starts the first process of a machine; returns it with the lines that it writes. */
-function startInit(
-  argv: readonly string[],
-  log: string,
-): { child: ChildProcess; line: () => Promise<string> } {
-  const errors = openSync(log, 'a');
-  const [file = '', ...args] = argv;
-  const child = spawn(file, args, { env: ENVIRONMENT, stdio: ['pipe', 'pipe', errors], detached: true });
-  closeSync(errors);
-  child.stdin!.on('error', () => {});
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const line = async () => {
-    const { done, value } = await within(lines.next(), BOOT_LIMIT_MS, 'the machine does not boot');
-    if (done === true) throw new Error(`the machine does not boot: see ${log}`);
-    return value;
-  };
-  return { child, line };
-}
-
-/** Machines as processes on loopback addresses. Two racks at once have different addresses, unless chance is very unkind. */
+/** Machines as processes on loopback addresses. Two racks at once have different ones, unless chance is very unkind. */
 export class LoopbackRack implements Rack {
   readonly isolation = 'loopback';
   readonly #network = `127.${64 + Math.floor(Math.random() * 128)}.${Math.floor(Math.random() * 256)}`;
@@ -191,12 +50,8 @@ export class LoopbackRack implements Rack {
   async boot({ name, directory, program, log }: MachineOptions): Promise<Machine> {
     const { child, line } = startInit([`${LAB}/node-init`, ...program], log);
     await line();
-    const cleanUp = () => removeNodeGroups(name, `${directory}/run`, readlinkSync('/proc/self/ns/pid'));
-    return new Machine(name, child.pid ?? 0, child, {
-      ownNamespaces: false,
-      unplug: async () => {},
-      cleanUp,
-    });
+    const cleanUp = cleaner(name, directory, 'self');
+    return new Machine({ name, init: child.pid ?? 0, child, ports: null, cleanUp });
   }
 }
 
@@ -213,16 +68,12 @@ export class NamespaceRack implements Rack {
   private constructor() {}
 
   static async make(): Promise<NamespaceRack> {
-    const rack = new NamespaceRack();
-    const links = Array.from({ length: LINK_COUNT }, (_, link) => link);
-    await ip([
-      'link set lo up',
-      ...links.flatMap((link) => [
-        `link add switch${link} type bridge stp_state 0 forward_delay 0`,
-        `link set switch${link} up`,
-      ]),
+    const switches = LINKS.flatMap((link) => [
+      `link add switch${link} type bridge stp_state 0 forward_delay 0`,
+      `link set switch${link} up`,
     ]);
-    return rack;
+    await ip(['link set lo up', ...switches]);
+    return new NamespaceRack();
   }
 
   address(link: number, node: number): string {
@@ -230,34 +81,47 @@ export class NamespaceRack implements Rack {
   }
 
   async boot({ name, index, directory, program, log }: MachineOptions): Promise<Machine> {
-    const cables = Array.from({ length: LINK_COUNT }, (_, link) => ({
-      port: `port${this.#cables++}`,
-      plug: `link${link}`,
-      link,
-    }));
-    const addresses = cables.map(({ plug, link }) => `${plug}=${this.address(link, index)}/24`);
+    const ports = LINKS.map(() => `port${this.#cables++}`);
+    const addresses = LINKS.map((link) => `link${link}=${this.address(link, index)}/24`);
     const unshare = ['unshare', '--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--'];
     const boot = [`${LAB}/node-boot`, name, directory, ...addresses, '--', ...program];
     const { child, line } = startInit([...unshare, ...boot], log);
     const init = Number(await line());
-    const pidNamespace = readlinkSync(`/proc/${init}/ns/pid`);
+    const cleanUp = cleaner(name, directory, String(init));
     await ip(
-      cables.flatMap(({ port, plug, link }) => [
-        `link add ${port} type veth peer name ${plug} netns ${init}`,
+      ports.flatMap((port, link) => [
+        `link add ${port} type veth peer name link${link} netns ${init}`,
         `link set ${port} master switch${link} up`,
       ]),
     );
     child.stdin?.write('cabled\n');
     await line();
-    return new Machine(name, init, child, {
-      ownNamespaces: true,
-      // The kernel removes the cables of a namespace that ends, but in its own time.
-      unplug: () => ip(cables.map(({ port }) => `link delete ${port}`)).catch(() => {}),
-      cleanUp: () => removeNodeGroups(name, `${directory}/run`, pidNamespace),
-    });
+    return new Machine({ name, init, child, ports, cleanUp });
   }
 }
 
-async function ip(commands: readonly string[]): Promise<void> {
-  await output('ip', ['-force', '-batch', '-'], 5000, `${commands.join('\n')}\n`);
+/** `process`: one of the machine, now: afterwards nobody can tell its pid namespace any more. */
+function cleaner(name: string, directory: string, process: string): () => void {
+  const pidNamespace = readlinkSync(`/proc/${process}/ns/pid`);
+  return () => removeNodeGroups(name, `${directory}/run`, pidNamespace);
+}
+
+/** Starts the first process of a machine; `line` waits for the next line that it writes. */
+function startInit(
+  program: readonly string[],
+  log: string,
+): { child: ChildProcess; line: () => Promise<string> } {
+  const errors = openSync(log, 'a');
+  const [file = '', ...args] = program;
+  const child = spawn(file, args, { env: ENVIRONMENT, stdio: ['pipe', 'pipe', errors], detached: true });
+  closeSync(errors);
+  child.on('error', () => {});
+  child.stdin!.on('error', () => {});
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const line = async () => {
+    const { done, value } = await within(lines.next(), BOOT_LIMIT_MS, 'the machine does not boot');
+    if (done === true) throw new Error(`the machine does not boot: see ${log}`);
+    return value;
+  };
+  return { child, line };
 }

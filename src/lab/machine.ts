@@ -1,0 +1,143 @@
+/** A machine of the lab: a tree of processes that can lose its power, and cables that can be pulled. */
+import { type ChildProcess, execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** Also where /sbin is not in the path of ordinary users. */
+export const ENVIRONMENT = {
+  ...process.env,
+  PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`,
+};
+
+/** CLOCK_MONOTONIC in ms, as the stamps have it. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+const OFF_LIMIT_MS = 5_000;
+const RUN_LIMIT_MS = 10_000;
+
+export interface MachineParts {
+  readonly name: string;
+  /** Its first process, as it is numbered here. */
+  readonly init: number;
+  readonly child: ChildProcess;
+  /** The switch's end of its cables, one a link; null = it has neither cables nor namespaces of its own. */
+  readonly ports: readonly string[] | null;
+  /** Removes what the kernel keeps of it. */
+  readonly cleanUp: () => void;
+}
+
+/** A machine with power. After `powerOff` it is gone; the rack boots another one in its place. */
+export class Machine {
+  readonly #parts: MachineParts;
+  readonly #ended: Promise<unknown>;
+
+  constructor(parts: MachineParts) {
+    this.#parts = parts;
+    this.#ended = this.hasPower ? once(parts.child, 'exit') : Promise.resolve();
+  }
+
+  get name(): string {
+    return this.#parts.name;
+  }
+
+  get hasPower(): boolean {
+    const { exitCode, signalCode } = this.#parts.child;
+    return exitCode === null && signalCode === null;
+  }
+
+  pressStart(): void {
+    this.#parts.child.stdin?.end('start\n');
+  }
+
+  /**
+   * Every process of the machine ends at once, without a last word; then its switch ports go down. Returns the moment
+   * just before.
+   */
+  async powerOff(): Promise<number> {
+    const { name, init, ports, cleanUp } = this.#parts;
+    const at = monotonicMs();
+    if (this.hasPower) process.kill(init, ports === null ? 'SIGTERM' : 'SIGKILL');
+    await within(this.#ended, OFF_LIMIT_MS, `${name} does not lose its power`);
+    // The kernel removes the cables of a namespace that ends, but in its own time.
+    if (ports !== null) await ip(ports.map((port) => `link delete ${port}`)).catch(() => {});
+    cleanUp();
+    return at;
+  }
+
+  /**
+   * `unplugged`: the cable is pulled at the switch, and the machine sees it. `cut`: something breaks further on; the
+   * machine's own end stays up. Throws where there are no cables.
+   */
+  async setLink(link: number, state: 'up' | 'unplugged' | 'cut'): Promise<void> {
+    const port = this.#parts.ports?.[link];
+    if (port === undefined) throw new Error(`${this.name} has no cable ${link}`);
+    const master = state === 'cut' ? 'nomaster' : `master switch${link}`;
+    await ip([`link set ${port} ${master}`, `link set ${port} ${state === 'unplugged' ? 'down' : 'up'}`]);
+  }
+
+  /** SIGKILL to a process, by the number that the machine itself knows it by. Returns the moment just before. */
+  kill(pid: number): number {
+    const here = this.#pidHere(pid);
+    if (here === null || here <= 1) throw new Error(`${this.name} has no process ${pid}`);
+    const at = monotonicMs();
+    process.kill(here, 'SIGKILL');
+    return at;
+  }
+
+  /** Runs a program on the machine and returns what it wrote to stdout. Rejects when it fails or takes too long. */
+  run(program: readonly string[], limitMs = RUN_LIMIT_MS): Promise<string> {
+    const { init, ports } = this.#parts;
+    const enter = ['nsenter', '--target', String(init), '--mount', '--uts', '--net', '--pid', '--'];
+    return output(ports === null ? program : [...enter, ...program], limitMs);
+  }
+
+  #pidHere(pid: number): number | null {
+    const { init, ports } = this.#parts;
+    if (ports === null) return pid;
+    const namespace = readlinkSync(`/proc/${init}/ns/pid`);
+    for (const name of readdirSync('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        // Its numbers from our namespace down to its own.
+        const numbers = /^NSpid:(.*)$/m.exec(readFileSync(`/proc/${name}/status`, 'latin1'))?.[1] ?? '';
+        if (Number(numbers.trim().split(/\s+/).at(-1)) !== pid) continue;
+        if (readlinkSync(`/proc/${name}/ns/pid`) === namespace) return Number(name);
+      } catch {
+        // Ended meanwhile.
+      }
+    }
+    return null;
+  }
+}
+
+/** Commands of ip(8), as root of the current network. Those after a failing one are carried out too. */
+export async function ip(commands: readonly string[]): Promise<void> {
+  await output(['ip', '-force', '-batch', '-'], RUN_LIMIT_MS, `${commands.join('\n')}\n`);
+}
+
+function output(program: readonly string[], limitMs: number, input = ''): Promise<string> {
+  const [file = '', ...args] = program;
+  const options = { env: ENVIRONMENT, timeout: limitMs, killSignal: 'SIGKILL' as const };
+  return new Promise((resolve, reject) => {
+    const child = execFile(file, args, options, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(`${program.join(' ')}: ${stderr.trim() || error.message}`));
+    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+  });
+}
+
+export async function within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
