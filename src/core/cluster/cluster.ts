@@ -486,6 +486,8 @@ export class Cluster {
     if (this.#announcement.done) {
       // It stays on the wire, and sm-watchdog lists nothing, until both know what the other runs, or we obey the peer's.
       if (peer.exchanged || peer.announcement > 0) this.#announcement = null;
+      // What it took it has given up since, and stepped down.
+      else if (silent && able && this.#state !== 'leader') this.#announce(peer, now);
       return;
     }
     if (!silent || !able) {

@@ -254,6 +254,21 @@ describe('take-over of a silent peer (rule 14d)', () => {
     }
   });
 
+  it('begins anew when the store failed after it and works again, and the peer is still silent', () => {
+    const c = following();
+    c.silent();
+    c.pass(300);
+    expect(c.state).toBe('leader');
+    c.cluster.onStore('disk full', c.now);
+    c.finish('oam');
+    expect([c.said.leaving, c.numbers().held]).toEqual([true, 0]);
+    c.cluster.onStore('', c.now);
+    expect([c.state, c.said.announceNumber]).toEqual(['waiting', 7]);
+    c.pass(300);
+    expect([c.state, c.number]).toEqual(['leader', 7]);
+    expect(c.numbers()).toMatchObject({ holder: A, held: 5 });
+  });
+
   it('is not begun without leave of the watchdog, nor when there is nothing to gain', () => {
     const c = following();
     c.silent(false);
