@@ -151,10 +151,8 @@ export class Story {
     const node = this.#active;
     const peer = this.#standby;
     const before = await node.until('it answers', STEP_LIMIT_MS, () => true);
-    let told = 0;
-    const unsubscribe = await peer.subscribe(() => {
-      told += 1;
-    });
+    const told: string[] = [];
+    const unsubscribe = await peer.subscribe((event) => told.push(sentence(event)));
     const at = monotonicMs();
     node.machine.kill(before.shell.pid);
     this.#tell(`sm itself is killed on the active node, ${node.name} (kill -9).`);
@@ -163,10 +161,12 @@ export class Story {
     await this.#settled();
     await sleep(CALM_MS);
     unsubscribe();
-    const events = told + this.#changes(at);
+    const events = told.length + this.#changes(at);
+    const noticed = events === 0 ? 'nothing' : `${events} events`;
     this.#tell(
-      `sm-watchdog has started it again, it answers after ${round(tookMs)} ms. The services and ${peer.name} noticed ${events === 0 ? 'nothing' : `${events} events`}.`,
+      `sm-watchdog has started it again, it answers after ${round(tookMs)} ms. The services and ${peer.name} noticed ${noticed}.`,
     );
+    for (const event of told) this.#tell(`  ${peer.name}: ${event}`);
     return events;
   }
 
@@ -244,6 +244,12 @@ export class Story {
       );
     return Math.ceil(both);
   }
+}
+
+/** A line of the history, as the control socket tells it. */
+function sentence(event: unknown): string {
+  const { entity, name, from, to, reason } = event as Record<string, unknown>;
+  return `${entity} ${name}: ${from} -> ${to} (${reason})`;
 }
 
 function round(ms: number): number {
