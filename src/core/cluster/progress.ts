@@ -66,12 +66,21 @@ export class OperationProgress {
     operations.advance(operation.id, 'accepted');
     this.#note(operation, 'accepted', operation.why);
     const { node, kind, why, limitMs, requestedAt } = operation;
+    if (isSwact(operation)) this.#supersede(operation);
     if (kind === 'lock') {
       this.#setAdministrative(node, 'locked', limitMs === 0 ? 0 : requestedAt + limitMs, why);
     } else if (kind === 'unlock') {
       this.#setAdministrative(node, 'unlocked', 0, '');
       operations.advance(operation.id, 'done');
     } else if (kind === 'recover' && node === this.#context.me) this.#recover(operation, now);
+  }
+
+  /** Two swacts that pull in opposite directions would hold each other up until both are too old: the newer one counts. */
+  #supersede(newer: Operation): void {
+    for (const older of this.#context.operations.pending()) {
+      if (older.id !== newer.id && isSwact(older) && older.step !== 'requested')
+        this.#end(older, 'failed-back', `superseded by the ${newer.kind} of ${newer.node}`);
+    }
   }
 
   #setAdministrative(node: string, to: 'locked' | 'unlocked', until: number, reason: string): void {
@@ -121,7 +130,7 @@ export class OperationProgress {
       if (nodes.find(node)?.administrative !== 'locked')
         this.#end(operation, 'failed-back', `${node} was unlocked meanwhile`);
       else if (this.#emptied(node)) this.#end(operation, 'done', '');
-    } else if (kind === 'swact' || kind === 'swact-force') this.#progressSwact(operation);
+    } else if (isSwact(operation)) this.#progressSwact(operation);
   }
 
   #progressSwact(operation: Operation): void {
@@ -172,4 +181,8 @@ export class OperationProgress {
     const name = `${kind} ${node}`;
     this.#context.history({ entity: 'operation', name, from: step, to, cause: id, reason, actor });
   }
+}
+
+function isSwact({ kind }: Operation): boolean {
+  return kind === 'swact' || kind === 'swact-force';
 }
