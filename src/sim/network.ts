@@ -31,6 +31,7 @@ export class Network {
   readonly #directions = new Map<string, Direction>();
   /** Time until which a part of the network counts as having been cut (see `separable`). */
   #cutUntil = Number.NEGATIVE_INFINITY;
+  #lossless = false;
   sent = 0;
   delivered = 0;
 
@@ -61,7 +62,9 @@ export class Network {
     this.#cutUntil = this.#world.now;
   }
 
+  /** From here on nothing is lost: three lost hellos in a row are a fault too. */
   healAll(): void {
+    this.#lossless = true;
     for (const direction of this.#directions.values()) {
       direction.cuts = 0;
       direction.lossExtra = 0;
@@ -101,7 +104,7 @@ export class Network {
     const { cuts, lossExtra } = this.direction(role, from);
     const { loss, delayMinMs, delayMaxMs, duplication, lateDuplication } = world.options.network;
     const rng = this.#rng;
-    if (cuts > 0 || rng.float() < loss + lossExtra) return;
+    if (cuts > 0 || (!this.#lossless && rng.float() < loss + lossExtra)) return;
     const packet = world.wire === null ? frame : world.wire.seal(frame);
     const arrive = () => {
       if (!receiver.carrier(role)) return;
