@@ -13,40 +13,37 @@ import type {
   OperatorCommand,
 } from '../engine-interface.ts';
 import { assert } from '../kernel/assert.ts';
-import type { DomainState, GroupDesiredState } from '../kernel/names.ts';
-import { INTERFACE_ROLES } from '../kernel/names.ts';
+import type { DomainState } from '../kernel/names.ts';
 import { type TimerEvent, Timers } from '../kernel/timers.ts';
 import type { GroupReport, Operation, Report } from '../link/types.ts';
-import { type Placement, plan, type Want } from '../plan/plan.ts';
+import type { Placement } from '../plan/plan.ts';
 import type { Wait } from '../service/interface.ts';
 import type { LinkView, PeerView } from '../view.ts';
 import { Alarms, definitionsAlarm, duplicateAlarm, POLICY_ALARMS } from './alarms.ts';
 import type { ClusterContext, LocalPort } from './context.ts';
 import { judgeLeadership } from './leadership.ts';
-import { NodeRecords, newNode } from './node-records.ts';
+import { Leading } from './leading.ts';
+import { NodeRecords } from './node-records.ts';
 import { Numbers } from './numbers.ts';
 import { Operations } from './operations.ts';
+import { OwnGroups } from './own-groups.ts';
 import { PeerState } from './peer-state.ts';
-import { grant, refusal, type Verdict } from './permission.ts';
+import { refusal, type Verdict } from './permission.ts';
 import { OperationProgress } from './progress.ts';
-import { linkScore, SteadyScores } from './survivor.ts';
+import { DomainRole } from './role.ts';
 import { assignmentRows, groupReports, isQuiet } from './telling.ts';
 
 /** Rounds in which facts, numbers and orders have to settle; each one makes progress, so few are needed. */
 const ROUNDS_MAX = 64;
 /** A hung audit may not keep a freshly booted node from being counted as inactive: nothing of it can run yet. */
 const FRESH_AUDIT_PATIENCE_MS = 2000;
+const AUDIT_TIMER = 'cluster/audit-patience';
 
 interface Announcement {
   readonly number: number;
   readonly until: number;
   /** The wait is over and the groups were taken; it stays on the wire until the exchange. */
   done: boolean;
-}
-
-interface Wanted {
-  readonly desired: GroupDesiredState | 'revoked';
-  readonly activation: number;
 }
 
 export class Cluster {
@@ -63,19 +60,11 @@ export class Cluster {
   readonly #nodes: NodeRecords;
   readonly #context: ClusterContext;
   readonly #progress: OperationProgress;
-  readonly #scores: SteadyScores;
+  readonly #role: DomainRole;
+  readonly #own: OwnGroups;
+  readonly #leading: Leading;
   readonly #links = new Map<string, LinkView>();
-  readonly #wanted = new Map<string, Wanted>();
-  /** The leader's orders to the peer. */
-  readonly #orders = new Map<string, GroupDesiredState>();
   readonly #assignments = new Map<string, string>();
-  readonly #refusals = new Map<string, { reason: string; since: number }>();
-  #placements: Placement[] = [];
-  #state: DomainState = 'waiting';
-  #stateSince = 0;
-  #leader = '';
-  #number: number;
-  #settled: boolean;
   #guard = {
     connected: false,
     resumed: false,
@@ -121,10 +110,7 @@ export class Cluster {
       peer === undefined
         ? null
         : new PeerState(peer, restored.peerKernelLife, definitions.domain.stopBoundMs);
-    this.#scores = new SteadyScores(definitions.failPendingMs);
     this.#freshKernel = restored.kernelLife !== options.kernelLife;
-    this.#number = restored.number;
-    this.#settled = restored.settled && !this.#freshKernel;
     this.#nodes = new NodeRecords(node, definitions.nodes, restored.nodes, note);
     this.#context = {
       me: node,
@@ -139,19 +125,39 @@ export class Cluster {
       history: ({ actor = 'engine', ...entry }) => emit({ type: 'history', ...entry, actor }),
       monotonic: (wallMs) => this.#startedAt + (wallMs - options.startedWallMs),
     };
+    const settled = restored.settled && !this.#freshKernel;
+    this.#role = new DomainRole(this.#context, { number: restored.number, settled }, note);
     this.#progress = new OperationProgress(this.#context);
+    const verdict = (now: number) => this.#verdict(now);
+    const changed = () => {
+      this.#changed = true;
+    };
+    this.#own = new OwnGroups(this.#context, {
+      verdict,
+      changed,
+      hold: () => this.#hold(),
+      untouched: () => this.#freshKernel && !this.#timers.armed.has(AUDIT_TIMER),
+    });
+    this.#leading = new Leading(this.#context, this.#own, {
+      verdict,
+      changed,
+      links: () => this.#links.values(),
+      readyReason: () => this.#readyReason,
+      tookOver: () => this.#announcement?.done === true,
+      stopsFirst: options.breaks?.has('stop-before-start') !== true,
+    });
   }
 
   start(now: number): void {
     this.#startedAt = now;
-    this.#stateSince = now;
+    this.#role.since = now;
     // A new kernel life voids what an earlier one held (rule 7): its processes are gone.
     if (this.#freshKernel)
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
     this.#nodes.set(this.#me, { ready: 'enabled', operational: 'enabled', availability: 'available' });
-    this.#setState('waiting', 'start', now);
+    this.#role.wait('start', now);
     this.#standingAlarms(now);
-    if (this.#freshKernel) this.#timers.set('cluster/audit-patience', now + FRESH_AUDIT_PATIENCE_MS);
+    if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
   }
 
@@ -202,18 +208,9 @@ export class Cluster {
    */
   #stepDown(now: number): void {
     this.#yielded = false;
-    this.#unsettle();
-    this.#leader = '';
-    this.#placements = [];
-    this.#orders.clear();
-    this.#setState('waiting', 'the store works again, and the peer was told to take over', now);
-  }
-
-  /** A word that was given stands: who leaves and is back at once lets the peer lead, which may not have read it yet. */
-  #unsettle(): void {
-    if (this.#peer === null) return;
-    this.#settled = false;
-    this.#persistDomain();
+    this.#role.unsettle();
+    this.#leading.end();
+    this.#role.wait('the store works again, and the peer was told to take over', now);
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
@@ -251,7 +248,7 @@ export class Cluster {
         operation: '',
       };
     }
-    if (this.#state === 'waiting') {
+    if (this.#role.state === 'waiting') {
       return {
         ok: false,
         message: 'nobody leads the domain yet, try again when smctl status shows a leader',
@@ -276,10 +273,7 @@ export class Cluster {
     };
     this.#holding = fact.holding;
     // What no watchdog guarded since is given up: it was killed, or nobody would stop it (rules 7, 10).
-    for (const { group, held } of this.#numbers.all()) {
-      if (held > 0 && !(fact.holding && !fact.fresh && !fact.lost))
-        this.#revoke(group, 'nobody guarded it meanwhile', now);
-    }
+    if (!fact.holding || fact.fresh || fact.lost) this.#own.revokeAll('nobody guarded it meanwhile', now);
     this.#resume(now);
     this.evaluate(now);
   }
@@ -289,9 +283,9 @@ export class Cluster {
     if (this.#freshKernel) return;
     for (const { group, desired } of this.#options.restored.groups) {
       const definition = this.#definitions.groups.get(group);
-      if (definition === undefined || this.#wanted.has(group)) continue;
+      if (definition === undefined || this.#own.wanted(group) !== undefined) continue;
       const active = definition.exclusive ? this.#numbers.of(group).held > 0 : desired === 'active';
-      if (active) this.#want(definition, 'active', 'resumed after a restart of sm', now);
+      if (active) this.#own.want(definition, 'active', 'resumed after a restart of sm', now);
     }
   }
 
@@ -307,27 +301,11 @@ export class Cluster {
   }
 
   #onPermission(deadline: number, now: number): void {
-    const waited = this.#guard.lost || now >= this.#guard.deadline || this.#refusals.size > 0;
+    const waited = this.#guard.lost || now >= this.#guard.deadline || this.#own.refusals.size > 0;
     this.#guard.deadline = deadline;
     this.#guard.lost = false;
     if (waited) this.evaluate(now);
-    this.#renewTokens(now);
-  }
-
-  /** A token lives as long as the permission it was made from: what is active gets a newer one with each renewal. */
-  #renewTokens(now: number): void {
-    for (const [name, wanted] of this.#wanted) {
-      const group = this.#definitions.groups.get(name);
-      if (wanted.desired !== 'active' || group?.exclusive !== true) continue;
-      const { held, stopped } = this.#numbers.of(name);
-      const verdict = grant({ group: name, exclusive: true, held, stopped }, this.#verdict(now));
-      if (!verdict.ok) continue;
-      const reason = 'permission was renewed';
-      this.#local.step(
-        { type: 'group.want', group: name, desired: 'active', token: verdict.token, reason },
-        now,
-      );
-    }
+    this.#own.renewTokens(now);
   }
 
   #onLost(reason: string, now: number): void {
@@ -336,7 +314,7 @@ export class Cluster {
     // Only a holder loses permission: if nothing is held here, it is told so again.
     this.#holding = true;
     this.#history('node', this.#me, 'may act', 'may not act', 'permission-lost', reason);
-    for (const { group, held } of this.#numbers.all()) if (held > 0) this.#revoke(group, reason, now);
+    this.#own.revokeAll(reason, now);
     this.evaluate(now);
   }
 
@@ -373,7 +351,7 @@ export class Cluster {
       this.#judgeLeadership(now);
       this.#judgeTakeover(now);
       if (this.#leaving !== null || this.#storeFailed !== '') this.#yieldAll(now);
-      else if (this.#state === 'leader') this.#lead(now);
+      else if (this.#role.leads) this.#lead(now);
       else this.#obey(now);
       this.#hold();
       if (!this.#changed) break;
@@ -389,48 +367,34 @@ export class Cluster {
       if (theirs !== undefined) this.#numbers.see(group, Math.max(theirs.activationMax, theirs.runs));
       if (held === 0) continue;
       if (this.#peer !== null && this.#peer.announcement > 0)
-        this.#revoke(group, `${this.#peer.name} does not hear this node and takes over`, now);
-      const wanted = this.#wanted.get(group)?.desired;
-      if (wanted !== 'active' && wanted !== undefined && this.#local.group(group).inactive) {
-        this.#numbers.giveUp(group, held);
-        this.#history(
-          'group',
-          group,
-          `holds activation ${held}`,
-          'stopped',
-          'stopped',
-          `gave activation ${held} up`,
-        );
-        // Now something new may be wanted of it, an activation under a new number too.
-        if (wanted === 'revoked') this.#setWanted(group, { desired: 'disabled', activation: 0 });
-        continue;
-      }
-      if (theirs === undefined || theirs.runs === 0 || wanted === 'revoked') continue;
+        this.#own.revoke(group, `${this.#peer.name} does not hear this node and takes over`, now);
+      if (this.#own.release(group)) continue;
+      if (theirs === undefined || theirs.runs === 0 || this.#own.wanted(group) === 'revoked') continue;
       assert(this.#peer !== null, 'a report without a peer');
       const rightful = theirs.runs !== held ? theirs.runs > held : this.#peer.name > this.#me;
       if (rightful)
-        this.#revoke(group, `${this.#peer.name} runs it under the higher number ${theirs.runs}`, now);
+        this.#own.revoke(group, `${this.#peer.name} runs it under the higher number ${theirs.runs}`, now);
       else if (this.#local.group(group).inactive)
-        this.#revoke(group, `${this.#peer.name} still runs it, and nothing has begun here`, now);
+        this.#own.revoke(group, `${this.#peer.name} still runs it, and nothing has begun here`, now);
     }
   }
 
   #judgeLeadership(now: number): void {
     const peer = this.#peer;
     if (peer === null) {
-      if (this.#state !== 'leader' && this.#guard.connected)
-        this.#becomeLeader(this.#number + 1, 'the only node of the domain', now);
+      if (this.#role.state !== 'leader' && this.#guard.connected)
+        this.#becomeLeader(this.#role.number + 1, 'the only node of the domain', now);
       return;
     }
     if (peer.announcement > 0) {
-      if (peer.announcement > this.#number) this.#number = peer.announcement;
-      if (this.#state === 'leader')
-        this.#follow(this.#number, `${peer.name} does not hear this node and takes over`, now);
+      if (peer.announcement > this.#role.number) this.#role.setNumber(peer.announcement);
+      if (this.#role.state === 'leader')
+        this.#follow(this.#role.number, `${peer.name} does not hear this node and takes over`, now);
       return;
     }
     if (peer.leaving) {
       this.#releasePeer(`${peer.name} said that it leaves`);
-      if (this.#state !== 'leader' && this.#leaving === null)
+      if (this.#role.state !== 'leader' && this.#leaving === null)
         this.#becomeLeader(this.#highestNumber() + 1, `${peer.name} leaves`, now);
       return;
     }
@@ -438,9 +402,9 @@ export class Cluster {
     const { domainState, number, settled } = peer.report;
     const mine = {
       node: this.#me,
-      leads: this.#state === 'leader',
-      number: this.#number,
-      settled: this.#settled,
+      leads: this.#role.state === 'leader',
+      number: this.#role.number,
+      settled: this.#role.settled,
     };
     const verdict = judgeLeadership(mine, {
       node: peer.name,
@@ -451,10 +415,14 @@ export class Cluster {
     switch (verdict.kind) {
       case 'lead':
         if (!mine.leads) this.#becomeLeader(verdict.number, 'exchanged with the peer', now);
-        else if (verdict.number !== this.#number) this.#setNumber(verdict.number);
+        else if (verdict.number !== this.#role.number) this.#role.setNumber(verdict.number);
         return;
       case 'follow':
-        if (this.#state !== 'backup' || this.#number !== verdict.number || this.#leader !== peer.name) {
+        if (
+          this.#role.state !== 'backup' ||
+          this.#role.number !== verdict.number ||
+          this.#role.leader !== peer.name
+        ) {
           this.#follow(verdict.number, `${peer.name} leads`, now);
         }
         return;
@@ -464,7 +432,7 @@ export class Cluster {
   }
 
   #highestNumber(): number {
-    return Math.max(this.#number, this.#peer?.report?.number ?? 0);
+    return Math.max(this.#role.number, this.#peer?.report?.number ?? 0);
   }
 
   /** Take-over of a silent peer by policy (rule 14d): announce, wait S, then act; any sign of life ends it. */
@@ -472,7 +440,8 @@ export class Cluster {
     const peer = this.#peer;
     if (peer === null) return;
     const silent = !peer.heard && peer.mayTake && peer.announcement === 0;
-    const gain = this.#state !== 'leader' || this.#numbers.all().some(({ holder }) => holder !== this.#me);
+    const gain =
+      this.#role.state !== 'leader' || this.#numbers.all().some(({ holder }) => holder !== this.#me);
     const able =
       this.#guard.connected &&
       !this.#guard.lost &&
@@ -487,7 +456,7 @@ export class Cluster {
       // It stays on the wire, and sm-watchdog lists nothing, until both know what the other runs, or we obey the peer's.
       if (peer.exchanged || peer.announcement > 0) this.#announcement = null;
       // What it took it has given up since, and stepped down.
-      else if (silent && able && this.#state !== 'leader') this.#announce(peer, now);
+      else if (silent && able && this.#role.state !== 'leader') this.#announce(peer, now);
       return;
     }
     if (!silent || !able) {
@@ -498,7 +467,7 @@ export class Cluster {
         'domain',
         this.#definitions.domain.name,
         'announcing',
-        this.#state,
+        this.#role.state,
         'silence-broken',
         peer.reason,
       );
@@ -518,9 +487,16 @@ export class Cluster {
         ? 0
         : Math.max(peer.stopBoundMs, this.#definitions.domain.stopBoundMs);
     this.#announcement = { number, until: now + waitMs, done: false };
-    this.#setNumber(number);
+    this.#role.setNumber(number);
     this.#timers.set('cluster/announce', now + waitMs);
-    this.#history('domain', this.#definitions.domain.name, this.#state, 'announcing', 'silence', peer.reason);
+    this.#history(
+      'domain',
+      this.#definitions.domain.name,
+      this.#role.state,
+      'announcing',
+      'silence',
+      peer.reason,
+    );
   }
 
   /** Nothing that the peer held can be active any more; whoever leads assigns it anew. */
@@ -532,153 +508,9 @@ export class Cluster {
     }
   }
 
-  // --- leading -------------------------------------------------------------------------------------------------------
-
   #lead(now: number): void {
     this.#progress.drive(now);
-    this.#placements = plan(this.#definitions, this.#picture(now));
-    for (const group of this.#definitions.groups.values()) {
-      const placements = this.#placements.filter((placement) => placement.group === group.name);
-      if (group.exclusive) this.#move(group, placements, now);
-      else
-        for (const placement of placements)
-          this.#order(group, placement.node, placement.want, placement.reasons.join('; '), now);
-    }
-  }
-
-  /** One step on the way to where the plan wants an exclusive group: reconcile, stop first, then give it a new number. */
-  #move(group: GroupDefinition, placements: readonly Placement[], now: number): void {
-    this.#reconcile(group.name);
-    const target = placements.find((placement) => placement.want === 'active')?.node ?? '';
-    const numbers = this.#numbers.of(group.name);
-    const stopFirst = this.#options.breaks?.has('stop-before-start') !== true;
-    if (target !== '' && (numbers.holder === '' || (!stopFirst && numbers.holder !== target))) {
-      const obstacle = stopFirst ? this.#obstacle(group, target) : '';
-      if (obstacle === '') this.#give(group.name, target, now);
-      else this.#setRefusal(group.name, obstacle, now);
-    }
-    const { holder } = this.#numbers.of(group.name);
-    for (const placement of placements) {
-      const mayHave = placement.want !== 'active' || holder === placement.node;
-      const reason = placement.reasons.join('; ');
-      this.#order(group, placement.node, mayHave ? placement.want : 'standby', reason, now);
-    }
-  }
-
-  /** The leader's record follows what both nodes say they run (store and audit together). */
-  #reconcile(name: string): void {
-    const numbers = this.#numbers.of(name);
-    const { held, holder, holderActivation, stopped } = numbers;
-    const theirs = this.#peer?.group(name);
-    if (held > 0 && (holder === '' || holder === this.#me || held > holderActivation)) {
-      return this.#numbers.record(name, this.#me, held);
-    }
-    if (holder === this.#me && held === 0)
-      return this.#numbers.record(name, '', Math.max(holderActivation, stopped));
-    if (theirs === undefined || this.#peer === null) return;
-    if (theirs.runs > 0 && (holder === '' || theirs.runs > holderActivation)) {
-      return this.#numbers.record(name, this.#peer.name, theirs.runs);
-    }
-    if (
-      holder === this.#peer.name &&
-      theirs.runs === 0 &&
-      theirs.inactive &&
-      theirs.stopped >= holderActivation
-    ) {
-      this.#numbers.record(name, '', holderActivation);
-    }
-  }
-
-  /** Why a group that nobody holds can not be given to the target yet; '' = it can. */
-  #obstacle(group: GroupDefinition, target: string): string {
-    if (target === this.#me && this.#peerMayHaveTakenOver())
-      return `${this.#peer?.name} is silent and may have taken over: what is active stays, nothing is added`;
-    if (target !== this.#me && !this.#inactiveHere(group.name))
-      return `${this.#me} has not yet verified that it does not run it`;
-    const theirs = this.#peer?.group(group.name);
-    if (target === this.#me && theirs !== undefined && !theirs.inactive) {
-      return `${this.#peer?.name} has not yet verified that it does not run it`;
-    }
-    const first = group.activeOnlyIfActive;
-    if (first === '' || !this.#definitions.groups.has(first)) return '';
-    const state =
-      target === this.#me ? this.#local.group(first).state : (this.#peer?.group(first)?.state ?? 'unknown');
-    return state === 'active' ? '' : `waits until ${first} is active on ${target}: it is ${state} there`;
-  }
-
-  /**
-   * Where a silent peer may take over by time, it may have done so whenever our permission was gone, and being the leader
-   * of before says nothing: only the exchange with it, its word, or a take-over of our own tells that it has not. Its word that
-   * it leaves is worth nothing in a later silence: it may be back.
-   */
-  #peerMayHaveTakenOver(): boolean {
-    const peer = this.#peer;
-    if (peer === null || peer.exchanged || (peer.heard && peer.leaving)) return false;
-    return this.#definitions.domain.silencePolicy === 'takeover' && this.#announcement?.done !== true;
-  }
-
-  #give(group: string, target: string, now: number): void {
-    if (target === this.#me) {
-      const reason = refusal(this.#verdict(now));
-      if (reason !== null) return this.#setRefusal(group, reason, now);
-    }
-    const activation = this.#numbers.of(group).max + 1;
-    this.#numbers.record(group, target, activation);
-    if (target === this.#me) this.#numbers.hold(group, activation);
-    this.#refusals.delete(group);
-    this.#history('group', group, 'held by nobody', `held by ${target}`, 'grant', `activation ${activation}`);
-  }
-
-  #order(group: GroupDefinition, node: string, want: Want, reason: string, now: number): void {
-    if (node === this.#me) return this.#want(group, want, reason, now);
-    // To somebody who can not be asked nothing is said: it would obey a verdict about its absence when it comes back.
-    const order = this.#peer?.absence === '' ? want : 'initial';
-    if (this.#orders.get(group.name) === order) return;
-    this.#orders.set(group.name, order);
-    this.#changed = true;
-  }
-
-  #picture(now: number): Parameters<typeof plan>[1] {
-    const holders = new Map(this.#numbers.all().map(({ group, holder }) => [group, holder] as const));
-    const avoided = new Set<string>();
-    for (const { kind, node, step } of this.#operations.pending()) {
-      if ((kind === 'swact' || kind === 'swact-force') && step !== 'requested') avoided.add(node);
-    }
-    const score = this.#linkScores(now);
-    const nodes = this.#definitions.nodes.map((name) => {
-      const row = this.#nodes.find(name) ?? newNode(name);
-      const mine = name === this.#me;
-      const groups = mine
-        ? this.#local.groups()
-        : this.#peer?.exchanged === true
-          ? (this.#peer.report?.groups ?? [])
-          : [];
-      return {
-        name,
-        absent: mine ? '' : (this.#peer?.absence ?? 'unknown node'),
-        administrative: row.administrative,
-        ready: row.ready === 'enabled',
-        notReadyReason: mine ? this.#readyReason : 'it says so',
-        linkScore: mine ? score.mine : score.theirs,
-        groups: new Map(groups.map((group) => [group.name, group] as const)),
-      };
-    });
-    return { nodes, holders, avoided };
-  }
-
-  #linkScores(now: number): { mine: number; theirs: number } {
-    if (this.#peer?.exchanged !== true) return { mine: 0, theirs: 0 };
-    const { interfaces } = this.#definitions;
-    let bits = 0;
-    for (const { role, up } of this.#links.values()) if (up) bits |= 1 << INTERFACE_ROLES.indexOf(role);
-    const next = this.#scores.measure(
-      linkScore(interfaces, bits),
-      linkScore(interfaces, this.#peer.linkBits),
-      now,
-    );
-    if (next === null) this.#timers.clear('cluster/links');
-    else if (this.#timers.armed.get('cluster/links')?.at !== next) this.#timers.set('cluster/links', next);
-    return this.#scores.steady;
+    this.#leading.drive(now);
   }
 
   // --- obeying -------------------------------------------------------------------------------------------------------
@@ -686,14 +518,14 @@ export class Cluster {
   #obey(now: number): void {
     const { report } = this.#peer ?? {};
     if (this.#peer?.exchanged !== true || report === undefined || report === null) return;
-    if (report.domainState !== 'leader' || report.number < this.#number || this.#peer.announcement > 0)
+    if (report.domainState !== 'leader' || report.number < this.#role.number || this.#peer.announcement > 0)
       return;
     for (const theirs of report.groups) {
       const group = this.#definitions.groups.get(theirs.name);
       if (group === undefined || theirs.order === 'initial') continue;
       const reason = `order of ${this.#peer.name}: ${theirs.reason}`;
       if (group.exclusive) this.#obeyExclusive(group, theirs, reason, now);
-      else this.#want(group, theirs.order, reason, now);
+      else this.#own.want(group, theirs.order, reason, now);
     }
   }
 
@@ -705,59 +537,21 @@ export class Cluster {
     if (theirs.order === 'active') {
       if (!granted) return;
       if (held < theirs.holderActivation) this.#numbers.hold(name, theirs.holderActivation);
-      return this.#want(group, 'active', reason, now);
+      return this.#own.want(group, 'active', reason, now);
     }
     // A grant that never became activity here is given up, so that the leader can give it to somebody else.
     if (granted && held === 0) this.#numbers.giveUp(name, theirs.holderActivation);
-    this.#want(group, theirs.order, reason, now);
+    this.#own.want(group, theirs.order, reason, now);
   }
 
-  // --- this node's groups --------------------------------------------------------------------------------------------
-
-  #want(group: GroupDefinition, desired: GroupDesiredState, reason: string, now: number): void {
-    const { name } = group;
-    const activation = group.exclusive && desired === 'active' ? this.#numbers.of(name).held : 0;
-    const wanted = this.#wanted.get(name);
-    if (wanted?.desired === desired && wanted.activation === activation) return;
-    // What lost its permission is stopped and given up before anything new is wanted of it.
-    if (wanted?.desired === 'revoked' && group.exclusive && this.#numbers.of(name).held > 0) return;
-    if (desired !== 'active') {
-      if (desired === 'initial') return;
-      this.#setWanted(name, { desired, activation: 0 });
-      this.#refusals.delete(name);
-      return this.#local.step({ type: 'group.want', group: name, desired, reason }, now);
-    }
-    const { held, stopped } = group.exclusive ? this.#numbers.of(name) : { held: 0, stopped: 0 };
-    const verdict = grant({ group: name, exclusive: group.exclusive, held, stopped }, this.#verdict(now));
-    if (!verdict.ok) return this.#setRefusal(name, verdict.reason, now);
-    this.#refusals.delete(name);
-    this.#setWanted(name, { desired, activation });
-    this.#hold();
-    this.#local.step({ type: 'group.want', group: name, desired, token: verdict.token, reason }, now);
-  }
-
-  #setWanted(group: string, wanted: Wanted): void {
-    this.#wanted.set(group, wanted);
-    this.#changed = true;
-  }
-
-  #setRefusal(group: string, reason: string, now: number): void {
-    if (this.#refusals.get(group)?.reason !== reason) this.#refusals.set(group, { reason, since: now });
-  }
-
-  #revoke(group: string, reason: string, now: number): void {
-    if (this.#wanted.get(group)?.desired === 'revoked') return;
-    this.#setWanted(group, { desired: 'revoked', activation: 0 });
-    this.#history('group', group, 'active', 'revoked', 'revoke', reason);
-    this.#local.step({ type: 'group.revoke', group, reason }, now);
-  }
+  // --- permission ----------------------------------------------------------------------------------------------------
 
   #yieldAll(now: number): void {
     const reason = this.#leaving?.reason ?? `the database does not accept commits: ${this.#storeFailed}`;
     for (const group of this.#definitions.groups.values()) {
-      if (this.#storeFailed === '') this.#want(group, 'disabled', reason, now);
+      if (this.#storeFailed === '') this.#own.want(group, 'disabled', reason, now);
       else if (group.exclusive && this.#numbers.of(group.name).held > 0)
-        this.#revoke(group.name, reason, now);
+        this.#own.revoke(group.name, reason, now);
     }
   }
 
@@ -771,13 +565,6 @@ export class Cluster {
       duplicate: this.#duplicate,
       storeFailed: this.#storeFailed !== '',
     };
-  }
-
-  #inactiveHere(group: string): boolean {
-    const view = this.#local.group(group);
-    if (view.inactive) return true;
-    // Nothing of a fresh kernel life was started by us yet, and an audit that hangs says nothing else.
-    return this.#freshKernel && !this.#wanted.has(group) && !this.#timers.armed.has('cluster/audit-patience');
   }
 
   /** Before its greeting sm-watchdog is not told anything: it says first whether it guards what the store names. */
@@ -817,48 +604,13 @@ export class Cluster {
   // --- domain state --------------------------------------------------------------------------------------------------
 
   #becomeLeader(number: number, reason: string, now: number): void {
-    this.#number = number;
-    this.#leader = this.#me;
-    this.#settled = true;
-    this.#orders.clear();
-    this.#setState('leader', reason, now);
+    this.#leading.begin();
+    this.#role.lead(number, reason, now);
   }
 
   #follow(number: number, reason: string, now: number): void {
-    this.#number = number;
-    this.#leader = this.#peer?.name ?? '';
-    this.#settled = true;
-    this.#placements = [];
-    this.#orders.clear();
-    this.#setState('backup', reason, now);
-  }
-
-  #setState(state: DomainState, reason: string, now: number): void {
-    const old = this.#state;
-    this.#state = state;
-    if (old !== state) this.#stateSince = now;
-    this.#changed = true;
-    this.#persistDomain();
-    const text = state === 'leader' ? `leader, number ${this.#number}` : state;
-    this.#history('domain', this.#definitions.domain.name, old, text, 'leadership', reason);
-  }
-
-  #setNumber(number: number): void {
-    this.#number = number;
-    this.#changed = true;
-    this.#persistDomain();
-  }
-
-  #persistDomain(): void {
-    const designation = this.#state === 'leader' || this.#state === 'backup' ? this.#state : 'unknown';
-    this.#emit({
-      type: 'persist.domain',
-      state: this.#state,
-      designation,
-      leader: this.#leader,
-      number: this.#number,
-      settled: this.#settled,
-    });
+    this.#leading.end();
+    this.#role.follow(this.#peer?.name ?? '', number, reason, now);
   }
 
   #persistNeighbor(): void {
@@ -881,15 +633,15 @@ export class Cluster {
   // --- telling -------------------------------------------------------------------------------------------------------
 
   #publish(): void {
-    const leading = this.#state === 'leader' ? { placements: this.#placements, orders: this.#orders } : null;
+    const leading = this.#role.leads ? this.#leading : null;
     const report: Report = {
       definitionDigest: this.#definitions.digest,
-      domainState: this.#state,
-      leader: this.#leader,
-      number: this.#number,
-      settled: this.#settled,
+      domainState: this.#role.state,
+      leader: this.#role.leader,
+      number: this.#role.number,
+      settled: this.#role.settled,
       nodes: this.#nodes.all(),
-      groups: groupReports(this.#context, leading, (group) => this.#inactiveHere(group)),
+      groups: groupReports(this.#context, leading, (group) => this.#own.inactive(group)),
       operations: this.#operations.all(),
       basedOn: 0,
     };
@@ -903,7 +655,7 @@ export class Cluster {
     this.#published = text;
     if (leaving && this.#leaving === null && this.#peer !== null) this.#yielded = true;
     this.#version += 1;
-    if (leaving && this.#leaving !== null) this.#unsettle();
+    if (leaving && this.#leaving !== null && this.#peer !== null) this.#role.unsettle();
     this.#emit({
       type: 'guard.send',
       report: { ...report, basedOn: this.#peer?.reportVersion ?? 0 },
@@ -958,10 +710,10 @@ export class Cluster {
     const { name, silencePolicy } = this.#definitions.domain;
     return {
       name,
-      state: this.#state,
-      leader: this.#leader,
-      number: this.#number,
-      settled: this.#settled,
+      state: this.#role.state,
+      leader: this.#role.leader,
+      number: this.#role.number,
+      settled: this.#role.settled,
       policy: silencePolicy,
     };
   }
@@ -991,7 +743,7 @@ export class Cluster {
   }
 
   placements(): readonly Placement[] {
-    return this.#placements;
+    return this.#leading.placements;
   }
 
   operations(): readonly Operation[] {
@@ -1003,7 +755,7 @@ export class Cluster {
   }
 
   waits(): Wait[] {
-    const waits: Wait[] = [...this.#refusals].map(([name, { reason, since }]) => ({
+    const waits: Wait[] = [...this.#own.refusals].map(([name, { reason, since }]) => ({
       entity: 'group',
       name,
       reason,
@@ -1021,14 +773,14 @@ export class Cluster {
         until: this.#announcement.until,
       });
     }
-    if (this.#state === 'waiting') {
+    if (this.#role.state === 'waiting') {
       const reason =
         this.#peer === null ? 'sm-watchdog is awaited' : this.#peer.absence || 'the peer is about to lead';
       waits.push({
         entity: 'domain',
         name: this.#definitions.domain.name,
         reason,
-        since: this.#stateSince,
+        since: this.#role.since,
         until: null,
       });
     }
