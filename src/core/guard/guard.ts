@@ -8,10 +8,10 @@ import type { InterfaceRole } from '../kernel/names.ts';
 import { INTERFACE_ROLES } from '../kernel/names.ts';
 import { Timers } from '../kernel/timers.ts';
 import { NO_LIFE } from '../link/frame.ts';
+import { ReportAssembler } from '../link/parts.ts';
 import { decodeReport } from '../link/report.ts';
 import type { Frame, FrameHeader, Report } from '../link/types.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../link/types.ts';
-import { ReportInbox } from './inbox.ts';
 import type { GuardEffect, GuardEvent, GuardOptions, GuardView, KillEntry } from './interface.ts';
 import { PULSE_INTERVAL_MS } from './interface.ts';
 import { type LinkEnd, Peer } from './peer.ts';
@@ -47,7 +47,7 @@ export class Guard {
   readonly #timers: Timers;
   readonly #links: LinkEnd[];
   readonly #peer: Peer;
-  readonly #inbox = new ReportInbox();
+  readonly #assembler = new ReportAssembler();
   readonly #entries = new Map<string, KillEntry>();
   readonly #manager: Manager;
   readonly #outgoing: Outgoing = {
@@ -197,19 +197,21 @@ export class Guard {
     if (!hearing.newest) return;
     this.#judgeAnnouncement(hearing.hearsUs ? 0 : this.#peer.announceNumber, wasSilent, now);
     this.#tellPeerLinks(frame.header);
-    const bytes = this.#inbox.add(frame);
-    if (bytes !== null) this.#onReport(bytes, frame.header);
+    if (frame.parts > 0) this.#onReportPart(frame);
   }
 
   #onAdopted(heardOn: LinkEnd): void {
     for (const link of this.#links) if (link !== heardOn) link.sequence = -1;
-    this.#inbox.clear();
     this.#report = null;
     this.#told.heard = false;
   }
 
-  #onReport(bytes: Uint8Array, header: FrameHeader): void {
-    const decoded = decodeReport(bytes);
+  /** Only the newest frames come here, so an older report can not come back (rule 2). */
+  #onReportPart({ header, part, parts, body }: Frame): void {
+    const { processLife: life, reportVersion: version } = header;
+    const whole = this.#assembler.add({ life, version, part, parts, body });
+    if (whole.kind !== 'complete') return;
+    const decoded = decodeReport(whole.bytes);
     if (!decoded.ok) return;
     this.#report = { report: decoded.report, version: header.reportVersion };
     this.#tellReport(header);
