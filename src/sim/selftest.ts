@@ -34,7 +34,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
   {
     name: 'perform-check',
     checkers: ['single-active'],
-    faults: ['carrier-down-all', 'stall-sm'],
+    faults: ['carrier-down-all', 'process-death', 'stall-sm'],
     change: takeover,
   },
   { name: 'intent-log', checkers: ['crash-consistency'], faults: ['kill-sm', 'process-death'] },
