@@ -11,11 +11,23 @@ import { connect } from '../shell/client.ts';
 import { CONFIG_PATH, type Config, loadConfig } from '../shell/config.ts';
 import { runEngine } from '../shell/daemon.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE, EXIT_USAGE } from '../shell/exit-codes.ts';
+import { readHolder } from '../shell/lock.ts';
 import { createLogger, type Logger } from '../shell/log.ts';
 import { CHANNEL_FD } from '../shell/pair/channel.ts';
 import { prepare } from '../shell/prepare.ts';
+import { isAlive } from '../shell/process-identity.ts';
+import { StandIn } from '../shell/stand-in.ts';
+import { hasServiceManager, serviceManager } from '../shell/systemd.ts';
+import { realTime } from '../shell/time.ts';
 import { VERSION } from '../shell/version.ts';
-import { planOf, planPath, runWatchdog, type WatchdogPlan, writePlan } from '../shell/watchdog/daemon.ts';
+import {
+  planOf,
+  planPath,
+  runWatchdog,
+  type WatchdogPlan,
+  watchdogLock,
+  writePlan,
+} from '../shell/watchdog/daemon.ts';
 
 const HELP = `Usage: sm [--config FILE] [--foreground | --check]
 
@@ -75,6 +87,24 @@ function check(config: Config, log: Logger): void {
   console.log(`${config.node}: ${groups.size} groups, ${services.size} services, definitions ${digest}`);
 }
 
+/** True when systemd has started us beside a node that runs. */
+function standsIn(config: Config, log: Logger): boolean {
+  const holder = () => readHolder(watchdogLock(config));
+  const present = holder();
+  if (!hasServiceManager(process.env) || present === null || !isAlive(present)) return false;
+  const standIn = new StandIn({
+    holder,
+    signal: (pid) => void process.kill(pid, 'SIGTERM'),
+    exit: (code) => process.exit(code),
+    manager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
+    time: realTime,
+    log,
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => standIn.stop(signal));
+  standIn.start();
+  return true;
+}
+
 async function answers(config: Config): Promise<boolean> {
   try {
     const client = await connect(config.controlSocket);
@@ -122,7 +152,9 @@ if (options.engine) {
   check(config, logger('sm'));
 } else if (options.foreground) {
   const log = logger('sm-watchdog');
-  await runWatchdog({ config, plan: () => makePlan(config, options.config, log), adopted: null, log });
+  if (!standsIn(config, log)) {
+    await runWatchdog({ config, plan: () => makePlan(config, options.config, log), adopted: null, log });
+  }
 } else {
   await startInBackground(config, options.config);
 }

@@ -48,7 +48,8 @@ function tryLock(path: string): LockResult {
   return { ok: true, release: () => closeSync(fd) };
 }
 
-function readHolder(path: string): ProcessIdentity | null {
+/** Who wrote itself into the lock file last, dead or alive. */
+export function readHolder(path: string): ProcessIdentity | null {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity;
   } catch {

@@ -14,6 +14,7 @@ import { acquireLock } from '../lock.ts';
 import { kernelLife, newProcessLife, productUuid } from '../node-facts.ts';
 import { startProgram } from '../pair/programs.ts';
 import type { Log } from '../ports.ts';
+import { serviceManager } from '../systemd.ts';
 import { realTime } from '../time.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
@@ -68,6 +69,10 @@ export function planPath(run: string): string {
   return join(run, 'watchdog.json');
 }
 
+export function watchdogLock(config: Config): string {
+  return join(config.runDirectory, 'sm-watchdog.lock');
+}
+
 /** Whole or not at all: a watchdog may be started from it at any moment. */
 export function writePlan(plan: WatchdogPlan): string {
   const path = planPath(plan.config.runDirectory);
@@ -95,7 +100,7 @@ export async function runWatchdog({ config, plan: makePlan, adopted, log }: Watc
   if (adopted !== null) await firstWord(adopted);
   mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
   const lockLimitMs = adopted === null ? 0 : LOCK_LIMIT_MS;
-  const lock = await acquireLock(join(config.runDirectory, 'sm-watchdog.lock'), lockLimitMs, realTime);
+  const lock = await acquireLock(watchdogLock(config), lockLimitMs, realTime);
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
   const plan = makePlan();
   if (typeof plan === 'string') return giveUp(log, EXIT_CONFIG, plan);
@@ -163,6 +168,7 @@ function makeWatchdog(
     selfFence: (killRecorded) => processesSelfFence(killRecorded, () => process.exit(1), log),
     startSm: () => startProgram('sm', plan.smArguments),
     adopted,
+    serviceManager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
     exit: (code) => process.exit(code),
     time: realTime,
     log,

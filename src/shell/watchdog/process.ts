@@ -12,6 +12,7 @@ import type { FromSm, FromWatchdog, WatchdogStatus } from '../pair/messages.ts';
 import type { Started } from '../pair/programs.ts';
 import type { Log, Time } from '../ports.ts';
 import { killProcess, ownIdentity } from '../process-identity.ts';
+import type { ServiceManager } from '../systemd.ts';
 import { TimerTable } from '../timer-table.ts';
 import { GuardClock } from './guard-clock.ts';
 import type { KillList } from './kill-list.ts';
@@ -32,6 +33,7 @@ export interface WatchdogOptions {
   readonly startSm: () => Started;
   /** The pipe to the `sm` that started us; null = we start it. */
   readonly adopted: Duplex | null;
+  readonly serviceManager: ServiceManager;
   /** Ends the process. */
   readonly exit: (code: number) => void;
   readonly time: Time;
@@ -90,6 +92,7 @@ export class WatchdogProcess {
     this.#stopReason = reason;
     const { log, time } = this.#options;
     log.info({ reason }, 'stopping in order');
+    this.#options.serviceManager.stopping(reason);
     this.#manager?.channel.send({ type: 'stop', reason });
     time.after(STOP_LIMIT_MS, () => {
       log.error({}, `not stopped in order within ${STOP_LIMIT_MS} ms: everything is killed`);
@@ -196,6 +199,7 @@ export class WatchdogProcess {
 
   #refresh(): void {
     if (this.#ended) return;
+    this.#options.serviceManager.alive();
     const again = () => void this.#options.time.after(REFRESH_INTERVAL_MS, () => this.#refresh());
     this.#options.killList.refresh().then(again, again);
   }
@@ -248,6 +252,8 @@ export class WatchdogProcess {
       case 'life':
         manager.kill = () => killProcess(message.process);
         this.#adopt(message);
+        // It speaks once its control socket is open.
+        this.#options.serviceManager.ready();
         if (this.#stopReason !== null) manager.channel.send({ type: 'stop', reason: this.#stopReason });
         return;
       case 'event':

@@ -1,0 +1,78 @@
+/**
+ * systemd starts `sm` again when the main process died, but by then the node's own repair has put another sm-watchdog in
+ * its place, and services run on. This process stands in for that one: systemd has a child again whose end it sees, and whose
+ * SIGTERM is handed on.
+ */
+import type { Log, Time } from './ports.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
+import type { ServiceManager } from './systemd.ts';
+
+const LOOK_INTERVAL_MS = 1000;
+/** Longest time in which a watchdog may be replaced; after it there is none any more. */
+const ABSENCE_LIMIT_MS = 15_000;
+
+export interface StandInOptions {
+  /** Who holds the lock of sm-watchdog, dead or alive; null = nobody ever did. */
+  readonly holder: () => ProcessIdentity | null;
+  readonly signal: (pid: number) => void;
+  readonly exit: (code: number) => void;
+  readonly manager: ServiceManager;
+  readonly time: Time;
+  readonly log: Log;
+}
+
+export class StandIn {
+  readonly #options: StandInOptions;
+  #seenAt: number;
+  #stopping = false;
+  #told: ProcessIdentity | null = null;
+
+  constructor(options: StandInOptions) {
+    this.#options = options;
+    this.#seenAt = options.time.now();
+  }
+
+  start(): void {
+    const { log, manager } = this.#options;
+    log.warn({ pid: this.#watchdog()?.pid }, 'the node runs already: standing in for its sm-watchdog');
+    manager.ready();
+    this.#look();
+  }
+
+  /** Hands the order on; ends when the node has stopped. */
+  stop(reason: string): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#options.manager.stopping(reason);
+    this.#tell();
+  }
+
+  #look(): void {
+    const { time, manager, log, exit } = this.#options;
+    const watchdog = this.#watchdog();
+    if (watchdog !== null) {
+      this.#seenAt = time.now();
+      manager.alive();
+      if (this.#stopping) this.#tell();
+    } else if (this.#stopping) return exit(0);
+    else if (time.now() - this.#seenAt > ABSENCE_LIMIT_MS) {
+      log.error({}, 'there is no sm-watchdog any more: ending, to be started anew');
+      return exit(1);
+    }
+    time.after(LOOK_INTERVAL_MS, () => this.#look());
+  }
+
+  /** Once to each: a watchdog may be replaced while it stops. */
+  #tell(): void {
+    const watchdog = this.#watchdog();
+    if (watchdog === null) return;
+    if (watchdog.pid === this.#told?.pid && watchdog.startTime === this.#told.startTime) return;
+    this.#told = watchdog;
+    this.#options.signal(watchdog.pid);
+  }
+
+  #watchdog(): ProcessIdentity | null {
+    const holder = this.#options.holder();
+    return holder !== null && isAlive(holder) ? holder : null;
+  }
+}
