@@ -1,9 +1,25 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Two kinds of tests, one after the other. `fast` needs a processor and nothing else: files run side by side. `real`
+ * starts daemons, scripts and namespaces whose clocks are real: one file at a time, so that a test never waits because
+ * another one is busy.
+ */
+const REAL = 'test/integration/**/*.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [REAL], sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        test: { name: 'real', include: [REAL], maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
