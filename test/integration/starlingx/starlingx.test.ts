@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DefinitionSet } from '../../../src/core/definitions/model.ts';
+import { explain } from '../../../src/core/explain.ts';
 import { buildPrograms } from '../pair/build.ts';
 import { eventually, type NodeView, TestNode } from '../pair/node.ts';
 import { judge } from './order.ts';
@@ -96,8 +97,13 @@ describe.each([
     for (const node of pair) node.start();
     const first = await settled(pair, set);
     lap('started until settled');
-    const waits = (await first.standby.view())?.waits.filter(({ entity }) => entity === 'service') ?? [];
+    const seen = (await first.standby.view()) as NodeView;
+    const waits = seen.waits.filter(({ entity }) => entity === 'service');
     expect(waits.map(({ name, reason }) => [name, reason])).toEqual(everything ? [CEPH_OSD] : []);
+    if (everything) {
+      expect(explain(seen, 'service', CEPH_OSD[0], Date.now()).join('\n')).toContain(CEPH_OSD[1]);
+      expect(explain(seen, 'group', 'storage-services', Date.now()).join('\n')).toContain(CEPH_OSD[1]);
+    }
     for (const node of pair) {
       const view = await node.view();
       expect(view?.groups.filter(({ status }) => status !== '')).toEqual([]);
