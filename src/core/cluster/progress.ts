@@ -92,7 +92,7 @@ export class OperationProgress {
 
   /** The checks that belong in the engine, not only in front of it. */
   #refusal({ kind, node }: Operation): string {
-    const { definitions, nodes, me, peer } = this.#context;
+    const { definitions, nodes, numbers, me, peer } = this.#context;
     const locked = nodes.find(node)?.administrative === 'locked';
     if (kind === 'lock' && locked) return `${node} is locked already`;
     if (kind === 'unlock' && !locked) return `${node} is not locked`;
@@ -106,6 +106,8 @@ export class OperationProgress {
     if (row.administrative === 'locked')
       return `${other} can not take the groups: it is locked (${row.lockReason})`;
     if (row.ready !== 'enabled') return `${other} can not take the groups: it is not ready`;
+    const moved = numbers.all().every(({ holder }) => holder === other);
+    if (kind !== 'lock' && moved) return `nothing is active on ${node} that could move, ${other} has it all`;
     return kind === 'swact' ? this.#unfit(other, node) : '';
   }
 

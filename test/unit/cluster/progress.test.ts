@@ -120,6 +120,12 @@ describe('a swact (rule 19)', () => {
     expect(new ClusterDriver({ nodes: [A] }).command('swact', A).message).toMatch(/one node only/);
   });
 
+  it('is refused where nothing is active that could move', () => {
+    const c = leading();
+    expect(c.numbers().holder).toBe(A);
+    expect(c.command('swact', B)).toMatchObject({ ok: false, message: expect.stringMatching(/nothing is active/) });
+  });
+
   it('by force goes also where the group has failed', () => {
     const c = leading();
     peerSays(c, { status: 'failed', reason: 'disk broken' });
