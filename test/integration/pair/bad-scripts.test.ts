@@ -1,13 +1,5 @@
 /** Scripts that hang, are missing, talk too much, or lie: that service alone fails. And `sm` is killed while one runs. */
-import {
-  appendFileSync,
-  copyFileSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildPrograms } from './build.ts';
@@ -151,30 +143,44 @@ function outputBytes(node: TestNode): number {
   return readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).blocks * 512, 0);
 }
 
-/** `app-store` by a script that waits in its start, with a child, until it is let go. */
-const SLOW_START = `#!/bin/sh
-if [ "$1" = start ] && [ "$journal" != "\${journal%app-store.journal}" ]; then
+/** The scripts of `app-store` wait, with a child, while there is a file that says so. */
+const SLOW_SCRIPT = `#!/bin/sh
+hold="$(dirname "$0")/hold-$1"
+if [ -e "$hold" ] && [ "$journal" != "\${journal%app-store.journal}" ]; then
   sleep 300 &
   echo "begin $$ $!" >>"$journal"
-  while [ -e "$(dirname "$0")/hold" ]; do sleep 0.05; done
+  while [ -e "$hold" ]; do sleep 0.05; done
   kill $!
 fi
 exec "$(dirname "$0")/app" "$@"
 `;
 
-const SLOW_SITE: Site = {
-  ...SMALL_SITE,
-  install: (directory, index, base, deadMs) => {
-    SMALL_SITE.install(directory, index, base, deadMs);
-    copyFileSync(join(directory, 'lsb', 'app.sh'), join(directory, 'lsb', 'app'));
-    writeFileSync(join(directory, 'lsb', 'app.sh'), SLOW_START, { mode: 0o755 });
-    appendFileSync(join(directory, 'lsb', 'hold'), '');
-  },
-};
+function hold(directory: string, command: string): void {
+  writeFileSync(join(directory, 'lsb', `hold-${command}`), '');
+}
 
-describe('sm, killed while a start script runs', () => {
-  it('ends that script, asks what is so, and starts nothing twice', { timeout: 4 * LIMIT_MS }, async () => {
-    const pair = startPair(SLOW_SITE);
+function letGo(node: TestNode, command: string): void {
+  rmSync(join(node.directory, 'lsb', `hold-${command}`));
+}
+
+function slowSite(containment: string, held: string | null): Site {
+  return {
+    ...SMALL_SITE,
+    settings: [`containment: ${containment}`],
+    install: (directory, index, base, deadMs) => {
+      SMALL_SITE.install(directory, index, base, deadMs);
+      copyFileSync(join(directory, 'lsb', 'app.sh'), join(directory, 'lsb', 'app'));
+      writeFileSync(join(directory, 'lsb', 'app.sh'), SLOW_SCRIPT, { mode: 0o755 });
+      if (held !== null) hold(directory, held);
+    },
+  };
+}
+
+describe.each(['auto', 'marker'])('sm, killed while a script runs, containment %s', (containment) => {
+  it('ends a start script, asks what is so, and starts nothing twice', {
+    timeout: 4 * LIMIT_MS,
+  }, async () => {
+    const pair = startPair(slowSite(containment, 'start'));
     const { node, old } = await eventually('a start script runs', LIMIT_MS, () => {
       for (const candidate of pair) {
         const [first] = begun(candidate);
@@ -189,19 +195,42 @@ describe('sm, killed while a start script runs', () => {
     expect(old.filter(isThere)).toEqual([]);
     expect(again.filter(isThere)).toEqual(again);
     expect(node.pid('app-store')).toBeNull();
-    rmSync(join(node.directory, 'lsb', 'hold'));
+    letGo(node, 'start');
     await node.until('it is active', LIMIT_MS, (view) => isGroupActive(view));
     expect(begun(node)).toHaveLength(2);
-    for (const service of SERVICES) {
-      expect(node.journal(service).filter((line) => line.startsWith('start'))).toHaveLength(1);
-    }
+    expect(starts(node)).toEqual([1, 1]);
     const told = eventsOf(node).filter(
       ({ NAME, CAUSE }) => NAME === 'app-store' && CAUSE === 'audit-success',
     );
     expect(told.length).toBeGreaterThanOrEqual(2);
     for (const other of pair) if (other !== node) expect(begun(other)).toEqual([]);
   });
+
+  it('ends a stop script, and leaves what still runs alone', { timeout: 4 * LIMIT_MS }, async () => {
+    const { active } = await settled(startPair(slowSite(containment, null)));
+    const pids = SERVICES.map((service) => active.pid(service));
+    hold(active.directory, 'stop');
+    const command = { kind: 'restart-safe', service: 'app-store', why: 'test', forMs: 0 };
+    await active.request('command', { actor: 'test', command });
+    const old = await eventually('a stop script runs', LIMIT_MS, () => begun(active)[0] ?? null);
+    const before = (await active.view()) as NodeView;
+    signalTo(before.shell.pid, 'SIGKILL');
+    await active.until(
+      'another sm is active',
+      LIMIT_MS,
+      (view) => view.shell.pid !== before.shell.pid && isGroupActive(view),
+    );
+    expect(old.filter(isThere)).toEqual([]);
+    expect(begun(active)).toHaveLength(1);
+    expect(active.pid('app-store')).toBe(pids[0]);
+    expect(active.pid('app-web')).not.toBeNull();
+    letGo(active, 'stop');
+  });
 });
+
+function starts(node: TestNode): number[] {
+  return SERVICES.map((service) => node.journal(service).filter((line) => line.startsWith('start')).length);
+}
 
 /** Script and its child of each start that was begun. */
 function begun(node: TestNode): number[][] {

@@ -101,6 +101,8 @@ export interface Site {
   readonly install: (directory: string, index: 0 | 1, base: number, deadMs: number) => void;
   /** Ends what the services left running, as the loss of power does. */
   readonly cut: (directory: string) => void;
+  /** More lines of sm.yaml. */
+  readonly settings?: readonly string[];
 }
 
 /** What TestNode runs if nothing else is said. */
@@ -171,6 +173,7 @@ export class TestNode {
       `kernelLifeFile: ${path('kernel')}`,
       `productUuidFile: ${path('machine')}`,
       'realtime: no',
+      ...(this.#site.settings ?? []),
     ];
     writeFileSync(join(this.directory, 'sm.yaml'), `${lines.join('\n')}\n`);
   }
