@@ -57,10 +57,13 @@ export class DomainRole {
 
   #become(state: DomainState, leader: string, reason: string, now: number): void {
     const from = this.state;
+    const same = from === state && this.leader === leader;
     this.state = state;
     this.leader = leader;
     if (from !== state) this.since = now;
     this.#persist();
+    // The leader takes a new number whenever its `sm` is restarted: no event for who goes on following it.
+    if (same && state === 'backup') return;
     const to = state === 'leader' ? `leader, number ${this.number}` : state;
     const { name } = this.#context.definitions.domain;
     this.#context.history({ entity: 'domain', name, from, to, cause: 'leadership', reason });

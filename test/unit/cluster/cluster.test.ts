@@ -52,6 +52,14 @@ describe('who leads', () => {
     const row = c.persisted('persist.assignment').findLast(({ assignment }) => assignment.node === B);
     expect(row?.assignment).toMatchObject({ group: 'web', state: 'active', status: 'degraded' });
   });
+
+  it('tells no event when the leader it follows takes another number', () => {
+    const c = new ClusterDriver().follow(5);
+    c.effects = [];
+    c.report({ domainState: 'leader', leader: B, number: 6, settled: true });
+    expect([c.state, c.number]).toEqual(['backup', 6]);
+    expect(c.effects.filter(({ type }) => type === 'history')).toEqual([]);
+  });
 });
 
 describe('the leader gives', () => {
