@@ -44,6 +44,8 @@ interface Announcement {
   readonly until: number;
   /** The wait is over and the groups were taken; it stays on the wire until the exchange. */
   done: boolean;
+  /** The silence, or our sight of it, was broken since it was done: the peer may be back and may have taken over. */
+  lapsed: boolean;
 }
 
 export class Cluster {
@@ -143,7 +145,7 @@ export class Cluster {
       changed,
       links: () => this.#links.values(),
       readyReason: () => this.#readyReason,
-      tookOver: () => this.#announcement?.done === true,
+      tookOver: () => this.#announcement?.done === true && !this.#announcement.lapsed,
       stopsFirst: options.breaks?.has('stop-before-start') !== true,
     });
   }
@@ -455,8 +457,10 @@ export class Cluster {
     if (this.#announcement.done) {
       // It stays on the wire, and sm-watchdog lists nothing, until both know what the other runs, or we obey the peer's.
       if (peer.exchanged || peer.announcement > 0) this.#announcement = null;
-      // What it took it has given up since, and stepped down.
-      else if (silent && able && this.#role.state !== 'leader') this.#announce(peer, now);
+      else if (!silent) this.#announcement.lapsed = true;
+      // What it took it has given up since, or it could not see for a while that the peer stayed away.
+      else if (able && gain && (this.#announcement.lapsed || this.#role.state !== 'leader'))
+        this.#announce(peer, now);
       return;
     }
     if (!silent || !able) {
@@ -486,7 +490,7 @@ export class Cluster {
       this.#options.breaks?.has('announce-wait') === true
         ? 0
         : Math.max(peer.stopBoundMs, this.#definitions.domain.stopBoundMs);
-    this.#announcement = { number, until: now + waitMs, done: false };
+    this.#announcement = { number, until: now + waitMs, done: false, lapsed: false };
     this.#role.setNumber(number);
     this.#timers.set('cluster/announce', now + waitMs);
     this.#history(
