@@ -2,14 +2,9 @@
 #
 # A process is known by the pid file that operators and sm read, and beside it, in PIDFILE.start, the start time of that
 # process in clock ticks since boot: a number in a pid file that a reboot or a crash left over may be anybody's.
-# Nothing here needs the resource-agents package.
 
-OCF_SUCCESS=0 OCF_ERR_GENERIC=1 OCF_ERR_ARGS=2 OCF_ERR_UNIMPLEMENTED=3 OCF_ERR_PERM=4
-OCF_ERR_INSTALLED=5 OCF_ERR_CONFIGURED=6 OCF_NOT_RUNNING=7 OCF_RUNNING_PROMOTED=8
-
-say() {
-  echo "${OCF_RESOURCE_INSTANCE:-$agent}: $*" >&2
-}
+# shellcheck source=sm-functions.sh
+. "$here/sm-functions.sh"
 
 # The start time of process $1 in $start_time; false when it is gone or a zombie.
 process_start_time() {
@@ -36,31 +31,6 @@ process_is_running() {
 
 process_forget() {
   rm -f "$pidfile" "$pidfile.start"
-}
-
-# Milliseconds that an action may take. By default 20 s; never less than one.
-process_timeout_ms() {
-  timeout_ms=${OCF_RESKEY_CRM_meta_timeout:-20000}
-  case $timeout_ms in '' | *[!0-9]*) timeout_ms=20000 ;; esac
-  [ "$timeout_ms" -ge 1000 ] || timeout_ms=1000
-}
-
-# Hundredths of a second since boot, in $now. The 1 in front keeps leading zeros from meaning an octal number.
-read_clock() {
-  read -r uptime _ </proc/uptime
-  now=1${uptime%.*}${uptime#*.}
-}
-
-# Waits, $1 ms at most, until the command in $2... succeeds.
-wait_until() {
-  read_clock
-  end=$((now + $1 / 10))
-  shift
-  while ! "$@"; do
-    read_clock
-    [ "$now" -lt "$end" ] || return 1
-    sleep 0.01
-  done
 }
 
 process_is_gone() {
@@ -96,14 +66,13 @@ process_launch() {
 # process_start COMMAND ARGUMENT...: returns when it really runs, with the reason on stderr when it does not.
 process_start() {
   if process_is_running; then return $OCF_SUCCESS; fi
-  process_timeout_ms
+  action_timeout_ms
   process_launch "$@"
   if is_true "$OCF_RESKEY_daemon"; then
     # It goes to the background by itself and writes the pid file.
     wait_until $((timeout_ms - 500)) process_is_daemon || { process_failed "wrote no pid file $pidfile"; return $?; }
   else
-    # Renamed into place: nobody ever reads half a number.
-    echo "$pid" >"$pidfile.new" && mv -f "$pidfile.new" "$pidfile" || return $OCF_ERR_GENERIC
+    write_pid "$pid" "$pidfile" || return $OCF_ERR_GENERIC
     wait_until $((timeout_ms / 2)) process_is_launched
   fi
   # What fails at once, fails now and not at the next audit.
@@ -125,7 +94,7 @@ process_stop() {
     process_forget
     return $OCF_SUCCESS
   fi
-  process_timeout_ms
+  action_timeout_ms
   reserve_ms=$((timeout_ms / 10))
   # The whole group: the process leads one of its own, unless it has made itself a daemon in another.
   kill -s TERM -- "-$pid" 2>/dev/null || kill -s TERM "$pid" 2>/dev/null
@@ -145,14 +114,7 @@ process_stop() {
 # OCF_CHECK_LEVEL 10 and above also runs the parameter `check`.
 process_monitor() {
   process_is_running || return $OCF_NOT_RUNNING
-  [ "${OCF_CHECK_LEVEL:-0}" -ge 10 ] 2>/dev/null || return $OCF_SUCCESS
-  [ -n "$OCF_RESKEY_check" ] || return $OCF_SUCCESS
-  # Split into words, but not interpreted.
-  set -f
-  # shellcheck disable=SC2086
-  set -- $OCF_RESKEY_check
-  set +f
-  "$@" >/dev/null || { say "the check '$OCF_RESKEY_check' failed with $?"; return $OCF_ERR_GENERIC; }
+  ! is_deep 10 || run_check
 }
 
 process_validate() {
@@ -168,10 +130,6 @@ process_validate() {
   fi
   mkdir -p "${pidfile%/*}" "${logfile%/*}" 2>/dev/null
   [ -d "${pidfile%/*}" ] || { say "no directory for $pidfile"; return $OCF_ERR_INSTALLED; }
-}
-
-is_true() {
-  case $1 in 1 | yes | true | on | y | YES | TRUE | ON | True | Yes) return 0 ;; *) return 1 ;; esac
 }
 
 # The parameters, with their defaults.
