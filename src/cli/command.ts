@@ -84,6 +84,8 @@ export interface CommandSpec {
   readonly arguments?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
   readonly commands?: readonly CommandSpec[];
+  /** For programs, not for people: no help and no reference names it. */
+  readonly hidden?: true;
   readonly run?: (context: Context, given: Given) => Promise<Outcome> | Outcome;
 }
 
@@ -163,7 +165,8 @@ function build(spec: CommandSpec, context: Context, run: Run): Command {
       'after',
       `\nExamples:\n${(spec.examples ?? []).map((line) => `  ${line}`).join('\n')}`,
     );
-  for (const sub of spec.commands ?? []) command.addCommand(build(sub, context, run));
+  for (const sub of spec.commands ?? [])
+    command.addCommand(build(sub, context, run), { hidden: sub.hidden === true });
   const work = spec.run;
   if (work !== undefined) command.action(() => run(work, command.args, command.opts()));
   return command;

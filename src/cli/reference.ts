@@ -30,12 +30,14 @@ export function commandReference(program: CommandSpec): string {
   ].join('\n');
 }
 
-interface Leaf {
+/** A command that people call, with the words that call it. */
+export interface Leaf {
   readonly words: readonly string[];
   readonly command: CommandSpec;
 }
 
-function runnable(command: CommandSpec, above: readonly string[]): Leaf[] {
+export function runnable(command: CommandSpec, above: readonly string[]): Leaf[] {
+  if (command.hidden === true) return [];
   const words = [...above, command.name];
   const below = (command.commands ?? []).flatMap((sub) => runnable(sub, words));
   return command.run === undefined ? below : [{ words, command }, ...below];

@@ -1,10 +1,13 @@
 /** The command tree of smctl. */
+import { KEY_NAME } from '../shell/setup/pair.ts';
 import { checkSet } from './check.ts';
-import type { CommandSpec, Given, Outcome } from './command.ts';
+import { type CommandSpec, type Given, type OptionSpec, type Outcome, text } from './command.ts';
+import { COMPLETE } from './complete.ts';
 import { EVENTS } from './events.ts';
 import { EXPLAIN } from './explain.ts';
-import { type KeyIo, runKeyList, runKeyNew } from './key.ts';
+import { type KeyIo, runKeyAccept, runKeyList, runKeyNew, runKeyUse } from './key.ts';
 import { OPERATE } from './operate.ts';
+import { SETUP } from './setup.ts';
 import { STATUS } from './status.ts';
 
 const CHECK: CommandSpec = {
@@ -26,13 +29,19 @@ const CHECK: CommandSpec = {
     }),
 };
 
+const SIGNING: OptionSpec = {
+  flags: '--for <name>',
+  text: 'the key that the definitions name as AUTH_KEY',
+  fallback: KEY_NAME,
+};
+
 const KEY: CommandSpec = {
   name: 'key',
   summary: 'Keys that sign the heartbeats',
   commands: [
     {
       name: 'new',
-      summary: 'Make a key file of 32 random bytes',
+      summary: 'Make a key file of 64 random bytes',
       arguments: [{ syntax: '<name>', text: 'name of the key, as AUTH_KEY of an interface names it' }],
       run: (_context, given) =>
         keyOutcome(given, (io) => runKeyNew(given.settings.keysDirectory, given.arguments[0] ?? '', io)),
@@ -42,8 +51,38 @@ const KEY: CommandSpec = {
       summary: 'Name the keys of this node with their ids; never the keys themselves',
       run: (_context, given) => keyOutcome(given, (io) => runKeyList(given.settings.keysDirectory, io)),
     },
+    {
+      name: 'accept',
+      summary: 'Also accept what is signed with this key, within a second and without a restart',
+      details: [
+        'First step of changing a key: on both nodes, before either signs with the new one. Needs AUTH_KEY_PREVIOUS of the',
+        'interfaces to be the name of the signing key with -previous, as smctl init sets it. As the last step, accepting the',
+        'signing key itself ends the acceptance of the one before.',
+      ],
+      arguments: [{ syntax: '<key>', text: 'name of a key file' }],
+      options: [SIGNING],
+      run: (_context, given) =>
+        keyOutcome(given, (io) =>
+          runKeyAccept(given.settings.keysDirectory, given.arguments[0] ?? '', signing(given), io),
+        ),
+    },
+    {
+      name: 'use',
+      summary: 'Sign with this key from now on, and go on accepting the one before',
+      details: ['Second step of changing a key: only after smctl key accept on both nodes.'],
+      arguments: [{ syntax: '<key>', text: 'name of a key file' }],
+      options: [SIGNING],
+      run: (_context, given) =>
+        keyOutcome(given, (io) =>
+          runKeyUse(given.settings.keysDirectory, given.arguments[0] ?? '', signing(given), io),
+        ),
+    },
   ],
 };
+
+function signing(given: Given): string {
+  return text(given, 'for', KEY_NAME);
+}
 
 function keyOutcome(given: Given, work: (io: KeyIo) => number): Outcome {
   const lines: string[] = [];
@@ -61,5 +100,5 @@ export const SMCTL: CommandSpec = {
   name: 'smctl',
   summary: 'Ask and command the service manager of this node',
   details: ['Commands that change something wait for their end and tell what came of it.'],
-  commands: [STATUS, EXPLAIN, EVENTS, ...OPERATE, CHECK, KEY],
+  commands: [STATUS, EXPLAIN, EVENTS, ...OPERATE, CHECK, KEY, ...SETUP, COMPLETE],
 };

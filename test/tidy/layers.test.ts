@@ -17,8 +17,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   host: ['core/'],
   shell: ['core/', 'host/'],
   sim: ['core/', 'host/'],
-  // `smctl key` makes key files with the key ring's own code.
-  cli: [...READERS, 'shell/watchdog/keyring'],
+  // `smctl key` makes key files with the key ring's own code, `smctl init` and `join` make a node.
+  cli: [...READERS, 'shell/watchdog/keyring', 'shell/setup/'],
   api: READERS,
   // Real nodes on one machine, for the demo, tests and measurements.
   lab: ['core/', 'shell/'],

@@ -143,6 +143,29 @@ export const ERRORS = {
     exitCode: 1,
     httpStatus: 400,
   },
+  SM_SETUP_EXISTS: {
+    sentence:
+      '{path} exists already: this node is set up, and nothing was changed. To set it up anew, stop sm and move {path} aside.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
+  SM_SETUP_PAIR: {
+    sentence: 'The pair can not be set up. Correct: {detail}',
+    exitCode: 2,
+    httpStatus: 400,
+  },
+  SM_SETUP_WRITE: {
+    sentence:
+      '{path} could not be written ({detail}). What was made so far was removed. Run it as root, and check the disk.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_SETUP_BUNDLE: {
+    sentence:
+      '{path} is not what smctl init made ({detail}). Copy the file again from the other node, with its mode (scp -p).',
+    exitCode: 2,
+    httpStatus: 400,
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

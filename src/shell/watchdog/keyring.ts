@@ -15,6 +15,7 @@ import {
   openSync,
   readdirSync,
   readSync,
+  renameSync,
   type Stats,
   statSync,
   unlinkSync,
@@ -64,13 +65,18 @@ export function readKey(directory: string, name: string): Result<Key> {
 
 /** Writes a new random key. It is whole or absent, and never replaces another. */
 export function createKey(directory: string, name: string): Result<Key> {
+  return addKey(directory, name, newSecret());
+}
+
+/** The same with a secret from elsewhere, which is cleared. */
+export function addKey(directory: string, name: string, secret: Buffer): Result<Key> {
   const nameError = nameFault(name);
   if (nameError !== null) return { ok: false, error: nameError };
   const path = join(directory, name);
   const draft = join(directory, `.${name}.${randomBytes(8).toString('hex')}`);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    writeSynced(draft, newSecret());
+    writeSynced(draft, secret);
     try {
       // Unlike a rename, a link fails where something of that name exists.
       linkSync(draft, path);
@@ -83,6 +89,34 @@ export function createKey(directory: string, name: string): Result<Key> {
     return failure('SM_KEY_UNREADABLE', { path, detail: messageOf(error) });
   }
   return readKey(directory, name);
+}
+
+/**
+ * Puts copies of keys under names that may be taken: all of them are written before the first is put in place, so that
+ * they change within microseconds of each other.
+ */
+export function placeKeys(
+  directory: string,
+  copies: readonly { readonly from: string; readonly to: string }[],
+): Result<null> {
+  const drafts: { readonly draft: string; readonly path: string }[] = [];
+  for (const { from, to } of copies) {
+    const key = readKey(directory, from);
+    if (!key.ok) return key;
+    const nameError = nameFault(to);
+    if (nameError !== null) return { ok: false, error: nameError };
+    const path = join(directory, to);
+    const draft = join(directory, `.${to}.${randomBytes(8).toString('hex')}`);
+    try {
+      writeSynced(draft, key.value.secret.export());
+    } catch (error) {
+      return failure('SM_KEY_UNREADABLE', { path, detail: messageOf(error) });
+    }
+    drafts.push({ draft, path });
+  }
+  for (const { draft, path } of drafts) renameSync(draft, path);
+  syncDirectory(directory);
+  return { ok: true, value: null };
 }
 
 /** All keys of a directory by name; files that can not be keys are told as errors. */
