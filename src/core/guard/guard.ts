@@ -68,6 +68,10 @@ export class Guard {
   /** Our own clock's end of permission; meaningful under policy `takeover`, else Infinity. */
   #deadline = Number.NEGATIVE_INFINITY;
   #holding = false;
+  /** When the announcement that is on the wire first went out; null = none is. */
+  #announcedAt: number | null = null;
+  /** Activating runs of an announced take-over that have to wait for its time. */
+  readonly #waiting: { run: number; entry: KillEntry }[] = [];
   /** Permission was lost while holding; ends when nothing is held any more. */
   #lostAt: number | null = null;
   /** Last told to `sm`. */
@@ -544,8 +548,25 @@ export class Guard {
 
   #onList(run: number, entry: KillEntry, activating: boolean, now: number): void {
     const reason = activating ? this.#listingRefusal(now) : null;
+    if (activating && reason === null && now < this.#mayActAt()) {
+      this.#waiting.push({ run, entry });
+      return this.#timers.set('listing', this.#mayActAt());
+    }
     if (activating && reason === null) this.#entries.set(entry.service, entry);
     this.#emit({ type: 'listed', run, ok: reason === null, reason: reason ?? '' });
+  }
+
+  /**
+   * An announced take-over acts only after S from the moment at which the announcement went out: `sm` counts from its
+   * turn, which may have waited for a slow commit before it said anything (rule 14d).
+   */
+  #mayActAt(): number {
+    if (this.#announcedAt === null || this.#options.breaks?.has('announce-wait') === true) return 0;
+    return this.#announcedAt + Math.max(this.#peer.stopBoundMs, this.#options.domain.stopBoundMs);
+  }
+
+  #answerWaiting(now: number): void {
+    for (const { run, entry } of this.#waiting.splice(0)) this.#onList(run, entry, true, now);
   }
 
   #listingRefusal(now: number): string | null {
@@ -601,6 +622,7 @@ export class Guard {
   }
 
   #onManagerGone(reason: string, now: number): void {
+    this.#waiting.length = 0;
     const { restarts } = this.#manager;
     this.#manager.connected = false;
     this.#manager.goneAt ??= now;
@@ -691,6 +713,8 @@ export class Guard {
     const { parts, announceNumber, leaving } = event;
     // Our own count: a restarted `sm` begins anew, and this life's report versions only rise.
     const version = this.#outgoing.version + 1;
+    if (announceNumber !== this.#outgoing.announceNumber)
+      this.#announcedAt = announceNumber === 0 ? null : now;
     Object.assign(this.#outgoing, { version, parts, announceNumber, leaving });
     this.#sendReport(now);
   }
@@ -709,6 +733,8 @@ export class Guard {
         return this.#killAll('permission was lost');
       case 'fence':
         return this.#onFence();
+      case 'listing':
+        return this.#answerWaiting(now);
       case 'doubt':
         return this.#tellAnnouncement(this.#peer.announceNumber, now);
       case 'restart':

@@ -188,6 +188,36 @@ describe('listing (rules 1 and 10)', () => {
     expect(g.guard.view().entries).toEqual([]);
   });
 
+  it('answers an announced take-over not before S has passed since the announcement went out (rule 14d)', () => {
+    const g = new GuardDriver();
+    const peer = new FakePeer(g);
+    peer.talk(1000);
+    g.pass(1000);
+    g.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 2, leaving: false });
+    g.step({ type: 'sm.hold', holding: true });
+    g.step({ type: 'sm.list', run: 7, entry: entry('db'), activating: true });
+    g.pass(g.domain.stopBoundMs - 1);
+    expect(g.of('listed')).toEqual([]);
+    g.pass(1);
+    expect(g.of('listed')).toEqual([{ type: 'listed', run: 7, ok: true, reason: '' }]);
+  });
+
+  it('refuses what waits for an announced take-over when the silence is broken meanwhile', () => {
+    const g = new GuardDriver();
+    const peer = new FakePeer(g);
+    peer.talk(1000);
+    g.pass(1000);
+    g.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 2, leaving: false });
+    g.step({ type: 'sm.hold', holding: true });
+    g.step({ type: 'sm.list', run: 7, entry: entry('db'), activating: true });
+    peer.hears = false;
+    peer.send();
+    g.pass(g.domain.stopBoundMs);
+    expect(g.of('listed')).toMatchObject([
+      { run: 7, ok: false, reason: expect.stringMatching(/heard again/) },
+    ]);
+  });
+
   it('refuses an announced take-over as soon as the silence is broken', () => {
     const g = new GuardDriver();
     const peer = new FakePeer(g);
@@ -195,6 +225,7 @@ describe('listing (rules 1 and 10)', () => {
     g.pass(1000);
     g.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 2, leaving: false });
     g.step({ type: 'sm.hold', holding: true });
+    g.pass(g.domain.stopBoundMs);
     expect(g.listingRefusal()).toBe('');
     peer.hears = false;
     peer.send();
