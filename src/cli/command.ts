@@ -8,6 +8,7 @@ import { ERRORS } from '../core/kernel/errors.ts';
 import type { PluginType } from '../core/kernel/names.ts';
 import type { Config } from '../shell/config.ts';
 import type { ProcessFacts } from '../shell/process-facts.ts';
+import type { Completed } from './complete.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Paint } from './format.ts';
 
@@ -67,6 +68,11 @@ export interface ArgumentSpec {
   /** commander's syntax: `<name>`, `[name]`, `<name...>`. */
   readonly syntax: string;
   readonly text: string;
+  /**
+   * What the shell offers: names of this node, files, exactly these words, or names of the kind that the argument before
+   * this one names. Left out: names of the kind in `syntax`, if there is one.
+   */
+  readonly complete?: Completed | 'path' | 'named-before' | readonly string[];
 }
 
 export interface OptionSpec {

@@ -16,8 +16,8 @@ export const EXPLAIN: CommandSpec = {
     'The nearest cause comes first. While sm is away, the last events are shown instead (exit code 4).',
   ],
   arguments: [
-    { syntax: '<kind>', text: `${EXPLAINED.join(', ')}` },
-    { syntax: '[name]', text: 'name of it; left out for node: this node' },
+    { syntax: '<kind>', text: `${EXPLAINED.join(', ')}`, complete: EXPLAINED },
+    { syntax: '[name]', text: 'name of it; left out for node: this node', complete: 'named-before' },
   ],
   examples: ['smctl explain service nginx', 'smctl explain node'],
   run: explainOne,

@@ -17,7 +17,11 @@ const CHECK: CommandSpec = {
     'A script that is not on this node is a warning; an error in the own database, and with --strict.',
   ],
   arguments: [
-    { syntax: '[set]', text: "folder of numbered .sql files, or a database; left out: this node's own" },
+    {
+      syntax: '[set]',
+      text: "folder of numbered .sql files, or a database; left out: this node's own",
+      complete: 'path',
+    },
   ],
   options: [{ flags: '--strict', text: 'a missing script is an error' }],
   run: (context, given) =>
