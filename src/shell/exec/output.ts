@@ -24,6 +24,8 @@ import { LIMITS } from '../../core/kernel/limits.ts';
 
 const FILE_BYTES_MAX = 256 * 1024;
 const TAIL = LIMITS.outputTailBytesMax;
+/** A script that never pauses is cut back all the same. */
+const READ_ATTEMPTS_MAX = 16;
 
 /** The output of one script while it runs. */
 export class Output {
@@ -46,8 +48,16 @@ export class Output {
 
   /** Cuts the file back when it is too long. Call often. */
   trim(): void {
-    if (this.fd === null || fstatSync(this.fd).size <= FILE_BYTES_MAX) return;
-    this.#earlier = this.#readTail();
+    if (this.fd === null) return;
+    let { size } = fstatSync(this.fd);
+    if (size <= FILE_BYTES_MAX) return;
+    // The script writes on meanwhile, perhaps its last words: read again until nothing came in between.
+    for (let attempt = 0; attempt < READ_ATTEMPTS_MAX; attempt++) {
+      this.#earlier = this.#readTail();
+      const read = size;
+      size = fstatSync(this.fd).size;
+      if (size === read) break;
+    }
     ftruncateSync(this.fd, 0);
   }
 
