@@ -14,6 +14,7 @@ import type {
 } from '../engine-interface.ts';
 import { assert } from '../kernel/assert.ts';
 import type { DomainState } from '../kernel/names.ts';
+import { same } from '../kernel/same.ts';
 import { type TimerEvent, Timers } from '../kernel/timers.ts';
 import type { GroupReport, Operation, Report } from '../link/types.ts';
 import type { Placement } from '../plan/plan.ts';
@@ -66,7 +67,7 @@ export class Cluster {
   readonly #own: OwnGroups;
   readonly #leading: Leading;
   readonly #links = new Map<string, LinkView>();
-  readonly #assignments = new Map<string, string>();
+  readonly #assignments = new Map<string, AssignmentRow>();
   #guard = {
     connected: false,
     resumed: false,
@@ -85,7 +86,9 @@ export class Cluster {
   #startedAt = 0;
   readonly #freshKernel: boolean;
   #changed = false;
-  #published = '';
+  /** What was said last. */
+  #published: { readonly report: Report; readonly leaving: boolean; readonly announceNumber: number } | null =
+    null;
   #neighbor = '';
   #version = 0;
 
@@ -646,7 +649,7 @@ export class Cluster {
       settled: this.#role.settled,
       nodes: this.#nodes.all(),
       groups: groupReports(this.#context, leading, (group) => this.#own.inactive(group)),
-      operations: this.#operations.all(),
+      operations: [...this.#operations.all()],
       basedOn: 0,
     };
     const gone = this.#leaving !== null;
@@ -654,9 +657,9 @@ export class Cluster {
     const announceNumber = this.#announcement?.number ?? 0;
     this.#persistNeighbor();
     this.#persistAssignments();
-    const text = JSON.stringify([report, leaving, announceNumber]);
-    if (text === this.#published) return;
-    this.#published = text;
+    const news = { report, leaving, announceNumber };
+    if (same(news, this.#published)) return;
+    this.#published = news;
     if (leaving && this.#leaving === null && this.#peer !== null) this.#yielded = true;
     this.#version += 1;
     if (leaving && this.#leaving !== null && this.#peer !== null) this.#role.unsettle();
@@ -673,9 +676,8 @@ export class Cluster {
   #persistAssignments(): void {
     for (const assignment of this.assignments()) {
       const key = `${assignment.node}/${assignment.group}`;
-      const text = JSON.stringify(assignment);
-      if (this.#assignments.get(key) === text) continue;
-      this.#assignments.set(key, text);
+      if (same(assignment, this.#assignments.get(key))) continue;
+      this.#assignments.set(key, assignment);
       this.#emit({ type: 'persist.assignment', assignment });
     }
   }

@@ -2,7 +2,9 @@
  * The records of both nodes. A node says itself how it is; whether it is locked travels with a version, so that whoever
  * changed it last is believed. A lock with an end is ended by the locked node itself.
  */
+
 import type { NodeRow, PersistEffect } from '../engine-interface.ts';
+import { same } from '../kernel/same.ts';
 import type { NodeReport } from '../link/types.ts';
 
 export class NodeRecords {
@@ -37,7 +39,7 @@ export class NodeRecords {
   set(name: string, change: Partial<NodeRow>): void {
     const old = this.#rows.get(name) ?? newNode(name);
     const row = { ...old, ...change };
-    if (JSON.stringify(row) === JSON.stringify(old) && this.#rows.has(name)) return;
+    if (same(row, old) && this.#rows.has(name)) return;
     this.#rows.set(name, row);
     this.#emit({ type: 'persist.node', node: row });
   }
