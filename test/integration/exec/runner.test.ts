@@ -11,7 +11,9 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Token } from '../../../src/core/cluster/token.ts';
+import type { ActionDefinition, ServiceDefinition } from '../../../src/core/definitions/model.ts';
 import { LIMITS } from '../../../src/core/kernel/limits.ts';
+import { invocation } from '../../../src/core/service/invocation.ts';
 import { Containment } from '../../../src/shell/exec/containment.ts';
 import { killEntry } from '../../../src/shell/exec/kill-entry.ts';
 import { readEnvironment } from '../../../src/shell/exec/procfs.ts';
@@ -84,6 +86,66 @@ cat /proc/$$/environ | tr '\\0' '\\n' | sort`,
     });
     expect(outcome).toEqual({ kind: 'exit', code: 8 });
     expect(tail).toBe(`${lab.ocfRoot} 7 promote`);
+  });
+
+  test('calls an OCF agent with the environment that the engine made, default signals, and nothing of sm', async () => {
+    const path = join(lab.ocfRoot, 'resource.d', 'test', 'recorder');
+    const text = `#!/bin/sh
+printf 'argv=%s|%s|%s\\n' "$0" "$#" "$1"; pwd; umask; cut -d' ' -f1,5,6,7 /proc/$$/stat
+grep -E '^Sig(Blk|Ign)' /proc/$$/status | cut -f2; cat /proc/$$/oom_score_adj
+tr '\\0' '\\n' </proc/$$/environ | sort\n`;
+    writeFileSync(path, text, { mode: 0o755 });
+    const service = {
+      name: 's',
+      instanceName: 's-instance',
+      instanceParameters: 'ip=10.0.0.1,args=-a "b c" $d,check_level=10',
+    } as ServiceDefinition;
+    const plugin = { pluginType: 'ocf-script', pluginClass: 'test', pluginName: 'recorder' } as const;
+    const action = {
+      ...plugin,
+      action: 'audit-enabled',
+      pluginCommand: 'monitor',
+      pluginParameters: 'timeout=7000',
+      timeoutMs: 5000,
+      intervalMs: 10_000,
+    } as ActionDefinition;
+    const called = invocation(service, action);
+    expect(called.ok).toBe(true);
+    const { environment } = called as Extract<typeof called, { ok: true }>;
+    const { tail } = await lab.execute('recorder', {
+      ...plugin,
+      service: 's',
+      action: 'audit-enabled',
+      command: 'monitor',
+      environment,
+    });
+    const [argv, directory, mask, stat, blocked, ignored, oom, ...variables] = tail.split('\n');
+    expect([argv, directory, mask]).toEqual([`argv=${path}|1|monitor`, '/', '0022']);
+    const [pid, group, session, terminal] = stat!.split(' ');
+    expect([group, session, terminal]).toEqual([pid, pid, '0']);
+    expect([blocked, ignored]).toEqual(['0000000000000000', '0000000000000000']);
+    // sm's own protection from the out-of-memory killer is not the script's.
+    expect(oom).toBe('0');
+    expect(variables.filter((line) => !line.startsWith('PWD='))).toEqual([
+      'HA_LOGFACILITY=daemon',
+      'HOME=/',
+      'LANG=C',
+      'OCF_CHECK_LEVEL=10',
+      'OCF_RA_VERSION_MAJOR=1',
+      'OCF_RA_VERSION_MINOR=1',
+      'OCF_RESKEY_CRM_meta_interval=10000',
+      'OCF_RESKEY_CRM_meta_timeout=7000',
+      'OCF_RESKEY_args=-a "b c" $d',
+      'OCF_RESKEY_check_level=10',
+      'OCF_RESKEY_ip=10.0.0.1',
+      'OCF_RESOURCE_INSTANCE=s-instance',
+      'OCF_RESOURCE_PROVIDER=test',
+      'OCF_RESOURCE_TYPE=recorder',
+      `OCF_ROOT=${lab.ocfRoot}`,
+      'PATH=/sbin:/usr/sbin:/bin:/usr/bin:/usr/local/sbin:/usr/local/bin',
+      expect.stringMatching(/^SM_RUN=[0-9a-f]{8}-[0-9]+$/),
+      expect.stringMatching(/^SM_SERVICE=controller-0\/s\/[0-9a-f]{8}$/),
+    ]);
   });
 
   test('interprets no argument', async () => {
