@@ -750,7 +750,7 @@ CREATE TABLE SM_ALARMS (
   ENTITY TEXT NOT NULL DEFAULT '',
   REASON TEXT NOT NULL DEFAULT '',
   REPAIR TEXT NOT NULL DEFAULT '',
-  PRIMARY KEY (ALARM)
+  PRIMARY KEY (ALARM, ENTITY)
 );
 
 -- Single facts: kernel life, settled, peer's kernel life, digest of the definitions, heartbeat of the daemon...

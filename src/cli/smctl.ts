@@ -1,5 +1,6 @@
 /** The command tree of smctl. */
 import { KEY_NAME } from '../shell/setup/pair.ts';
+import { ALARMS } from './alarms.ts';
 import { checkSet } from './check.ts';
 import { type CommandSpec, type Given, type OptionSpec, type Outcome, text } from './command.ts';
 import { COMPLETE } from './complete.ts';
@@ -104,5 +105,5 @@ export const SMCTL: CommandSpec = {
   name: 'smctl',
   summary: 'Ask and command the service manager of this node',
   details: ['Commands that change something wait for their end and tell what came of it.'],
-  commands: [STATUS, EXPLAIN, EVENTS, ...OPERATE, CHECK, KEY, ...SETUP, COMPLETE],
+  commands: [STATUS, EXPLAIN, ALARMS, EVENTS, ...OPERATE, CHECK, KEY, ...SETUP, COMPLETE],
 };

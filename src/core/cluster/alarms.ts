@@ -1,74 +1,84 @@
-/** Alarms as state: raised once, cleared once, each with what to do. */
+/**
+ * Alarms as state: what is wrong now, since when, and what to do about it. Level-triggered: the rules say which alarms
+ * the facts call for (alarm-rules.ts), `settle` raises and clears the difference. An alarm that has to last before it
+ * counts is waited for, so that a swact or a start raises nothing.
+ */
 import type { PersistEffect } from '../engine-interface.ts';
+import type { HistoryEffect } from '../service/interface.ts';
 
 export interface Alarm {
   readonly id: string;
+  /** What it is about, e.g. `host=controller-0.network=oam-interface`; an id may stand for several entities at once. */
   readonly entity: string;
   readonly severity: 'minor' | 'major' | 'critical';
   readonly reason: string;
+  /** What to do. */
   readonly repair: string;
+  /** How long the facts have to call for it before it is raised. */
+  readonly patienceMs: number;
+}
+
+interface Called {
+  readonly alarm: Alarm;
+  readonly since: number;
+  readonly raised: boolean;
 }
 
 export class Alarms {
-  readonly #raised = new Map<string, Alarm & { readonly since: number }>();
-  readonly #emit: (effect: PersistEffect) => void;
+  #called = new Map<string, Called>();
+  readonly #emit: (effect: PersistEffect | HistoryEffect) => void;
 
-  constructor(emit: (effect: PersistEffect) => void) {
+  constructor(emit: (effect: PersistEffect | HistoryEffect) => void) {
     this.#emit = emit;
   }
 
-  raise(alarm: Alarm, now: number): void {
-    const old = this.#raised.get(alarm.id);
-    if (old?.reason === alarm.reason && old.entity === alarm.entity) return;
-    this.#raised.set(alarm.id, { ...alarm, since: old?.since ?? now });
-    this.#emit({ type: 'persist.alarm', ...alarm, raised: true });
+  /** Raises and clears until what stands is what is called for. Returns when to look again, or null. */
+  settle(wanted: readonly Alarm[], now: number): number | null {
+    const called = new Map<string, Called>();
+    let next: number | null = null;
+    for (const alarm of wanted) {
+      const key = `${alarm.id} ${alarm.entity}`;
+      const old = this.#called.get(key);
+      const since = old?.since ?? now;
+      const due = since + alarm.patienceMs;
+      const raised = old?.raised === true || now >= due;
+      if (raised && (old?.raised !== true || worded(old.alarm) !== worded(alarm)))
+        this.#tell(alarm, old, true);
+      else if (!raised) next = Math.min(next ?? due, due);
+      called.set(key, { alarm, since, raised });
+    }
+    for (const [key, old] of this.#called) {
+      if (old.raised && !called.has(key)) this.#tell(old.alarm, old, false);
+    }
+    this.#called = called;
+    return next;
   }
 
-  clear(id: string, _now: number): void {
-    const alarm = this.#raised.get(id);
-    if (alarm === undefined) return;
-    this.#raised.delete(id);
-    const { entity, severity, reason, repair } = alarm;
-    this.#emit({ type: 'persist.alarm', id, entity, severity, reason, repair, raised: false });
-  }
-
+  /** Those that stand, with the monotonic time since which the facts call for them. */
   all(): readonly (Alarm & { readonly since: number })[] {
-    return [...this.#raised.values()];
+    const raised = [...this.#called.values()].filter((called) => called.raised);
+    return raised.map(({ alarm, since }) => ({ ...alarm, since }));
+  }
+
+  #tell({ id, entity, severity, reason, repair }: Alarm, old: Called | undefined, raised: boolean): void {
+    this.#emit({ type: 'persist.alarm', id, entity, severity, reason, repair, raised });
+    const from = old?.raised === true ? old.alarm.severity : 'clear';
+    const to = raised ? severity : 'clear';
+    // A new wording of a standing alarm is no event.
+    if (from === to) return;
+    this.#emit({
+      type: 'history',
+      entity: 'alarm',
+      name: `${id} ${entity}`,
+      from,
+      to,
+      cause: 'alarm',
+      actor: 'engine',
+      reason,
+    });
   }
 }
 
-export const POLICY_ALARMS = {
-  takeover: (entity: string) => ({
-    id: 'no-arbiter-takeover',
-    entity,
-    severity: 'minor' as const,
-    reason:
-      'no arbiter is configured: a silent peer is replaced after silence with our own links up, so a cut of all links in the middle lets both act',
-    repair: 'configure an arbiter, or set SM_DOMAIN_SAFETY.SILENCE_POLICY to stay',
-  }),
-  stay: (entity: string) => ({
-    id: 'no-arbiter-stay',
-    entity,
-    severity: 'minor' as const,
-    reason:
-      'no arbiter is configured: a silent peer is not replaced until its death is proven or it says so itself',
-    repair: 'configure an arbiter, or set SM_DOMAIN_SAFETY.SILENCE_POLICY to takeover',
-  }),
-};
-
-export const duplicateAlarm = (entity: string, life: string) => ({
-  id: 'duplicate-identity',
-  entity,
-  severity: 'critical' as const,
-  reason: `another machine sends signed frames under the name of this node (life ${life.slice(0, 8)})`,
-  repair: 'stop sm on one of the two machines, correct its node name in sm.yaml, restart sm here',
-});
-
-export const definitionsAlarm = (entity: string) => ({
-  id: 'definitions-differ',
-  entity,
-  severity: 'major' as const,
-  reason:
-    'the two nodes were loaded with different definitions; groups that only one of them knows are run by that one alone',
-  repair: 'compare with smctl check --json on both nodes and load the same set',
-});
+function worded({ severity, reason }: Alarm): string {
+  return `${severity} ${reason}`;
+}

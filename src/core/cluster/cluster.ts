@@ -20,7 +20,8 @@ import type { GroupReport, Operation, Report } from '../link/types.ts';
 import type { Placement } from '../plan/plan.ts';
 import type { Wait } from '../service/interface.ts';
 import type { LinkView, PeerView } from '../view.ts';
-import { Alarms, definitionsAlarm, duplicateAlarm, POLICY_ALARMS } from './alarms.ts';
+import { calledFor } from './alarm-rules.ts';
+import { Alarms } from './alarms.ts';
 import type { ClusterContext, LocalPort } from './context.ts';
 import { judgeLeadership } from './leadership.ts';
 import { Leading } from './leading.ts';
@@ -39,6 +40,7 @@ const ROUNDS_MAX = 64;
 /** A hung audit may not keep a freshly booted node from being counted as inactive: nothing of it can run yet. */
 const FRESH_AUDIT_PATIENCE_MS = 2000;
 const AUDIT_TIMER = 'cluster/audit-patience';
+const ALARM_TIMER = 'cluster/alarms';
 
 interface Announcement {
   readonly number: number;
@@ -76,7 +78,8 @@ export class Cluster {
     reason: 'sm-watchdog is not connected',
   };
   #announcement: Announcement | null = null;
-  #duplicate = false;
+  /** Life of another machine that uses our name; '' = none was heard. */
+  #duplicate = '';
   #storeFailed = '';
   #leaving: { actor: string; reason: string } | null = null;
   /** The peer was told, because of a failing store, that it may take what this node ran. */
@@ -161,7 +164,6 @@ export class Cluster {
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
     this.#nodes.set(this.#me, { ready: 'enabled', operational: 'enabled', availability: 'available' });
     this.#role.wait('start', now);
-    this.#standingAlarms(now);
     if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
   }
@@ -179,8 +181,7 @@ export class Cluster {
       case 'guard.lost':
         return this.#onLost(fact.reason, now);
       case 'guard.duplicate':
-        this.#duplicate = true;
-        this.#alarms.raise(duplicateAlarm(this.#me, fact.processLife), now);
+        this.#duplicate = fact.processLife;
         return this.evaluate(now);
       case 'guard.report':
         assert(this.#peer !== null, 'a report without a peer');
@@ -362,6 +363,7 @@ export class Cluster {
       if (!this.#changed) break;
     }
     this.#armLockEnd();
+    this.#judgeAlarms(now);
     this.#publish();
   }
 
@@ -452,7 +454,7 @@ export class Cluster {
       !this.#guard.lost &&
       this.#leaving === null &&
       this.#storeFailed === '' &&
-      !this.#duplicate;
+      this.#duplicate === '';
     if (this.#announcement === null) {
       if (silent && gain && able) this.#announce(peer, now);
       return;
@@ -569,7 +571,7 @@ export class Cluster {
       lost: this.#guard.lost,
       guarded: this.#guard.connected,
       announcementHeard: (this.#peer?.announcement ?? 0) > 0,
-      duplicate: this.#duplicate,
+      duplicate: this.#duplicate !== '',
       storeFailed: this.#storeFailed !== '',
     };
   }
@@ -603,9 +605,6 @@ export class Cluster {
   #readReport(report: Report, now: number): void {
     this.#nodes.merge(report.nodes);
     this.#progress.merge(report.operations, now);
-    if (report.definitionDigest !== this.#definitions.digest) {
-      this.#alarms.raise(definitionsAlarm(this.#peer?.name ?? ''), now);
-    } else this.#alarms.clear('definitions-differ', now);
   }
 
   // --- domain state --------------------------------------------------------------------------------------------------
@@ -686,9 +685,16 @@ export class Cluster {
     return assignmentRows(this.#context);
   }
 
-  #standingAlarms(now: number): void {
-    const { silencePolicy, name } = this.#definitions.domain;
-    if (this.#peer !== null) this.#alarms.raise(POLICY_ALARMS[silencePolicy](name), now);
+  #judgeAlarms(now: number): void {
+    const facts = {
+      context: this.#context,
+      links: this.#links.values(),
+      duplicate: this.#duplicate,
+      storeFailed: this.#storeFailed,
+    };
+    const next = this.#alarms.settle(calledFor(facts), now);
+    if (next === null) this.#timers.clear(ALARM_TIMER);
+    else if (this.#timers.armed.get(ALARM_TIMER)?.at !== next) this.#timers.set(ALARM_TIMER, next);
   }
 
   #history(

@@ -107,7 +107,7 @@ export interface RunEffect {
 
 export interface HistoryEffect {
   readonly type: 'history';
-  readonly entity: 'service' | 'group' | 'node' | 'interface' | 'domain' | 'operation' | 'daemon';
+  readonly entity: 'service' | 'group' | 'node' | 'interface' | 'domain' | 'operation' | 'alarm' | 'daemon';
   readonly name: string;
   readonly from: string;
   readonly to: string;

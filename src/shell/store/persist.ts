@@ -58,9 +58,9 @@ const SQL = {
       SELECT OPERATION FROM SM_OPERATIONS WHERE STEP IN ('done', 'failed-back', 'timed-out', 'refused')
       ORDER BY REQUESTED_AT DESC, OPERATION DESC LIMIT -1 OFFSET ${FINISHED_OPERATIONS_MAX})`,
   alarm: `INSERT INTO SM_ALARMS (ALARM, ENTITY, SEVERITY, REASON, REPAIR, RAISED_AT) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (ALARM) DO UPDATE SET ENTITY = excluded.ENTITY, SEVERITY = excluded.SEVERITY,
+    ON CONFLICT (ALARM, ENTITY) DO UPDATE SET SEVERITY = excluded.SEVERITY,
       REASON = excluded.REASON, REPAIR = excluded.REPAIR`,
-  alarmCleared: 'DELETE FROM SM_ALARMS WHERE ALARM = ?',
+  alarmCleared: 'DELETE FROM SM_ALARMS WHERE ALARM = ? AND ENTITY = ?',
   state: 'INSERT OR REPLACE INTO SM_STATE (KEY, VALUE) VALUES (?, ?)',
 } as const;
 
@@ -170,7 +170,7 @@ export class Persister {
   #alarm(effect: Effect<'persist.alarm'>, wallMs: number): void {
     const { id, entity, severity, raised, reason, repair } = effect;
     if (raised) this.#run.alarm.run(id, entity, severity, reason, repair, wallMs);
-    else this.#run.alarmCleared.run(id);
+    else this.#run.alarmCleared.run(id, entity);
   }
 }
 

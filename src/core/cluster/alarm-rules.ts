@@ -1,0 +1,198 @@
+/**
+ * Which alarms the facts call for. Ids are StarlingX's where it names the same trouble (400.001 state of a group, 400.002
+ * redundancy, 400.005 communication); the others are words. Source: docs/reference/alarms.md.
+ */
+import type { GroupDefinition } from '../definitions/model.ts';
+import type { Status } from '../kernel/names.ts';
+import type { LinkView } from '../view.ts';
+import type { Alarm } from './alarms.ts';
+import { type ClusterContext, groupOn } from './context.ts';
+
+/** Starts, swacts and take-overs pass through worse states than they end in. */
+const TRANSITION_PATIENCE_MS = 3000;
+const LINK_PATIENCE_MS = 2000;
+
+export interface AlarmFacts {
+  readonly context: ClusterContext;
+  readonly links: Iterable<LinkView>;
+  /** Process life of another machine that uses our name; '' = none. */
+  readonly duplicate: string;
+  /** Why commits fail; '' = they do not. */
+  readonly storeFailed: string;
+}
+
+type Rule = (facts: AlarmFacts) => Iterable<Alarm>;
+
+export function calledFor(facts: AlarmFacts): Alarm[] {
+  return RULES.flatMap((rule) => [...rule(facts)]);
+}
+
+const SEVERITY: Readonly<Record<Exclude<Status, ''>, Alarm['severity']>> = {
+  warn: 'minor',
+  degraded: 'major',
+  failed: 'critical',
+};
+
+const RULES: readonly Rule[] = [
+  noArbiter,
+  unsignedInterfaces,
+  communication,
+  groupStates,
+  redundancy,
+  lockedNodes,
+  definitionsDiffer,
+  duplicateIdentity,
+  storeFailing,
+];
+
+function* noArbiter({ context: { definitions, peer } }: AlarmFacts): Iterable<Alarm> {
+  if (peer === null) return;
+  const { silencePolicy, name } = definitions.domain;
+  const other = silencePolicy === 'takeover' ? 'stay' : 'takeover';
+  const reason =
+    silencePolicy === 'takeover'
+      ? 'no arbiter is configured: a silent peer is replaced after silence with our own links up, so a cut of all links in the middle lets both act'
+      : 'no arbiter is configured: a silent peer is not replaced until its death is proven or it says so itself';
+  const repair = `configure an arbiter, or set SM_DOMAIN_SAFETY.SILENCE_POLICY to ${other}`;
+  yield { id: `no-arbiter-${silencePolicy}`, entity: name, severity: 'minor', reason, repair, patienceMs: 0 };
+}
+
+function* unsignedInterfaces({ context: { definitions, me } }: AlarmFacts): Iterable<Alarm> {
+  for (const { role, authType } of definitions.interfaces) {
+    if (authType !== 'none') continue;
+    yield {
+      id: 'unsigned-interface',
+      entity: network(me, role),
+      severity: 'major',
+      reason: `frames on ${role} are not signed: whoever reaches it can speak for the peer`,
+      repair:
+        'make a key with smctl key new, set AUTH_TYPE hmac-sha512 and AUTH_KEY on both nodes, ALLOW_UNSIGNED no',
+      patienceMs: 0,
+    };
+  }
+}
+
+function* communication({ context: { me, peer }, links }: AlarmFacts): Iterable<Alarm> {
+  if (peer === null) return;
+  for (const { role, up, heard, reason } of links) {
+    if (up && heard) continue;
+    yield {
+      id: '400.005',
+      entity: network(me, role),
+      severity: 'major',
+      reason: `${peer.name} is not heard on ${role}: ${reason}`,
+      repair: `check cable, switch and address of ${role} on both nodes, and that sm runs on ${peer.name}`,
+      patienceMs: LINK_PATIENCE_MS,
+    };
+  }
+}
+
+function* groupStates({ context }: AlarmFacts): Iterable<Alarm> {
+  const { definitions } = context;
+  for (const node of definitions.nodes) {
+    for (const { name } of definitions.groups.values()) {
+      const group = groupOn(context, node, name);
+      if (group === undefined || group.status === '') continue;
+      yield {
+        id: '400.001',
+        entity: `service_domain=${definitions.domain.name}.service_group=${name}.host=${node}`,
+        severity: SEVERITY[group.status],
+        reason: `${name} is ${group.status} on ${node}: ${group.reason}`,
+        repair: `smctl explain group ${name}; mend the cause, then smctl recover ${node}`,
+        patienceMs: 0,
+      };
+    }
+  }
+}
+
+function* redundancy({ context }: AlarmFacts): Iterable<Alarm> {
+  const { definitions } = context;
+  for (const group of definitions.groups.values()) {
+    const entity = `service_domain=${definitions.domain.name}.service_group=${group.name}`;
+    const lack = lacking(context, group);
+    if (lack === null) continue;
+    const repair = 'bring the other node back into service: smctl explain node shows what it waits for';
+    yield { id: '400.002', entity, ...lack, repair, patienceMs: TRANSITION_PATIENCE_MS };
+  }
+}
+
+function lacking(context: ClusterContext, group: GroupDefinition): Pick<Alarm, 'severity' | 'reason'> | null {
+  const { definitions, nodes } = context;
+  let active = 0;
+  let standby = 0;
+  for (const node of definitions.nodes) {
+    const view = groupOn(context, node, group.name);
+    if (view === undefined || view.status === 'failed' || nodes.find(node)?.administrative === 'locked')
+      continue;
+    if (view.state === 'active') active += 1;
+    else if (view.state === 'standby') standby += 1;
+  }
+  // A domain of one node lacks nothing that it could have.
+  const wanted = Math.min(group.nActive, definitions.nodes.length);
+  const spare = Math.min(group.mStandby, definitions.nodes.length - wanted);
+  const count = `${active} of ${wanted} active, ${standby} of ${spare} standby`;
+  if (active === 0 && wanted > 0)
+    return { severity: 'critical', reason: `${group.name} is active nowhere: ${count}` };
+  if (active < wanted || standby < spare) {
+    return { severity: 'major', reason: `${group.name} has lost its redundancy: ${count}` };
+  }
+  return null;
+}
+
+function* lockedNodes({ context: { definitions, nodes } }: AlarmFacts): Iterable<Alarm> {
+  for (const name of definitions.nodes) {
+    const node = nodes.find(name);
+    if (node?.administrative !== 'locked') continue;
+    const why = node.lockReason === '' ? '' : `: ${node.lockReason}`;
+    const end = node.lockedUntil > 0 ? ' until its time is over' : '';
+    yield {
+      id: 'node-locked',
+      entity: `host=${name}`,
+      severity: 'minor',
+      reason: `${name} is locked${end}${why}`,
+      repair: `smctl unlock ${name}`,
+      patienceMs: 0,
+    };
+  }
+}
+
+function* definitionsDiffer({ context: { definitions, peer } }: AlarmFacts): Iterable<Alarm> {
+  if (peer?.exchanged !== true || peer.report?.definitionDigest === definitions.digest) return;
+  yield {
+    id: 'definitions-differ',
+    entity: `host=${peer.name}`,
+    severity: 'major',
+    reason:
+      'the two nodes run different definitions; groups that only one of them knows are run by that one alone',
+    repair: 'compare with smctl check --json on both nodes and load the same set',
+    patienceMs: 0,
+  };
+}
+
+function* duplicateIdentity({ context: { me }, duplicate }: AlarmFacts): Iterable<Alarm> {
+  if (duplicate === '') return;
+  yield {
+    id: 'duplicate-identity',
+    entity: `host=${me}`,
+    severity: 'critical',
+    reason: `another machine sends signed frames under the name of this node (life ${duplicate.slice(0, 8)})`,
+    repair: 'stop sm on one of the two machines, correct its node name in sm.yaml, restart sm here',
+    patienceMs: 0,
+  };
+}
+
+function* storeFailing({ context: { me }, storeFailed }: AlarmFacts): Iterable<Alarm> {
+  if (storeFailed === '') return;
+  yield {
+    id: 'store-failed',
+    entity: `host=${me}`,
+    severity: 'critical',
+    reason: `the database does not accept commits, so this node gives its groups up: ${storeFailed}`,
+    repair: 'make room or mend the disk below the database; sm goes on by itself when commits work again',
+    patienceMs: 0,
+  };
+}
+
+function network(host: string, role: string): string {
+  return `host=${host}.network=${role}`;
+}
