@@ -7,7 +7,7 @@ import type { DefinitionSet } from './definitions/model.ts';
 import type { EngineEffect, EngineEvent, EngineOptions, OperatorCommand } from './engine-interface.ts';
 import { LIMITS } from './kernel/limits.ts';
 import { type TimerEvent, Timers } from './kernel/timers.ts';
-import type { LocalEffect, LocalEvent } from './service/interface.ts';
+import type { GroupView, LocalEffect, LocalEvent } from './service/interface.ts';
 import { isLocalTimer, LocalEngine } from './service/local.ts';
 import type { EngineView } from './view.ts';
 
@@ -26,6 +26,8 @@ export class Engine {
   readonly #options: EngineOptions;
   /** Wall-clock ms minus monotonic ms, as of the start. */
   #wallOffsetMs = 0;
+  /** Views of the groups as the cluster saw them last; an unchanged group keeps its view. */
+  #seen: readonly GroupView[] = [];
   /** Services of exclusive groups that sm-watchdog has, or may have, on its kill list. */
   readonly #listed = new Set<string>();
 
@@ -125,7 +127,15 @@ export class Engine {
 
   #stepLocal(event: LocalEvent, now: number): void {
     this.#local.step(event, now);
-    this.#cluster.evaluate(now);
+    if (this.#groupsChanged()) this.#cluster.evaluate(now);
+  }
+
+  /** Most local events are audits that find what they expect: they change no group, and so nothing for the pair. */
+  #groupsChanged(): boolean {
+    const groups = this.#local.groups();
+    const changed = groups.some((view, index) => view !== this.#seen[index]);
+    if (changed) this.#seen = groups;
+    return changed;
   }
 
   #onLocalEffect(effect: LocalEffect): void {
