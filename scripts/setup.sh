@@ -35,8 +35,8 @@ check_tools() {
 
 # command:package, all of them used by tests or the demo only.
 SYSTEM_COMMANDS=(
-  sqlite3:sqlite3 ip:iproute2 perl:perl ps:procps unshare:util-linux modprobe:kmod ocf-tester:resource-agents
-  xmllint:libxml2-utils
+  sqlite3:sqlite3 ip:iproute2 perl:perl ps:procps unshare:util-linux modprobe:kmod mke2fs:e2fsprogs
+  ocf-tester:resource-agents xmllint:libxml2-utils
 )
 
 install_system() {
