@@ -22,8 +22,8 @@ export interface MachineParts {
   /** Its first process, as it is numbered here. */
   readonly init: number;
   readonly child: ChildProcess;
-  /** The switch's end of its cables, one a link; null = it has neither cables nor namespaces of its own. */
-  readonly ports: readonly string[] | null;
+  /** The switch's ends of its cables, by link; null = it has neither cables nor namespaces of its own. */
+  readonly ports: ReadonlyMap<number, string> | null;
   /** Removes what the kernel keeps of it. */
   readonly cleanUp: () => void;
 }
@@ -61,7 +61,7 @@ export class Machine {
     if (this.hasPower) process.kill(init, ports === null ? 'SIGTERM' : 'SIGKILL');
     await within(this.#ended, OFF_LIMIT_MS, `${name} does not lose its power`);
     // The kernel removes the cables of a namespace that ends, but in its own time.
-    if (ports !== null) await ip(ports.map((port) => `link delete ${port}`)).catch(() => {});
+    if (ports !== null) await ip([...ports.values()].map((port) => `link delete ${port}`)).catch(() => {});
     cleanUp();
     return at;
   }
@@ -71,10 +71,31 @@ export class Machine {
    * machine's own end stays up. Throws where there are no cables.
    */
   async setLink(link: number, state: 'up' | 'unplugged' | 'cut'): Promise<void> {
-    const port = this.#parts.ports?.[link];
+    const port = this.#parts.ports?.get(link);
     if (port === undefined) throw new Error(`${this.name} has no cable ${link}`);
     const master = state === 'cut' ? 'nomaster' : `master switch${link}`;
     await ip([`link set ${port} ${master}`, `link set ${port} ${state === 'unplugged' ? 'down' : 'up'}`]);
+  }
+
+  /**
+   * The switch drops this many of a hundred frames of the link at random: those from the machine and those to it. 100 and 0
+   * are a one-way cut. Needs nft(8); throws where there are no cables.
+   */
+  async setLoss(link: number, fromPercent: number, toPercent: number): Promise<void> {
+    const port = this.#parts.ports?.get(link);
+    if (port === undefined) throw new Error(`${this.name} has no cable ${link}`);
+    const rule = (match: string, percent: number) =>
+      percent === 0
+        ? []
+        : [`add rule bridge lab ${port} ${match} ${port} numgen random mod 100 < ${percent} drop`];
+    const commands = [
+      'add table bridge lab',
+      `add chain bridge lab ${port} { type filter hook forward priority 0; }`,
+      `flush chain bridge lab ${port}`,
+      ...rule('iifname', fromPercent),
+      ...rule('oifname', toPercent),
+    ];
+    await output(['nft', '-f', '-'], RUN_LIMIT_MS, `${commands.join('\n')}\n`);
   }
 
   /** SIGKILL to a process, by the number that the machine itself knows it by. Returns the moment just before. */
@@ -93,22 +114,45 @@ export class Machine {
     return output(ports === null ? program : [...enter, ...program], limitMs);
   }
 
+  /** Arguments of every process of the machine, itself included. Throws where it has no namespaces of its own. */
+  commandLines(): string[][] {
+    if (this.#parts.ports === null) throw new Error(`${this.name} shares its processes`);
+    const found: string[][] = [];
+    for (const here of this.#pids()) {
+      try {
+        found.push(readFileSync(`/proc/${here}/cmdline`, 'utf8').split('\0').slice(0, -1));
+      } catch {
+        // Ended meanwhile.
+      }
+    }
+    return found;
+  }
+
   #pidHere(pid: number): number | null {
-    const { init, ports } = this.#parts;
-    if (ports === null) return pid;
-    const namespace = readlinkSync(`/proc/${init}/ns/pid`);
-    for (const name of readdirSync('/proc')) {
-      if (!/^\d+$/.test(name)) continue;
+    if (this.#parts.ports === null) return pid;
+    for (const here of this.#pids()) {
       try {
         // Its numbers from our namespace down to its own.
-        const numbers = /^NSpid:(.*)$/m.exec(readFileSync(`/proc/${name}/status`, 'latin1'))?.[1] ?? '';
-        if (Number(numbers.trim().split(/\s+/).at(-1)) !== pid) continue;
-        if (readlinkSync(`/proc/${name}/ns/pid`) === namespace) return Number(name);
+        const numbers = /^NSpid:(.*)$/m.exec(readFileSync(`/proc/${here}/status`, 'latin1'))?.[1] ?? '';
+        if (Number(numbers.trim().split(/\s+/).at(-1)) === pid) return here;
       } catch {
         // Ended meanwhile.
       }
     }
     return null;
+  }
+
+  /** Its processes, as they are numbered here. */
+  *#pids(): Generator<number> {
+    const namespace = readlinkSync(`/proc/${this.#parts.init}/ns/pid`);
+    for (const name of readdirSync('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        if (readlinkSync(`/proc/${name}/ns/pid`) === namespace) yield Number(name);
+      } catch {
+        // Ended meanwhile.
+      }
+    }
   }
 }
 

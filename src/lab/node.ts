@@ -1,14 +1,14 @@
 /** A node of the lab: its disk, its definitions, and what can be asked of its manager. */
 import { randomUUID } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { INTERFACE_ROLES } from '../core/kernel/names.ts';
 import type { EngineView } from '../core/view.ts';
 import { type ControlClient, connect } from '../shell/client.ts';
 import type { Machine } from './machine.ts';
-import { LINK_COUNT, type Rack } from './rack.ts';
+import { LINK_COUNT, type Mount, type Rack } from './rack.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const PORT = 2222;
@@ -30,6 +30,12 @@ export interface LabNodeOptions {
   readonly key: Buffer;
   /** Directory of the compiled programs. */
   readonly programs: string;
+  /** OCF_ROOT; if left out, one of its own with the agents of this project. */
+  readonly ocfRoot?: string;
+  /** Paths of LSB scripts that it has besides this project's. */
+  readonly initScripts?: readonly string[];
+  /** See MachineOptions. */
+  readonly mounts?: readonly Mount[];
 }
 
 export class LabNode {
@@ -39,6 +45,7 @@ export class LabNode {
   /** Where its services put pid files and stamps. */
   readonly services: string;
   readonly #programs: string;
+  readonly #mounts: readonly Mount[];
   #machine: Machine | null = null;
   #client: ControlClient | null = null;
 
@@ -48,6 +55,7 @@ export class LabNode {
     this.directory = join(options.root, options.name);
     this.services = join(this.directory, 'services');
     this.#programs = options.programs;
+    this.#mounts = options.mounts ?? [];
     this.#fill(options, rack);
   }
 
@@ -70,6 +78,7 @@ export class LabNode {
       directory: this.directory,
       program: [process.execPath, join(this.#programs, 'bin', 'sm.js'), '--foreground', '--config', config],
       log: join(this.directory, 'console.log'),
+      mounts: this.#mounts,
     });
   }
 
@@ -149,10 +158,11 @@ export class LabNode {
     writeFileSync(at('keys', 'cluster'), options.key, { mode: 0o600 });
     for (const agent of ['process', 'promotable'])
       symlinkSync(join(PROJECT, 'ocf', agent), at('ocf', 'resource.d', 'sm', agent));
-    symlinkSync(join(PROJECT, 'lsb', 'sm-worker'), at('init.d', 'sm-worker'));
+    for (const script of [join(PROJECT, 'lsb', 'sm-worker'), ...(options.initScripts ?? [])])
+      symlinkSync(script, at('init.d', basename(script)));
     symlinkSync(join(PROJECT, 'scripts', 'demo', 'sm-stamp'), at('bin', 'sm-stamp'));
     writeFileSync(at('product_uuid'), `${randomUUID()}\n`);
-    writeFileSync(at('sm.yaml'), this.#config(at));
+    writeFileSync(at('sm.yaml'), this.#config(at, options.ocfRoot ?? at('ocf')));
   }
 
   /** What is each node's own, as an operator would set it by SQL. */
@@ -174,7 +184,7 @@ export class LabNode {
     return `${[...links, ...paths].join('\n')}\n`;
   }
 
-  #config(at: (...path: string[]) => string): string {
+  #config(at: (...path: string[]) => string, ocfRoot: string): string {
     const text = (...path: string[]) => JSON.stringify(at(...path));
     return `node: ${this.name}
 database: ${text('sm.db')}
@@ -183,7 +193,7 @@ definitions: ${text('definitions')}
 keysDirectory: ${text('keys')}
 runDirectory: ${text('run')}
 lsbDirectory: ${text('init.d')}
-ocfRoot: ${text('ocf')}
+ocfRoot: ${JSON.stringify(ocfRoot)}
 kernelLifeFile: ${text('boot_id')}
 productUuidFile: ${text('product_uuid')}
 log: { level: info, file: ${text('sm.log')} }

@@ -13,7 +13,7 @@ export type Isolation = 'namespaces' | 'loopback';
 
 export interface MachineOptions {
   readonly name: string;
-  /** 0 or 1: decides over its addresses. */
+  /** Decides over its addresses: 0 and 1 are the two nodes. */
   readonly index: number;
   /** Absolute; its run-time directory is `run` in it. */
   readonly directory: string;
@@ -21,6 +21,17 @@ export interface MachineOptions {
   readonly program: readonly string[];
   /** File that gets what the program writes to stdout and stderr. */
   readonly log: string;
+  /** Links that it has a cable of; all of them if left out. */
+  readonly links?: readonly number[];
+  /** What only it sees at these places: a directory of the outside, or a fresh tmpfs at every boot. */
+  readonly mounts?: readonly Mount[];
+}
+
+export interface Mount {
+  /** Absolute. Is made if it is below an earlier mount. */
+  readonly at: string;
+  /** Absolute; null = a tmpfs. */
+  readonly directory: string | null;
 }
 
 export interface Rack {
@@ -47,6 +58,7 @@ export class LoopbackRack implements Rack {
     return `${this.#network}.${10 * (link + 1) + node}`;
   }
 
+  /** All machines share the mounts of the outside: `mounts` can not be had. */
   async boot({ name, directory, program, log }: MachineOptions): Promise<Machine> {
     const { child, line } = startInit([`${LAB}/node-init`, ...program], log);
     await line();
@@ -80,17 +92,26 @@ export class NamespaceRack implements Rack {
     return `10.77.${link + 1}.${node + 1}`;
   }
 
-  async boot({ name, index, directory, program, log }: MachineOptions): Promise<Machine> {
-    const ports = LINKS.map(() => `port${this.#cables++}`);
-    const addresses = LINKS.map((link) => `link${link}=${this.address(link, index)}/24`);
+  /** The same after every boot, as that of a real machine. */
+  hardwareAddress(link: number, node: number): string {
+    return `02:00:00:00:0${link + 1}:0${node + 1}`;
+  }
+
+  async boot(options: MachineOptions): Promise<Machine> {
+    const { name, index, directory, program, log, links = LINKS, mounts = [] } = options;
+    const ports = new Map(links.map((link) => [link, `port${this.#cables++}`]));
+    const setup = [
+      ...mounts.map((mount) => `${mount.at}=${mount.directory ?? 'tmpfs'}`),
+      ...links.map((link) => `link${link}=${this.address(link, index)}/24`),
+    ];
     const unshare = ['unshare', '--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--'];
-    const boot = [`${LAB}/node-boot`, name, directory, ...addresses, '--', ...program];
+    const boot = [`${LAB}/node-boot`, name, directory, ...setup, '--', ...program];
     const { child, line } = startInit([...unshare, ...boot], log);
     const init = Number(await line());
     const cleanUp = cleaner(name, directory, String(init));
     await ip(
-      ports.flatMap((port, link) => [
-        `link add ${port} type veth peer name link${link} netns ${init}`,
+      [...ports].flatMap(([link, port]) => [
+        `link add ${port} type veth peer name link${link} address ${this.hardwareAddress(link, index)} netns ${init}`,
         `link set ${port} master switch${link} up`,
       ]),
     );
