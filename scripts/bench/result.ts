@@ -1,0 +1,56 @@
+/** What a benchmark says: one line of JSON. */
+
+export interface Result {
+  readonly name: string;
+  readonly median: number;
+  /** Least and greatest. */
+  readonly spread: readonly [number, number];
+  readonly n: number;
+  readonly unit: string;
+  /** Largest median that is good enough; for `simulated min/s` the least. null = for information. */
+  readonly target: number | null;
+  /** The same work, done by something else in the same run. */
+  readonly beside?: { readonly what: string; readonly median: number; readonly ratio: number };
+  /** Facts that explain the figure. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+export type Add = (result: Result) => void;
+
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly values: readonly number[];
+  readonly unit: string;
+  readonly target: number | null;
+  readonly beside?: { readonly what: string; readonly values: readonly number[] };
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+export function resultOf({ name, values, unit, target, beside, facts }: Measured): Result {
+  const median = medianOf(values);
+  const other = beside === undefined ? null : medianOf(beside.values);
+  return {
+    name,
+    median: round(median),
+    spread: [round(Math.min(...values)), round(Math.max(...values))],
+    n: values.length,
+    unit,
+    target: target === null ? null : round(target),
+    ...(other === null || beside === undefined
+      ? {}
+      : { beside: { what: beside.what, median: round(other), ratio: round(median / other) } }),
+    ...(facts === undefined ? {} : { facts }),
+  };
+}
+
+/** Three digits are more than the spread allows to believe. */
+export function round(value: number): number {
+  return Number(value.toPrecision(3));
+}
