@@ -43,17 +43,21 @@ export class ByteWriter {
 
   u8(value: number): void {
     this.#integer(value, U8_MAX);
-    this.#view.setUint8(this.#take(1), value);
+    // Taken first: a writer that grows has another view afterwards.
+    const at = this.#take(1);
+    this.#view.setUint8(at, value);
   }
 
   u16(value: number): void {
     this.#integer(value, U16_MAX);
-    this.#view.setUint16(this.#take(2), value);
+    const at = this.#take(2);
+    this.#view.setUint16(at, value);
   }
 
   u32(value: number): void {
     this.#integer(value, U32_MAX);
-    this.#view.setUint32(this.#take(4), value);
+    const at = this.#take(4);
+    this.#view.setUint32(at, value);
   }
 
   u48(value: number): void {
