@@ -1,9 +1,10 @@
 # Everything that a developer or an operator runs from a clone. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build lint test demo clean
+.PHONY: help setup build lint test demo install uninstall deb test-install clean
 
 BIN := node_modules/.bin
+PREFIX ?= /usr
 NODE_ABI := $(shell node -p process.versions.modules 2>/dev/null)
 NODE_PREFIX := $(shell node -p "require('path').dirname(require('path').dirname(process.execPath))" 2>/dev/null)
 
@@ -22,7 +23,7 @@ PROGRAMS := $(basename $(notdir $(wildcard src/bin/*.ts)))
 
 help: ## List the targets
 	@echo 'make <target>:'
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 
 setup: $(INSTALLED) $(SYSTEM) ## Check the tools of this machine, install the pinned npm packages
 
@@ -50,8 +51,20 @@ lint: $(INSTALLED) ## Check format, lint rules and types
 test: setup build lint ## Run every test
 	$(BIN)/vitest run
 
+test-install: setup ## Type docs/OPERATING.md on two fresh machines (root)
+	$(BIN)/vitest run --config vitest.install.config.ts
+
 demo: setup build ## Two nodes, a power-off, a restart and a swact, told as a story
 	@node --import tsx scripts/demo.ts
 
+install: setup ## Install into DESTDIR, below PREFIX (/usr)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/packaging/install.sh install
+
+uninstall: ## Remove exactly what install put there
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/packaging/install.sh uninstall
+
+deb: setup ## Build the Debian package into build/
+	@scripts/packaging/build-deb.sh build
+
 clean: ## Remove what build and tests made (keeps node_modules)
-	rm -rf dist coverage
+	rm -rf dist coverage build

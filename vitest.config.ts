@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config';
  * another one is busy.
  */
 const REAL = 'test/integration/**/*.test.ts';
+/** Has a configuration of its own: it takes minutes, and needs root. */
+const INSTALL = 'test/integration/install/**';
 
 export default defineConfig({
   test: {
@@ -18,7 +20,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'real', include: [REAL], maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { name: 'real', include: [REAL], exclude: [INSTALL], maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
   },

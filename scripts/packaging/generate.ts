@@ -1,8 +1,7 @@
-/** `generate.ts DIRECTORY PREFIX`: writes the manual pages, the completions and the example configuration there. */
+/** `generate.ts DIRECTORY PREFIX PROGRAMS`: writes the manual pages, the completions and the example configuration. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { SM_DUMP } from '../../src/cli/dump.ts';
 import { SM_QUERY } from '../../src/cli/query.ts';
 import { SMCTL } from '../../src/cli/smctl.ts';
@@ -10,9 +9,9 @@ import { bashCompletion, zshCompletion } from './completion.ts';
 import { exampleConfiguration } from './example-configuration.ts';
 import { aliasPage, commandPage, configurationPage, helpPage } from './man.ts';
 
-const PROGRAMS = fileURLToPath(new URL('../../dist/bin', import.meta.url));
-
-export function generate(directory: string, prefix: string): void {
+function generate(directory: string, prefix: string, programs: string): void {
+  const helpOf = (program: string) =>
+    execFileSync(process.execPath, [join(programs, `${program}.js`), '--help'], { encoding: 'utf8' });
   const write = (path: string, text: string): void => {
     const file = join(directory, path);
     mkdirSync(dirname(file), { recursive: true });
@@ -32,10 +31,8 @@ export function generate(directory: string, prefix: string): void {
   write('etc/sm.yaml.example', exampleConfiguration());
 }
 
-function helpOf(program: string): string {
-  return execFileSync(process.execPath, [join(PROGRAMS, `${program}.js`), '--help'], { encoding: 'utf8' });
+const [directory, prefix, programs] = process.argv.slice(2);
+if (directory === undefined || prefix === undefined || programs === undefined) {
+  throw new Error('usage: generate.ts DIRECTORY PREFIX PROGRAMS');
 }
-
-const [directory, prefix] = process.argv.slice(2);
-if (directory === undefined || prefix === undefined) throw new Error('usage: generate.ts DIRECTORY PREFIX');
-generate(directory, prefix);
+generate(directory, prefix, programs);

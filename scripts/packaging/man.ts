@@ -75,7 +75,9 @@ function page(name: string, chapter: number, summary: string, body: readonly str
     `.TH ${name.toUpperCase().replaceAll('-', '\\-')} ${chapter} "" "sm ${VERSION}" "Service-group manager"`,
     ...section('NAME', [`${roff(name)} \\- ${roff(summary.charAt(0).toLowerCase() + summary.slice(1))}`]),
     ...body,
-    ...section('SEE ALSO', [roff(`${PAGES.filter((other) => other !== own).join(', ')}; /usr/share/doc/sm-pair`)]),
+    ...section('SEE ALSO', [
+      roff(`${PAGES.filter((other) => other !== own).join(', ')}; /usr/share/doc/sm-pair`),
+    ]),
     '',
   ].join('\n');
 }
