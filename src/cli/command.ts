@@ -119,8 +119,11 @@ export async function execute(
   context: Context,
 ): Promise<number> {
   let exit: number = EXIT.ok;
-  const program = build(spec, context, async (command, words, options) => {
-    const outcome = await start(command, words, options, context);
+  const program = build(spec, spec.name, context, async (command, words, options) => {
+    // Most likely an unset variable of a script: it must not come to mean this node, or everything.
+    const outcome = words.includes('')
+      ? problem(EXIT.usage, 'usage', 'an argument is empty; leave it out, or give the name')
+      : await start(command, words, options, context);
     exit = outcome.exit;
     print(outcome, options.json === true, context);
   });
@@ -154,12 +157,13 @@ async function start(
   return await work(context, { arguments: words, options, settings });
 }
 
-function build(spec: CommandSpec, context: Context, run: Run): Command {
+/** `path`: the words with which the user comes to it. */
+function build(spec: CommandSpec, path: string, context: Context, run: Run): Command {
   const command = new Command(spec.name)
     .summary(spec.summary)
     .description([`${spec.summary}.`, ...(spec.details ?? [])].join('\n'))
     .exitOverride()
-    .showHelpAfterError(`(${spec.name} --help tells more)`)
+    .showHelpAfterError(`(${path} --help tells more)`)
     .configureOutput({
       writeOut: (text) => context.out(text.replace(/\n$/, '')),
       writeErr: (text) => context.err(text.replace(/\n$/, '')),
@@ -172,7 +176,7 @@ function build(spec: CommandSpec, context: Context, run: Run): Command {
       `\nExamples:\n${(spec.examples ?? []).map((line) => `  ${line}`).join('\n')}`,
     );
   for (const sub of spec.commands ?? [])
-    command.addCommand(build(sub, context, run), { hidden: sub.hidden === true });
+    command.addCommand(build(sub, `${path} ${sub.name}`, context, run), { hidden: sub.hidden === true });
   const work = spec.run;
   if (work !== undefined) command.action(() => run(work, command.args, command.opts()));
   return command;

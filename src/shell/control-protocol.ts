@@ -97,7 +97,10 @@ export function parseCommand(value: unknown): Parsed<OperatorCommand> {
   if (!isRecord(value)) return bad('bad-parameters', 'command has to be an object');
   const { kind, why = '', forMs = 0 } = value;
   if (!text(why, LIMITS.reasonCharactersMax)) {
-    return bad('bad-parameters', `why has to be a text of at most ${LIMITS.reasonCharactersMax} characters`);
+    return bad(
+      'bad-parameters',
+      `why has to be one line of at most ${LIMITS.reasonCharactersMax} characters`,
+    );
   }
   if (typeof forMs !== 'number' || !Number.isSafeInteger(forMs) || forMs < 0 || forMs > FOR_MS_MAX) {
     return bad('bad-parameters', 'forMs has to be a whole number of ms, at most one year');

@@ -20,7 +20,7 @@ import { LineSplitter } from './lines.ts';
 import type { Log } from './ports.ts';
 
 export const CLIENTS_MAX = 32;
-/** Commands of one client that wait for their reply. */
+/** Views and commands of one client that wait for their reply: each view asks sm-watchdog, which has other work. */
 export const PENDING_PER_CLIENT_MAX = 16;
 /** Bytes that may wait for a client that does not read. A view of a large system has about 200 KiB. */
 export const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
@@ -167,10 +167,7 @@ export class ControlServer {
         this.#write(client, { id: request.id, ok: true, result: { pid: process.pid } });
         return;
       case 'view':
-        this.#handlers.view().then(
-          (result) => this.#write(client, { id: request.id, ok: true, result }),
-          (error: unknown) => this.#fail(client, request.id, 'internal', messageOf(error)),
-        );
+        this.#view(client, request);
         return;
       case 'subscribe':
         client.subscribed = true;
@@ -184,15 +181,34 @@ export class ControlServer {
     }
   }
 
+  #view(client: Client, { id }: ControlRequest): void {
+    if (this.#isFull(client, id)) return;
+    client.pending += 1;
+    this.#handlers
+      .view()
+      .finally(() => {
+        client.pending -= 1;
+      })
+      .then(
+        (result) => this.#write(client, { id, ok: true, result }),
+        (error: unknown) => this.#fail(client, id, 'internal', messageOf(error)),
+      );
+  }
+
+  /** Tells the client so. */
+  #isFull(client: Client, id: number | string): boolean {
+    if (client.pending < PENDING_PER_CLIENT_MAX) return false;
+    const message = `${PENDING_PER_CLIENT_MAX} requests of this client wait for their reply`;
+    this.#fail(client, id, 'too-many-requests', message);
+    return true;
+  }
+
   #command(client: Client, request: ControlRequest): void {
     const actor = parseActor(request.params);
     const command = parseCommand(request.params.command);
     if (!actor.ok) return this.#fail(client, request.id, actor.code, actor.message);
     if (!command.ok) return this.#fail(client, request.id, command.code, command.message);
-    if (client.pending >= PENDING_PER_CLIENT_MAX) {
-      const message = `${PENDING_PER_CLIENT_MAX} commands of this client wait for their reply`;
-      return this.#fail(client, request.id, 'too-many-requests', message);
-    }
+    if (this.#isFull(client, request.id)) return;
     const number = this.#nextRequest;
     this.#nextRequest += 1;
     client.pending += 1;

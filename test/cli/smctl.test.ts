@@ -352,3 +352,24 @@ test('columns are aligned with and without colour, durations are read', () => {
     null,
   ]);
 });
+
+/* words that are missing or empty */
+
+test.each([
+  'lock',
+  'unlock',
+  'swact',
+  'recover',
+  'restart',
+])('%s of an empty name is called wrongly: it means neither this node nor everything', async (command) => {
+  const daemon = new FakeDaemon([view()]);
+  const printed = await run(SMCTL, [command, ''], fixture, { daemon });
+  expect(printed).toMatchObject({ exit: 2, err: expect.stringMatching(/argument is empty/) });
+  expect(daemon.commands).toEqual([]);
+});
+
+test('who calls a command wrongly is pointed to its help as it has to be typed', async () => {
+  const printed = await smctl('lock');
+  expect(printed.err).toContain('(smctl lock --help tells more)');
+  expect((await smctl('key use')).err).toContain('(smctl key use --help tells more)');
+});

@@ -279,8 +279,8 @@ export class ClusterDriver {
     return this;
   }
 
-  command(kind: Operation['kind'], node: string, forMs = 0) {
-    const command: Extract<OperatorCommand, { node: string }> = { kind, node, group: '', why: 'test', forMs };
+  command(kind: Operation['kind'], node: string, forMs = 0, group = '') {
+    const command: Extract<OperatorCommand, { node: string }> = { kind, node, group, why: 'test', forMs };
     return this.cluster.onCommand(command, 'operator', WALL + this.now - 10_000, this.now);
   }
 

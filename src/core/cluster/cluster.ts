@@ -254,6 +254,13 @@ export class Cluster {
         operation: '',
       };
     }
+    if (command.group !== '' && !this.#definitions.groups.has(command.group)) {
+      return {
+        ok: false,
+        message: `no provisioned group ${command.group}; smctl status shows their names`,
+        operation: '',
+      };
+    }
     if (this.#role.state === 'waiting') {
       return {
         ok: false,

@@ -123,7 +123,10 @@ describe('a swact (rule 19)', () => {
   it('is refused where nothing is active that could move', () => {
     const c = leading();
     expect(c.numbers().holder).toBe(A);
-    expect(c.command('swact', B)).toMatchObject({ ok: false, message: expect.stringMatching(/nothing is active/) });
+    expect(c.command('swact', B)).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/nothing is active/),
+    });
   });
 
   it('by force goes also where the group has failed', () => {
@@ -264,6 +267,16 @@ describe('lock and unlock', () => {
 });
 
 describe('recover', () => {
+  it('is refused for a group that there is not', () => {
+    const c = leading();
+    expect(c.command('recover', A, 0, 'nope')).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/no provisioned group nope/),
+      operation: '',
+    });
+    expect(c.command('recover', A, 0, 'oam').ok).toBe(true);
+  });
+
   it('is carried out by the node that it names, and told as done', () => {
     const c = new ClusterDriver().follow();
     const { operation } = c.command('recover', A);

@@ -222,6 +222,27 @@ describe('bad input', () => {
     for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'closed' });
   });
 
+  it('too many waiting views of one client are refused, and asked for of nobody', async () => {
+    let asked = 0;
+    let answer = (_view: object) => {};
+    view = () => {
+      asked += 1;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    const c = await client();
+    const waiting = Array.from({ length: PENDING_PER_CLIENT_MAX }, () => c.request('view'));
+    await expect(c.request('view')).rejects.toMatchObject({ code: 'too-many-requests' });
+    expect(asked).toBe(PENDING_PER_CLIENT_MAX);
+    answer({ node: 'a' });
+    await expect(waiting.at(-1)).resolves.toEqual({ node: 'a' });
+    view = () => ({ node: 'b' });
+    await expect(c.request('view')).resolves.toEqual({ node: 'b' });
+    c.close();
+    for (const one of waiting.slice(0, -1)) await expect(one).rejects.toMatchObject({ code: 'closed' });
+  });
+
   it('a client that does not read is dropped', async () => {
     const { socket, line, closed } = await raw();
     socket.write('{"id":1,"method":"subscribe"}\n');
