@@ -66,7 +66,7 @@ export type GuardEvent =
       readonly entries: readonly KillEntry[];
     }
   | { readonly type: 'sm.gone'; readonly reason: string }
-  /** `sm` finished a turn (at least every pulseIntervalMs). */
+  /** `sm` finished a turn; told at most every few milliseconds, and at least several times a second. */
   | { readonly type: 'sm.pulse' }
   /** The encoded report, already split into parts. */
   | {

@@ -16,6 +16,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ProcessStat, readStat } from './procfs.ts';
 
@@ -67,6 +68,18 @@ export function removeGroup(path: string): void {
   } catch {
     // Still in use, or gone already.
   }
+}
+
+/** The same without ever holding up the event loop. */
+export async function removeGroupSlowly(path: string): Promise<void> {
+  for (const child of await childGroups(path)) await removeGroupSlowly(child);
+  await rmdir(path).catch(() => {});
+}
+
+/** Paths of the groups right below one; none where there is no such group. */
+export async function childGroups(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
 }
 
 /**

@@ -17,7 +17,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeBase, makeGroup, removeGroup, removeOldGroups } from './cgroup.ts';
+import {
+  childGroups,
+  makeBase,
+  makeGroup,
+  removeGroup,
+  removeGroupSlowly,
+  removeOldGroups,
+} from './cgroup.ts';
 import {
   KILL_BOUND_MS,
   type KillEntry,
@@ -31,6 +38,8 @@ import { type Pid, readChildren, readStat } from './procfs.ts';
 export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: object) => void;
 
 const OLD_GROUPS_MS = 600_000;
+/** After the end of a script; a switch-over is over by then. */
+const TIDY_DELAY_MS = 2000;
 
 export interface ContainmentOptions {
   readonly node: string;
@@ -64,6 +73,9 @@ export class Containment {
   readonly #log: Log;
   readonly #services = new Map<string, KillHandle>();
   readonly #runs = new Map<number, KillHandle>();
+  /** Control groups of services below which scripts have left empty ones. */
+  readonly #untidy = new Set<string>();
+  #tidying: NodeJS.Timeout | null = null;
 
   constructor(options: ContainmentOptions) {
     this.#node = options.node;
@@ -98,7 +110,6 @@ export class Containment {
   enter(service: string, run: number, pidFile: string, kernelState: boolean): string | null {
     const { cgroup } = this.entry(service, pidFile, kernelState);
     const mark = this.#runMark(run);
-    if (cgroup !== null) sweep(cgroup);
     const own = cgroup === null ? null : makeGroup(join(cgroup, mark));
     this.#runs.set(
       run,
@@ -152,7 +163,7 @@ export class Containment {
     this.#runs.delete(run);
     rmSync(join(this.#records, this.#runMark(run)), { force: true });
     handle.close();
-    if (handle.entry.cgroup !== null) removeGroup(handle.entry.cgroup);
+    if (handle.entry.cgroup !== null) this.#tidyLater(dirname(handle.entry.cgroup));
     await this.#services.get(handle.entry.service)?.refresh();
   }
 
@@ -198,6 +209,7 @@ export class Containment {
 
   /** Gives up the handles and removes empty control groups. Kills nothing. */
   close(): void {
+    if (this.#tidying !== null) clearTimeout(this.#tidying);
     for (const handle of [...this.#services.values(), ...this.#runs.values()]) handle.close();
     this.#services.clear();
     this.#runs.clear();
@@ -215,6 +227,27 @@ export class Containment {
     known?.close();
     this.#services.set(service, handle);
     return handle;
+  }
+
+  /** When nothing hurries: removing a control group takes the kernel as long as making several. */
+  #tidyLater(cgroup: string): void {
+    this.#untidy.add(cgroup);
+    this.#tidying ??= setTimeout(() => void this.#tidy(), TIDY_DELAY_MS).unref();
+  }
+
+  /** Removes what scripts have left empty; the kernel refuses groups in which something runs. */
+  async #tidy(): Promise<void> {
+    const cgroups = [...this.#untidy];
+    this.#untidy.clear();
+    for (const cgroup of cgroups) {
+      for (const path of await childGroups(cgroup)) {
+        // A group that was just made is empty too, until its script enters it.
+        const inUse = [...this.#runs.values()].some(({ entry }) => entry.cgroup === path);
+        if (!inUse) await removeGroupSlowly(path);
+      }
+    }
+    this.#tidying = null;
+    if (this.#untidy.size > 0) this.#tidying = setTimeout(() => void this.#tidy(), TIDY_DELAY_MS).unref();
   }
 
   /** Records of scripts that are not ours, with handles of what may be left of them. */
@@ -271,13 +304,6 @@ function groupsOf(node: string, instance: string): string {
 export function removeNodeGroups(node: string, run: string, pidNamespace: string): void {
   const base = makeBase(groupsOf(node, instanceOf(run, pidNamespace)));
   if (base !== null) removeGroup(base);
-}
-
-/** Removes what earlier scripts of the service left empty. */
-function sweep(cgroup: string): void {
-  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(cgroup, entry.name));
-  }
 }
 
 function readRecord(path: string): RunRecord | null {
