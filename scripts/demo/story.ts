@@ -1,8 +1,8 @@
 /** What the demo shows, step by step, with the figures it measures on the way. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasEnded } from '../../src/core/explain.ts';
 import { monotonicMs } from '../../src/lab/machine.ts';
 import { eventually, type LabNode, type NodeView } from '../../src/lab/node.ts';
+import { changedLives, sentence, settled } from '../../src/lab/pair.ts';
 import type { Rack } from '../../src/lab/rack.ts';
 import { type ActiveRun, allActiveAt, bothActiveMs, overlaps } from '../../src/lab/stamps.ts';
 import type { Witness } from '../../src/lab/witness.ts';
@@ -18,8 +18,6 @@ const POWER_OFFS = 3;
 const STEP_LIMIT_MS = 20_000;
 /** How long it is looked whether something changes after all. */
 const CALM_MS = 1500;
-/** A living process has stamped within this, also on a busy machine. */
-const STAMP_LATE_MS = 500;
 
 export interface Figures {
   readonly failover_ms: number;
@@ -215,22 +213,12 @@ export class Story {
 
   /** Both nodes know each other, are where they should be, and no script runs any more. */
   async #settled(): Promise<NodeView> {
-    const isIn = (state: string) => (view: NodeView) =>
-      view.peer?.exchanged === true &&
-      view.groups.some(({ name, state: found }) => name === GROUP && found === state) &&
-      view.services.every(({ running, wait }) => running === null && wait === null) &&
-      view.operations.every(({ step }) => hasEnded(step));
-    await this.#standby.until(`${GROUP} is standby`, STEP_LIMIT_MS, isIn('standby'));
-    return this.#active.until(`${GROUP} is active`, STEP_LIMIT_MS, isIn('active'));
+    return settled(this.#active, this.#standby, GROUP, STEP_LIMIT_MS);
   }
 
   /** How many of the services' lives began or ended since then, on one node or on both. */
   #changes(sinceMs: number, node?: string): number {
-    const now = monotonicMs();
-    const lives = this.#runs().filter((run) => node === undefined || run.node === node);
-    const begun = lives.filter(({ firstMs }) => firstMs >= sinceMs).length;
-    const ended = lives.filter(({ lastMs }) => lastMs >= sinceMs && lastMs < now - STAMP_LATE_MS).length;
-    return begun + ended;
+    return changedLives(this.#runs(), sinceMs, node);
   }
 
   #bothActive(): number {
@@ -246,12 +234,6 @@ export class Story {
       );
     return Math.ceil(both);
   }
-}
-
-/** A line of the history, as the control socket tells it. */
-function sentence(event: unknown): string {
-  const { entity, name, from, to, reason } = event as Record<string, unknown>;
-  return `${entity} ${name}: ${from} -> ${to} (${reason})`;
 }
 
 function round(ms: number): number {
