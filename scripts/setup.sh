@@ -33,10 +33,10 @@ check_tools() {
   return $missing
 }
 
-# command:package, all of them used by tests or the demo only.
+# command:package, all of them used by tests, the demo or the lab only.
 SYSTEM_COMMANDS=(
   sqlite3:sqlite3 ip:iproute2 perl:perl ps:procps unshare:util-linux modprobe:kmod mke2fs:e2fsprogs
-  ocf-tester:resource-agents xmllint:libxml2-utils
+  ocf-tester:resource-agents xmllint:libxml2-utils nginx:nginx-light nft:nftables
 )
 
 install_system() {

@@ -84,10 +84,11 @@ export class Machine {
   async setLoss(link: number, fromPercent: number, toPercent: number): Promise<void> {
     const port = this.#parts.ports?.get(link);
     if (port === undefined) throw new Error(`${this.name} has no cable ${link}`);
-    const rule = (match: string, percent: number) =>
-      percent === 0
-        ? []
-        : [`add rule bridge lab ${port} ${match} ${port} numgen random mod 100 < ${percent} drop`];
+    const rule = (match: string, percent: number) => {
+      if (percent === 0) return [];
+      const chance = percent >= 100 ? '' : `numgen random mod 100 < ${percent} `;
+      return [`add rule bridge lab ${port} ${match} ${port} ${chance}drop`];
+    };
     const commands = [
       'add table bridge lab',
       `add chain bridge lab ${port} { type filter hook forward priority 0; }`,

@@ -1,0 +1,27 @@
+-- Debian's agents and init script, unchanged; time-outs and audit intervals in seconds.
+
+INSERT INTO SERVICE_ACTIONS (SERVICE_NAME, ACTION, PLUGIN_TYPE, PLUGIN_CLASS, PLUGIN_NAME, PLUGIN_COMMAND, MAX_FAILURE_RETRIES, MAX_TIMEOUT_RETRIES, MAX_TOTAL_RETRIES, TIMEOUT_IN_SECS, INTERVAL_IN_SECS) VALUES
+  ('lab-ip',     'enable',         'ocf-script', 'heartbeat', 'IPaddr2',    'start',   2, 2, 2, 10, ''),
+  ('lab-ip',     'disable',        'ocf-script', 'heartbeat', 'IPaddr2',    'stop',    1, 1, 1, 20, ''),
+  ('lab-ip',     'audit-enabled',  'ocf-script', 'heartbeat', 'IPaddr2',    'monitor', 2, 2, 2,  5, 5),
+  ('lab-ip',     'audit-disabled', 'ocf-script', 'heartbeat', 'IPaddr2',    'monitor', 0, 0, 0,  5, 30),
+  ('lab-disk',   'enable',         'ocf-script', 'heartbeat', 'Filesystem', 'start',   2, 2, 2, 10, ''),
+  ('lab-disk',   'disable',        'ocf-script', 'heartbeat', 'Filesystem', 'stop',    1, 1, 1, 20, ''),
+  ('lab-disk',   'audit-enabled',  'ocf-script', 'heartbeat', 'Filesystem', 'monitor', 2, 2, 2,  5, 5),
+  ('lab-disk',   'audit-disabled', 'ocf-script', 'heartbeat', 'Filesystem', 'monitor', 0, 0, 0,  5, 30),
+  ('lab-dummy',  'enable',         'ocf-script', 'heartbeat', 'Dummy',      'start',   2, 2, 2, 10, ''),
+  ('lab-dummy',  'disable',        'ocf-script', 'heartbeat', 'Dummy',      'stop',    1, 1, 1, 20, ''),
+  ('lab-dummy',  'audit-enabled',  'ocf-script', 'heartbeat', 'Dummy',      'monitor', 2, 2, 2,  5, 5),
+  ('lab-dummy',  'audit-disabled', 'ocf-script', 'heartbeat', 'Dummy',      'monitor', 0, 0, 0,  5, 30),
+  ('lab-web',    'enable',         'lsb-script', '',          'nginx',      'start',   2, 2, 2, 10, ''),
+  ('lab-web',    'disable',        'lsb-script', '',          'nginx',      'stop',    1, 1, 1, 20, ''),
+  ('lab-web',    'audit-enabled',  'lsb-script', '',          'nginx',      'status',  2, 2, 2,  5, 5),
+  ('lab-web',    'audit-disabled', 'lsb-script', '',          'nginx',      'status',  0, 0, 0,  5, 30),
+  ('lab-worker', 'enable',         'lsb-script', '',          'sm-worker',  'start',   2, 2, 2, 10, ''),
+  ('lab-worker', 'disable',        'lsb-script', '',          'sm-worker',  'stop',    1, 1, 1, 20, ''),
+  ('lab-worker', 'audit-enabled',  'lsb-script', '',          'sm-worker',  'status',  2, 2, 2,  5, 5),
+  ('lab-worker', 'audit-disabled', 'lsb-script', '',          'sm-worker',  'status',  0, 0, 0,  5, 30),
+  ('lab-status', 'enable',         'lsb-script', '',          'sm-worker',  'start',   2, 2, 2, 10, ''),
+  ('lab-status', 'disable',        'lsb-script', '',          'sm-worker',  'stop',    1, 1, 1, 20, ''),
+  ('lab-status', 'audit-enabled',  'lsb-script', '',          'sm-worker',  'status',  2, 2, 2,  5, 5),
+  ('lab-status', 'audit-disabled', 'lsb-script', '',          'sm-worker',  'status',  0, 0, 0,  5, 30);

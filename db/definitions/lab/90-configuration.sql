@@ -1,0 +1,4 @@
+-- How many services may be enabled at once.
+
+INSERT INTO CONFIGURATION (KEY, VALUE) VALUES
+  ('ENABLING_THROTTLE', '16');
