@@ -11,8 +11,8 @@ import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.t
 const RETRY_MS = 20;
 
 export type LockResult =
-  | { readonly ok: true; readonly release: () => void }
-  | { readonly ok: false; readonly reason: string };
+  /** `release` also empties the file: one with a holder in it that nobody holds is that of a process that died. */
+  { readonly ok: true; readonly release: () => void } | { readonly ok: false; readonly reason: string };
 
 /** Waits at most `limitMs` for an earlier holder to be gone. */
 export async function acquireLock(path: string, limitMs: number, time: Time): Promise<LockResult> {
@@ -45,7 +45,13 @@ function tryLock(path: string): LockResult {
   }
   ftruncateSync(fd, 0);
   writeSync(fd, JSON.stringify(ownIdentity()), 0);
-  return { ok: true, release: () => closeSync(fd) };
+  return {
+    ok: true,
+    release: () => {
+      ftruncateSync(fd, 0);
+      closeSync(fd);
+    },
+  };
 }
 
 /** Who wrote itself into the lock file last, dead or alive. */

@@ -110,7 +110,11 @@ export async function runWatchdog({ config, plan: makePlan, adopted, log }: Watc
   if (uuid === null) return giveUp(log, EXIT_CONFIG, `${config.productUuidFile} can not be read`);
   if (config.realtime === 'yes') requestRealtime(log);
   if (adopted === null) killLeftOver(plan, life, log);
-  const watchdog = makeWatchdog(plan, { kernelLife: life, productUuid: uuid }, adopted, log);
+  const exit = (code: number) => {
+    if (code === 0) lock.release();
+    process.exit(code);
+  };
+  const watchdog = makeWatchdog(plan, { kernelLife: life, productUuid: uuid }, { adopted, exit }, log);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => watchdog.stop(signal));
   // The terminal that started us may go; we stay.
   process.on('SIGHUP', () => {});
@@ -127,7 +131,7 @@ async function firstWord(stream: Duplex): Promise<void> {
 function makeWatchdog(
   plan: WatchdogPlan,
   ids: { readonly kernelLife: LifeId; readonly productUuid: LifeId },
-  adopted: Duplex | null,
+  { adopted, exit }: { readonly adopted: Duplex | null; readonly exit: (code: number) => void },
   log: Log,
 ): WatchdogProcess {
   const { config, domain, peer, interfaces } = plan;
@@ -169,7 +173,7 @@ function makeWatchdog(
     startSm: () => startProgram('sm', plan.smArguments),
     adopted,
     serviceManager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
-    exit: (code) => process.exit(code),
+    exit,
     time: realTime,
     log,
   });

@@ -31,6 +31,7 @@ const GONE = 'flock --wait 20 /run/sm/sm-watchdog.lock true; flock --wait 20 /ru
 const until = (condition: string) => `timeout 30 sh -c 'until ${condition}; do sleep 0.1; done'`;
 
 await shell('dpkg --install /tmp/sm-pair_*.deb');
+await shell('install -m 755 /usr/lib/sm/demo/sm-worker /etc/init.d/sm-worker');
 await init('status');
 await init('start');
 await shell(
@@ -59,7 +60,7 @@ await shell('sed -i /nonsense/d /etc/sm/sm.yaml');
 const LISTENER = `perl -MIO::Socket::UNIX -e '
   my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "/run/notify") or die; $| = 1;
   while (defined $socket->recv(my $word, 4096)) { print join(" ", split /\\n/, $word), "\\n" }'`;
-await shell(`setsid ${LISTENER} >/run/words 2>&1 </dev/null & ${until('test -S /run/notify')}`);
+await shell(`setsid ${LISTENER} >>/run/words 2>&1 </dev/null & ${until('test -S /run/notify')}`);
 const UNDER = 'NOTIFY_SOCKET=/run/notify WATCHDOG_USEC=3000000 setsid sm --foreground';
 await shell(`${UNDER} >/run/first.log 2>&1 </dev/null & ${until('grep -q READY=1 /run/words')}`);
 await note('the watchdog is the main process', `grep -q "^MAINPID=${WATCHDOG} READY=1" /run/words`);
@@ -71,7 +72,7 @@ await note(
 await shell(`watchdog=${WATCHDOG}; kill -KILL $watchdog; : >/run/words
   ${until('grep -q READY=1 /run/words')}; test ${WATCHDOG} != $watchdog`);
 await note('a new watchdog is the main process', `grep -q "^MAINPID=${WATCHDOG} READY=1" /run/words`);
-await shell(`: >/run/words; { code=0; ${UNDER} >/run/second.log 2>&1 </dev/null || code=$?; echo $code >/run/code; } &
+await shell(`: >/run/words; { code=0; ${UNDER} >/run/second.log 2>&1 </dev/null || code=$?; echo $code >/run/code; } >/dev/null 2>&1 &
   ${until('grep -q READY=1 /run/words')}`);
 await note('systemd gets a stand-in', `! grep -q "^MAINPID=${WATCHDOG} " /run/words`);
 await shell(
