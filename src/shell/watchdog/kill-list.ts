@@ -5,8 +5,15 @@
 import type { KillEntry } from '../../core/guard/interface.ts';
 import { freezeEntries, KillHandle, killEntriesSync, thawEntries } from '../exec/kill-entry.ts';
 
+/**
+ * Where a control group holds the service, its pid file is read in one of so many rounds: with hundreds of services that is
+ * most of what an idle node does.
+ */
+const REFRESH_ROUNDS = 5;
+
 export class KillList {
   readonly #handles = new Map<string, KillHandle>();
+  #round = 0;
 
   add(entry: KillEntry): void {
     const known = this.#handles.get(entry.service);
@@ -31,9 +38,13 @@ export class KillList {
     return [...this.#handles.values()].map(({ entry }) => entry);
   }
 
-  /** Looks at the pid files; now and then, while nothing presses. */
+  /** Looks at pid files, now and then, while nothing presses: at all those without which a process could be missed. */
   async refresh(): Promise<void> {
-    for (const handle of [...this.#handles.values()]) await handle.refresh();
+    this.#round = (this.#round + 1) % REFRESH_ROUNDS;
+    const due = [...this.#handles.values()].filter(
+      ({ group }, index) => group === null || index % REFRESH_ROUNDS === this.#round,
+    );
+    for (const handle of due) await handle.refresh();
   }
 
   setFrozen(services: readonly string[], frozen: boolean): void {

@@ -7,13 +7,18 @@
  * interface whose hardware address it shares.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { InterfaceRole } from '../../core/kernel/names.ts';
 import { type Interfaces, interfaceWith, isLoopback } from './address.ts';
 
 export const LINK_POLL_INTERVAL_MS = 50;
 const MONITOR_RESTART_DELAY_MS = 5_000;
+/**
+ * How long a file of /sys is kept open: opening takes longer than reading. Not for ever, because an interface takes its
+ * files along when it is renamed.
+ */
+const FILE_OPEN_MS = 1000;
 
 export interface LinkState {
   readonly role: InterfaceRole;
@@ -126,12 +131,40 @@ function isSameInterface(name: string, interfaces: Interfaces, sys: LinkPorts['s
   return hardware !== undefined && sys(name, 'address') === hardware;
 }
 
+const buffer = Buffer.alloc(64);
+/** Open files of /sys, by path. */
+const files = new Map<string, { readonly fd: number; readonly since: number }>();
+
+/** Of a file that was kept open too, the kernel makes the content anew. Where its interface is gone, it can not be read. */
 function readSys(name: string, file: string): string | null {
+  const path = `/sys/class/net/${name}/${file}`;
+  const text = readOpen(path);
+  if (text !== null || !files.has(path)) return text;
+  forget(path);
+  return readOpen(path);
+}
+
+function readOpen(path: string): string | null {
+  const now = performance.now();
   try {
-    return readFileSync(`/sys/class/net/${name}/${file}`, 'latin1').trim();
+    let known = files.get(path);
+    if (known !== undefined && now - known.since > FILE_OPEN_MS) {
+      forget(path);
+      known = undefined;
+    }
+    known ??= { fd: openSync(path, 'r'), since: now };
+    files.set(path, known);
+    return buffer.toString('latin1', 0, readSync(known.fd, buffer, 0, buffer.length, 0)).trim();
   } catch {
     return null;
   }
+}
+
+function forget(path: string): void {
+  const known = files.get(path);
+  if (known === undefined) return;
+  files.delete(path);
+  closeSync(known.fd);
 }
 
 /** `ip monitor` ends with us however we end (the death signal of setpriv), and is started again if it ends before. */
