@@ -6,8 +6,11 @@ import { createLogger } from '../shell/log.ts';
 import { CHANNEL_FD } from '../shell/pair/channel.ts';
 import { readPlan, runWatchdog } from '../shell/watchdog/daemon.ts';
 
-const { values } = parseArgs({ options: { plan: { type: 'string' }, adopt: { type: 'boolean' } } });
-if (values.plan === undefined || values.adopt !== true) {
+const { values } = parseArgs({
+  options: { plan: { type: 'string' }, adopt: { type: 'boolean' } },
+  strict: false,
+});
+if (typeof values.plan !== 'string' || values.adopt !== true) {
   console.error('sm-watchdog is started by sm: run sm');
   process.exit(64);
 }

@@ -37,7 +37,7 @@ Runs the service-group manager of this node.
   --foreground   stay attached to the terminal or the service manager
   --check        check configuration, database and definitions, change nothing that runs, and exit
   --version      print the version
-  --help         print this text
+  -h, --help     print this text
 
 SIGTERM ends it in order: services are handed over to the other node or stopped.
 Exit codes: 0 ended in order; 64 wrong arguments; 69 it runs already, or could not start; 70 internal fault;
@@ -61,7 +61,7 @@ function parse() {
         check: { type: 'boolean', default: false },
         engine: { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
   } catch (error) {

@@ -148,6 +148,13 @@ export class Runner {
     const output = this.#outputs.open(effect.service, effect.action);
     try {
       const group = containment.enter(effect.service, effect.run, effect.pidFile, effect.kernelState);
+      // Making the group and the files may have taken long, and permission is only now made use of.
+      const late = this.#refusal(effect);
+      if (late !== null) {
+        output.finish();
+        void containment.ended(effect.run);
+        return this.#later(effect.run, { kind: 'refused', reason: late }, '');
+      }
       const child = spawn('/bin/sh', [LAUNCHER, group ?? '', path, effect.command], {
         cwd: '/',
         env: this.#environment(effect),

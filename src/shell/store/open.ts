@@ -2,7 +2,7 @@
  * Opening database files without harm: what a file is, is found out by a connection that can not write, so that a file
  * with a fault stays as it is, byte for byte.
  */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { type CodedError, codedError } from '../../core/kernel/errors.ts';
 import { schemaVersion } from './schema.ts';
@@ -43,7 +43,8 @@ export function inspect(path: string, versionKnown: number): Inspection {
   if (!existsSync(path)) return { kind: 'absent' };
   let database: Database.Database | undefined;
   try {
-    const header = readHeader(path);
+    // Opening a FIFO would wait for ever.
+    const header = statSync(path).isFile() ? readHeader(path) : 'no file';
     if (header === '') return { kind: 'absent' };
     if (header !== HEADER)
       return { kind: 'unusable', error: codedError('SM_STORE_NOT_A_DATABASE', { path }) };

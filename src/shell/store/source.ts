@@ -24,18 +24,15 @@ export interface LoadedRows {
 
 /** Reads a definition set. What it says may be wrong in any way; that it can not be read at all is an error. */
 export function loadRows(path: string): Result<LoadedRows> {
-  let isFolder: boolean;
-  try {
-    isFolder = statSync(path).isDirectory();
-  } catch {
-    return failure('SM_SET_MISSING', { path });
-  }
-  return isFolder ? loadFolder(path) : loadDatabase(path);
+  const kind = statSync(path, { throwIfNoEntry: false });
+  if (kind?.isDirectory()) return loadFolder(path);
+  // Opening anything else might wait for ever: a FIFO does.
+  return kind?.isFile() ? loadDatabase(path) : failure('SM_SET_MISSING', { path });
 }
 
 function loadFolder(path: string): Result<LoadedRows> {
   const names = readdirSync(path)
-    .filter((name) => /^\d+-.+\.sql$/.test(name))
+    .filter((name) => /^\d+-.+\.sql$/.test(name) && statSync(join(path, name)).isFile())
     .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
   if (names.length === 0) return failure('SM_SET_EMPTY', { path });
   const database = openRelaxed();

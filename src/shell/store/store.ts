@@ -136,9 +136,16 @@ export class Store {
     this.#dataVersion = this.#readDataVersion();
   }
 
-  /** True until a definition set was stored. */
+  /**
+   * True until a definition set was stored. A set that has lost its domain is a broken one: filling it up from another
+   * would mix the two.
+   */
   get empty(): boolean {
-    return this.#database.prepare('SELECT count(*) FROM SERVICE_DOMAINS').pluck().get() === 0;
+    return ['SERVICE_DOMAINS', 'SERVICE_GROUPS', 'SERVICES'].every((table) => this.#isEmpty(table));
+  }
+
+  #isEmpty(table: string): boolean {
+    return this.#database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() === 0;
   }
 
   /** The definitions as they stand, for `buildDefinitions`. */
@@ -156,7 +163,7 @@ export class Store {
     const work = (): void => {
       refused = seedRows(this.#database, rows, wallMs);
       for (const problem of loadProblems) this.#quarantine('seed', problem, wallMs);
-      if (this.empty) throw new NothingToKeep();
+      if (this.#isEmpty('SERVICE_DOMAINS')) throw new NothingToKeep();
     };
     try {
       this.#immediate(work);

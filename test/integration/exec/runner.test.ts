@@ -193,6 +193,15 @@ tr '\\0' '\\n' </proc/$$/environ | sort\n`;
     expect(existsSync(lab.file('ran'))).toBe(false);
   });
 
+  test('asks again when all is prepared, immediately before the spawn', async () => {
+    await lab.close([]);
+    let asked = 0;
+    lab = new ExecLab(cgroups, { admit: () => (++asked === 1 ? null : 'revoked meanwhile') });
+    lab.script('s', `touch ${lab.file('ran')}`);
+    expect((await lab.execute('s')).outcome).toEqual({ kind: 'refused', reason: 'revoked meanwhile' });
+    expect(existsSync(lab.file('ran'))).toBe(false);
+  });
+
   test('tells a signal from an exit code', async () => {
     lab.script('s', 'kill -9 $$');
     expect((await lab.execute('s')).outcome).toEqual({ kind: 'signal', signal: 'SIGKILL' });

@@ -1,7 +1,7 @@
 /** Definition sets as they are given, and what `smctl check` says about them. */
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkSet } from '../../../src/cli/check.ts';
@@ -130,9 +130,11 @@ describe('smctl check', () => {
     ['a missing set', 'absent', 'SM_SET_MISSING', 2],
     ['an empty folder', '.', 'SM_SET_EMPTY', 2],
     ['a file that is no database', 'notes', 'SM_STORE_NOT_A_DATABASE', 3],
+    // Opened, a terminal, a pipe or a FIFO would be waited for.
+    ['a device', '/dev/null', 'SM_SET_MISSING', 2],
   ])('%s has its own error', (_name, path, code, exit) => {
     writeFileSync(join(folder, 'notes'), 'dear diary, this is long enough to hold a header\n'.repeat(20));
-    const report = checkSet(join(folder, path));
+    const report = checkSet(resolve(folder, path));
     expect(report.exit).toBe(exit);
     expect(report.lines[0]).toContain(`error ${code}: `);
     expect(existsSync(join(folder, 'absent'))).toBe(false);

@@ -205,6 +205,14 @@ test('a set whose domain can not be stored leaves the store empty for the correc
   expect(store.empty).toBe(false);
 });
 
+test('a set that has lost its domain is not taken for an empty store', () => {
+  const store = demo();
+  const editor = new Database(store.path);
+  editor.exec('DELETE FROM SERVICE_DOMAINS');
+  editor.close();
+  expect(store.empty).toBe(false);
+});
+
 describe('a commit', () => {
   test('stores every kind of effect, and a new start finds it', () => {
     const store = demo();
