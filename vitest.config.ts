@@ -12,6 +12,8 @@ const INSTALL = 'test/integration/install/**';
 export default defineConfig({
   test: {
     testTimeout: 30_000,
+    // Programs are compiled anew before the tests that run them.
+    hookTimeout: 120_000,
     pool: 'forks',
     projects: [
       {
