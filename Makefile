@@ -1,7 +1,7 @@
 # Everything that a developer or an operator runs from a clone. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build lint test demo lab install uninstall deb test-install clean
+.PHONY: help setup build lint test demo bench lab install uninstall deb test-install clean
 
 BIN := node_modules/.bin
 PREFIX ?= /usr
@@ -56,6 +56,9 @@ test-install: setup ## Type docs/OPERATING.md on two fresh machines (root)
 
 demo: setup build ## Two nodes, a power-off, a restart and a swact, told as a story
 	@node --import tsx scripts/demo.ts
+
+bench: setup build ## Measure pairs on this machine; ONLY=failover,swact,... REPEAT=5
+	@ONLY='$(ONLY)' REPEAT='$(REPEAT)' node --import tsx scripts/bench.ts
 
 lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss (root; docs/LAB.md)
 	@node --import tsx scripts/lab.ts
