@@ -197,11 +197,19 @@ export class WatchdogProcess {
     this.#manager?.kill();
   }
 
+  /** A pid file on a mount that hangs is waited for, perhaps for ever; the sign of life to systemd is not. */
+  #refreshing = false;
   #refresh(): void {
     if (this.#ended) return;
-    this.#options.serviceManager.alive();
-    const again = () => void this.#options.time.after(REFRESH_INTERVAL_MS, () => this.#refresh());
-    this.#options.killList.refresh().then(again, again);
+    const { serviceManager, killList, time } = this.#options;
+    serviceManager.alive();
+    time.after(REFRESH_INTERVAL_MS, () => this.#refresh());
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    const over = () => {
+      this.#refreshing = false;
+    };
+    killList.refresh().then(over, over);
   }
 
   // --- sm ------------------------------------------------------------------------------------------------------------
