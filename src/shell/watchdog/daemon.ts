@@ -19,7 +19,7 @@ import { realTime } from '../time.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
 import { WatchdogProcess } from './process.ts';
-import { processesSelfFence } from './self-fence.ts';
+import { endOfNamespace, processesSelfFence } from './self-fence.ts';
 import { clusterIdOf } from './sign.ts';
 import { Wire } from './wire.ts';
 
@@ -136,6 +136,11 @@ function makeWatchdog(
 ): WatchdogProcess {
   const { config, domain, peer, interfaces } = plan;
   const processLife = newProcessLife();
+  const endNamespace = endOfNamespace(process.env);
+  const endNode = () => {
+    endNamespace();
+    process.exit(1);
+  };
   return new WatchdogProcess({
     guard: {
       node: config.node,
@@ -169,7 +174,7 @@ function makeWatchdog(
               handlers,
             ),
     killList: new KillList(),
-    selfFence: (killRecorded) => processesSelfFence(killRecorded, () => process.exit(1), log),
+    selfFence: (killRecorded) => processesSelfFence(killRecorded, endNode, log),
     startSm: () => startProgram('sm', plan.smArguments),
     adopted,
     serviceManager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
