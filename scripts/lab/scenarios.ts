@@ -96,6 +96,7 @@ export class Scenarios {
     const oneWay = await this.#oneWayCuts();
     const loss = await this.#loss();
     const pulled = await this.#pulledCables();
+    await this.#oneSided();
     const { count, widestMs } = this.#stage.answers.asked;
     return {
       failover_ms: round(median),
@@ -370,6 +371,37 @@ export class Scenarios {
       if (events > 0) throw new Error(`the return of the ${name} cable of ${from.name} disturbed ${to.name}`);
     }
     return worstMs;
+  }
+
+  /**
+   * All three networks fail in one direction. The other one takes over from a mute active one, which hears it announce that
+   * and obeys: it stops within S, or ends itself, for address and mount count as gone only when their audits say so. A
+   * deaf active one is heard all the time: nobody takes over. Here it counts that both are never active.
+   */
+  async #oneSided(): Promise<void> {
+    for (const [from, to, words] of [
+      [100, 0, 'Nothing from'],
+      [0, 100, 'Nothing to'],
+    ] as const) {
+      const node = this.#active;
+      const { machine } = node;
+      for (let link = 0; link < LINK_COUNT; link += 1) await machine.setLoss(link, from, to);
+      await sleep(CALM_MS);
+      const fenced = !machine.hasPower;
+      if (fenced) await this.#powerOff(node);
+      else for (let link = 0; link < LINK_COUNT; link += 1) await machine.setLoss(link, 0, 0);
+      const healed = monotonicMs();
+      this.#active = await eventually(`${GROUP} active on one node`, STEP_LIMIT_MS, () => {
+        const last = this.#runs().findLast(({ service }) => service === LAST);
+        return this.#stage.nodes.find(({ name }) => name === last?.node && last.lastMs > healed) ?? null;
+      });
+      const itself = fenced ? `, and ${node.name} has ended itself` : '';
+      this.#tell(
+        `${words} ${node.name}, the active one, gets through on any network: afterwards ${this.#active.name} is active${itself}.`,
+      );
+      if (fenced) await this.#powerOn(node);
+      else await this.#settled();
+    }
   }
 
   // --- judging -------------------------------------------------------------------------------------------------------
