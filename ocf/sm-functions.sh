@@ -45,15 +45,17 @@ read_clock() {
   now=1${uptime%.*}${uptime#*.}
 }
 
-# Waits, $1 ms at most, until the command in $2... succeeds.
+# Waits, $1 ms at most, until the command in $2... succeeds. It looks often at first, for most things are done at once.
 wait_until() {
   read_clock
   end=$((now + $1 / 10))
   shift
+  pauses='0.001 0.002 0.002 0.005'
   while ! "$@"; do
     read_clock
     [ "$now" -lt "$end" ] || return 1
-    sleep 0.01
+    sleep "${pauses%% *}"
+    case $pauses in *' '*) pauses=${pauses#* } ;; *) pauses=0.01 ;; esac
   done
 }
 
