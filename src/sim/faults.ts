@@ -49,6 +49,9 @@ const DURATIONS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'stall-node': [50, 5000],
 };
 
+/** A commit of a slow disk: from hardly noticed to long enough that `sm` counts as hung. */
+const SLOW_COMMIT_MS: readonly [number, number] = [20, 2500];
+
 export function drawPlan(options: SimOptions): Fault[] {
   const plan: Fault[] = [];
   const endMs = options.minutes * 60_000;
@@ -243,15 +246,16 @@ export class FaultInjector {
     return service.name;
   }
 
-  #disturbDisk({ kind, durationMs }: Fault, node: SimNode): string {
+  #disturbDisk({ kind, which, durationMs }: Fault, node: SimNode): string {
     const world = this.#world;
     if (!node.powered) return '';
     if (kind === 'commit-slow') {
-      node.disk.slowMs = 60;
+      const slowMs = Math.round(SLOW_COMMIT_MS[0] * (SLOW_COMMIT_MS[1] / SLOW_COMMIT_MS[0]) ** which);
+      node.disk.slowMs = slowMs;
       world.after(durationMs, () => {
-        node.disk.slowMs = 0;
+        if (node.disk.slowMs === slowMs) node.disk.slowMs = 0;
       });
-      return node.name;
+      return `${node.name} by ${slowMs} ms`;
     }
     node.disk.failing = true;
     const count = (this.#commitFaults.get(node) ?? 0) + 1;

@@ -4,16 +4,14 @@ import { BREAKS } from '../../src/sim/options.ts';
 import { runSeed } from '../../src/sim/run.ts';
 import { EXPECTATIONS, provoke, worldFor } from '../../src/sim/selftest.ts';
 
-/** Found in so many seeds that the whole search belongs into `sm-sim selftest`, not here. */
-const SLOW = new Set(['perform-check', 'commit-before-kill']);
-
 test('every break has an expectation', () => {
   expect(EXPECTATIONS.map(({ name }) => name).sort()).toEqual([...BREAKS].sort());
 });
 
-test.each(
-  EXPECTATIONS.filter(({ name }) => !SLOW.has(name)).map(({ name, checkers }) => ({ name, checkers })),
-)('$name is caught', ({ name, checkers }) => {
+test.each(EXPECTATIONS.map(({ name, checkers }) => ({ name, checkers })))('$name is caught', ({
+  name,
+  checkers,
+}) => {
   const { caught, checker } = provoke(name, 20);
   expect(caught).toBe(true);
   expect(checkers).toContain(checker);
