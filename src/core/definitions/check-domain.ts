@@ -10,7 +10,9 @@ import type {
   SilencePolicy,
   SplitBrainRecovery,
 } from '../kernel/names.ts';
+import { checkAddresses } from './check-addresses.ts';
 import type { CheckedRow, Draft } from './draft.ts';
+import { parseAddress } from './internet-address.ts';
 import type { DomainDefinition, InterfaceDefinition } from './model.ts';
 import { tableOf } from './rows.ts';
 
@@ -194,7 +196,7 @@ export function checkInterfaces(draft: Draft, domain: string): readonly Interfac
   }
   for (const row of rows) checkAuthentication(draft, row);
   const used = rows.filter((row) => row.provisioned && row.text('SERVICE_DOMAIN') === domain);
-  for (const row of used) checkAddress(draft, row);
+  checkAddresses(draft, used);
   for (const row of used.slice(LIMITS.interfacesMax)) {
     draft.problems.error(
       'too-many-interfaces',
@@ -255,54 +257,9 @@ function checkAuthentication(draft: Draft, row: CheckedRow): void {
   }
 }
 
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
-const IPV6 = /^(?=.*:.*:)[0-9A-Fa-f:]{2,39}(?:(?:\d{1,3}\.){3}\d{1,3})?(?:%[A-Za-z0-9._-]{1,15})?$/;
-
-function familyOf(address: string): 'ipv4' | 'ipv6' | null {
-  if (IPV4.test(address)) return 'ipv4';
-  return IPV6.test(address) ? 'ipv6' : null;
-}
-
-function checkAddress(draft: Draft, row: CheckedRow): void {
-  const type = row.text('NETWORK_TYPE');
-  for (const column of ['NETWORK_ADDRESS', 'NETWORK_PEER_ADDRESS', 'NETWORK_MULTICAST']) {
-    const address = row.text(column);
-    if (address === '') continue;
-    const family = familyOf(address);
-    if (family === null) {
-      draft.problems.error(
-        'bad-address',
-        row.table,
-        row.raw,
-        `${column} "${address}" is not an IPv4 or IPv6 address`,
-      );
-      draft.spoil(row.table, row.raw);
-    } else if (/^ipv[46]/.test(type) && !type.startsWith(family)) {
-      draft.problems.error(
-        'bad-address',
-        row.table,
-        row.raw,
-        `${column} "${address}" does not fit NETWORK_TYPE ${type}`,
-      );
-      draft.spoil(row.table, row.raw);
-    }
-  }
-  const missing = ['NETWORK_ADDRESS', 'NETWORK_PORT', 'NETWORK_PEER_ADDRESS', 'NETWORK_PEER_PORT'].filter(
-    (column) => row.text(column) === '',
-  );
-  if (missing.length > 0) {
-    draft.problems.warning(
-      'no-address',
-      row.table,
-      row.raw,
-      `${missing.join(', ')} not set: the link stays down`,
-    );
-  }
-}
-
 function interfaceOf(draft: Draft, row: CheckedRow): InterfaceDefinition {
   const role = row.word<InterfaceRole>('SERVICE_DOMAIN_INTERFACE');
-  const family = familyOf(row.text('NETWORK_ADDRESS'));
+  const family = parseAddress(row.text('NETWORK_ADDRESS'))?.family ?? null;
   const type = row.text('NETWORK_TYPE');
   return {
     role,

@@ -475,7 +475,6 @@ describe('interfaces', () => {
   test.each([
     ['10.0.0.1', 'ipv4-udp'],
     ['fd00::12', 'ipv6-udp'],
-    ['::ffff:10.0.0.1', 'ipv6-udp'],
     ['fe80::1%eth0', 'ipv6-udp'],
   ])('%s is %s where no type is given', (address, type) => {
     const result = edit().set('SERVICE_DOMAIN_INTERFACES', oam, { NETWORK_ADDRESS: address }).build();
