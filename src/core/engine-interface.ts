@@ -176,6 +176,7 @@ export type PersistEffect =
       readonly leader: string;
       readonly number: number;
       readonly settled: boolean;
+      readonly led: boolean;
     }
   | {
       readonly type: 'persist.neighbor';
@@ -230,6 +231,8 @@ export type EngineEffect =
 export interface Restored {
   readonly number: number;
   readonly settled: boolean;
+  /** It was the leader, and has neither followed anybody since nor given its word that it leaves. */
+  readonly led: boolean;
   /** Kernel life that wrote the store: another one now makes every exclusive desired state void (rule 7). */
   readonly kernelLife: LifeId;
   readonly nodes: readonly NodeRow[];

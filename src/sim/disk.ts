@@ -26,6 +26,7 @@ export function isPersist(effect: EngineEffect): effect is PersistEffect {
 export class Disk {
   number = 0;
   settled = false;
+  led = false;
   kernelLife: LifeId = '';
   peerKernelLife: LifeId = '';
   readonly nodes = new Map<string, NodeRow>();
@@ -54,6 +55,7 @@ export class Disk {
     return {
       number: this.number,
       settled: this.settled,
+      led: this.led,
       kernelLife: this.kernelLife,
       peerKernelLife: this.peerKernelLife,
       nodes: [...this.nodes.values()],
@@ -74,6 +76,7 @@ export class Disk {
       case 'persist.domain':
         this.number = effect.number;
         this.settled = effect.settled;
+        this.led = effect.led;
         return;
       case 'persist.neighbor':
         this.peerKernelLife = effect.kernelLife;

@@ -42,6 +42,7 @@ export const everywhere = (name: string): GroupDefinition =>
 export const NOTHING: Restored = {
   number: 0,
   settled: false,
+  led: false,
   kernelLife: '',
   nodes: [],
   numbers: [],
@@ -349,6 +350,7 @@ export class ClusterDriver {
       ...NOTHING,
       number: domain?.number ?? 0,
       settled: domain?.settled ?? false,
+      led: domain?.led ?? false,
       kernelLife,
       nodes: this.cluster.nodes(),
       numbers: this.cluster.numbers().all(),

@@ -134,7 +134,8 @@ export class Cluster {
       monotonic: (wallMs) => this.#startedAt + (wallMs - options.startedWallMs),
     };
     const settled = restored.settled && !this.#freshKernel;
-    this.#role = new DomainRole(this.#context, { number: restored.number, settled }, note);
+    const led = restored.led && !this.#freshKernel;
+    this.#role = new DomainRole(this.#context, { number: restored.number, settled, led }, note);
     this.#progress = new OperationProgress(this.#context);
     const verdict = (now: number) => this.#verdict(now);
     const changed = () => {
@@ -163,9 +164,20 @@ export class Cluster {
     if (this.#freshKernel)
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
     this.#nodes.set(this.#me, { ready: 'enabled', operational: 'enabled', availability: 'available' });
-    this.#role.wait('start', now);
+    this.#begin(now);
     if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
+  }
+
+  /**
+   * Under policy stay nobody replaces a silent peer, so nobody else leads before this node has followed or given its word:
+   * who led goes on, heard or not. It must not wait first: a peer that hears of a waiting node may lead.
+   */
+  #begin(now: number): void {
+    const { silencePolicy } = this.#definitions.domain;
+    if (this.#role.led && this.#peer !== null && silencePolicy === 'stay')
+      this.#becomeLeader(this.#role.number, 'led before sm was restarted', now);
+    else this.#role.wait('start', now);
   }
 
   // --- events --------------------------------------------------------------------------------------------------------
@@ -268,6 +280,10 @@ export class Cluster {
         operation: '',
       };
     }
+    if (this.#operations.full) {
+      const message = 'too many operations are under way: wait for one to end (smctl status shows them)';
+      return { ok: false, message, operation: '' };
+    }
     const id = this.#progress.request(command, actor, wallMs);
     this.evaluate(now);
     const result = this.#operations.find(id);
@@ -285,8 +301,12 @@ export class Cluster {
       reason: fact.lost ? 'permission was lost' : '',
     };
     this.#holding = fact.holding;
-    // What no watchdog guarded since is given up: it was killed, or nobody would stop it (rules 7, 10).
-    if (!fact.holding || fact.fresh || fact.lost) this.#own.revokeAll('nobody guarded it meanwhile', now);
+    // What no watchdog guarded since is stopped: it was killed, or nobody would stop it (rules 7, 10). Where the peer may not
+    // take over by time the number stays ours, for nobody else can have been given it; else that is over too (rule 3).
+    if (!fact.holding || fact.fresh || fact.lost) {
+      const again = this.#definitions.domain.silencePolicy === 'stay' && !fact.lost;
+      this.#own.revokeAll('nobody guarded it meanwhile', now, again);
+    }
     this.#resume(now);
     this.evaluate(now);
   }
@@ -382,7 +402,7 @@ export class Cluster {
       if (held === 0) continue;
       if (this.#peer !== null && this.#peer.announcement > 0)
         this.#own.revoke(group, `${this.#peer.name} does not hear this node and takes over`, now);
-      if (this.#own.release(group)) continue;
+      if (this.#own.release(group, now)) continue;
       if (theirs === undefined || theirs.runs === 0 || this.#own.wanted(group) === 'revoked') continue;
       assert(this.#peer !== null, 'a report without a peer');
       const rightful = theirs.runs !== held ? theirs.runs > held : this.#peer.name > this.#me;

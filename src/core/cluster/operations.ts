@@ -7,7 +7,10 @@ import { rank } from '../kernel/names.ts';
 import type { Operation, OperationStep } from '../link/types.ts';
 import { OPERATION_STEPS } from '../link/types.ts';
 
+/** In the report, so that whoever asked can still read how it ended. */
 const KEPT_MAX = 16;
+/** Ended ones that are remembered, as many as the store keeps: the peer may still have one of them as unfinished. */
+const ENDED_MAX = 200;
 const FINAL: ReadonlySet<OperationStep> = new Set(['done', 'failed-back', 'timed-out', 'refused']);
 
 export function isFinal(operation: Operation): boolean {
@@ -15,12 +18,15 @@ export function isFinal(operation: Operation): boolean {
 }
 
 export class Operations {
-  #list: Operation[];
+  readonly #list: Operation[] = [];
+  /** Ended ones that are not in the list any more, oldest first. */
+  readonly #ended = new Map<string, Operation>();
   readonly #emit: (effect: PersistEffect) => void;
 
+  /** `restored`: oldest first. */
   constructor(restored: readonly Operation[], emit: (effect: PersistEffect) => void) {
-    this.#list = restored.slice(-KEPT_MAX);
     this.#emit = emit;
+    for (const operation of restored) this.#keep(operation);
   }
 
   all(): readonly Operation[] {
@@ -35,13 +41,13 @@ export class Operations {
     return this.#list.find((operation) => operation.id === id);
   }
 
+  /** No room for one more before one of those under way has ended. */
+  get full(): boolean {
+    return this.pending().length >= KEPT_MAX;
+  }
+
   add(operation: Operation): void {
-    this.#list.push(operation);
-    // The newest finished ones stay, so that whoever asked can still read how it ended.
-    while (this.#list.length > KEPT_MAX) {
-      const oldest = this.#list.findIndex(isFinal);
-      this.#list.splice(oldest < 0 ? 0 : oldest, 1);
-    }
+    this.#keep(operation);
     this.#emit({ type: 'persist.operation', operation });
   }
 
@@ -61,15 +67,32 @@ export class Operations {
     for (const operation of theirs) {
       const mine = this.find(operation.id);
       if (mine === undefined) {
+        const ended = this.#ended.get(operation.id);
         // A finished one that we forgot is of no use any more.
         if (isFinal(operation)) continue;
-        this.add(operation);
-        changed.push(operation);
+        // The peer has not heard how this one ended: it is told again, and never carried out a second time.
+        if (ended !== undefined) this.#keep(ended);
+        else if (!this.full) {
+          this.add(operation);
+          changed.push(operation);
+        }
         continue;
       }
       const advanced = this.advance(operation.id, operation.step, operation.reason);
       if (advanced !== null) changed.push(advanced);
     }
     return changed;
+  }
+
+  /** At the end of the list; for it goes the oldest that has ended, if there are too many. */
+  #keep(operation: Operation): void {
+    this.#ended.delete(operation.id);
+    this.#list.push(operation);
+    const oldest = this.#list.length > KEPT_MAX ? this.#list.findIndex(isFinal) : -1;
+    for (const ended of oldest < 0 ? [] : this.#list.splice(oldest, 1)) this.#ended.set(ended.id, ended);
+    for (const id of this.#ended.keys()) {
+      if (this.#ended.size <= ENDED_MAX) break;
+      this.#ended.delete(id);
+    }
   }
 }

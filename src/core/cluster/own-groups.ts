@@ -10,6 +10,8 @@ import { grant, type Verdict } from './permission.ts';
 interface Wanted {
   readonly desired: GroupDesiredState | 'revoked';
   readonly activation: number;
+  /** Revoked to be begun anew under the number that it has. */
+  readonly again?: true;
 }
 
 export interface Refusal {
@@ -69,24 +71,34 @@ export class OwnGroups {
     local.step({ type: 'group.want', group: name, desired, token: granted.token, reason }, now);
   }
 
-  revoke(group: string, reason: string, now: number): void {
-    if (this.wanted(group) === 'revoked') return;
-    this.#set(group, { desired: 'revoked', activation: 0 });
+  /** `again`: only what runs now has lost its right, not the node; verified as stopped it is begun again under its number. */
+  revoke(group: string, reason: string, now: number, again = false): void {
+    const wanted = this.#wanted.get(group);
+    if (wanted?.desired === 'revoked') {
+      if (wanted.again === true && !again) this.#set(group, { desired: 'revoked', activation: 0 });
+      return;
+    }
+    this.#set(group, { desired: 'revoked', activation: 0, ...(again ? { again } : {}) });
     const { history, local } = this.#context;
     history({ entity: 'group', name: group, from: 'active', to: 'revoked', cause: 'revoke', reason });
     local.step({ type: 'group.revoke', group, reason }, now);
   }
 
-  revokeAll(reason: string, now: number): void {
-    for (const { group, held } of this.#context.numbers.all()) if (held > 0) this.revoke(group, reason, now);
+  revokeAll(reason: string, now: number, again = false): void {
+    for (const { group, held } of this.#context.numbers.all())
+      if (held > 0) this.revoke(group, reason, now, again);
   }
 
   /** Gives the held number of a group up if the group is wanted otherwise and verified as stopped. True if it did. */
-  release(group: string): boolean {
+  release(group: string, now: number): boolean {
     const { numbers, local, history } = this.#context;
     const { held } = numbers.of(group);
     const wanted = this.wanted(group);
     if (wanted === 'active' || wanted === undefined || !local.group(group).inactive) return false;
+    if (this.#wanted.get(group)?.again === true) {
+      this.#beginAgain(group, now);
+      return true;
+    }
     numbers.giveUp(group, held);
     const from = `holds activation ${held}`;
     const reason = `gave activation ${held} up`;
@@ -94,6 +106,12 @@ export class OwnGroups {
     // Now something new may be wanted of it, an activation under a new number too.
     if (wanted === 'revoked') this.#set(group, { desired: 'disabled', activation: 0 });
     return true;
+  }
+
+  #beginAgain(name: string, now: number): void {
+    this.#set(name, { desired: 'disabled', activation: 0 });
+    const group = this.#context.definitions.groups.get(name);
+    if (group !== undefined) this.want(group, 'active', 'begun again under the number that it has', now);
   }
 
   /** A token lives as long as the permission it was made from: what is active gets a newer one with each renewal. */

@@ -60,6 +60,9 @@ export class OperationProgress {
   }
 
   #accept(operation: Operation, now: number): void {
+    // One that nobody led to its end for so long is not what its operator expects to happen now.
+    if (now >= this.#context.monotonic(operation.requestedAt + OPERATION_LIMIT_MS))
+      return this.#end(operation, 'timed-out', `nobody took it up within ${OPERATION_LIMIT_MS / 1000} s`);
     const refusal = this.#refusal(operation);
     if (refusal !== '') return this.#end(operation, 'refused', refusal);
     const { operations } = this.#context;

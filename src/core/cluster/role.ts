@@ -12,16 +12,19 @@ export class DomainRole {
   number: number;
   /** Has exchanged with a peer, or has led, since this kernel life began, and has given no word that it leaves (rule 7). */
   settled: boolean;
+  /** The last leader that it knows of is itself: stored before the peer is told otherwise. */
+  led: boolean;
 
   constructor(
     context: Pick<ClusterContext, 'me' | 'definitions' | 'history'>,
-    restored: { readonly number: number; readonly settled: boolean },
+    restored: { readonly number: number; readonly settled: boolean; readonly led: boolean },
     emit: (effect: PersistEffect) => void,
   ) {
     this.#context = context;
     this.#emit = emit;
     this.number = restored.number;
     this.settled = restored.settled;
+    this.led = restored.led;
   }
 
   get leads(): boolean {
@@ -31,12 +34,14 @@ export class DomainRole {
   lead(number: number, reason: string, now: number): void {
     this.number = number;
     this.settled = true;
+    this.led = true;
     this.#become('leader', this.#context.me, reason, now);
   }
 
   follow(leader: string, number: number, reason: string, now: number): void {
     this.number = number;
     this.settled = true;
+    this.led = false;
     this.#become('backup', leader, reason, now);
   }
 
@@ -52,6 +57,7 @@ export class DomainRole {
   /** A word that was given stands: who leaves and is back at once lets the peer lead, which may not have read it yet. */
   unsettle(): void {
     this.settled = false;
+    this.led = false;
     this.#persist();
   }
 
@@ -70,8 +76,8 @@ export class DomainRole {
   }
 
   #persist(): void {
-    const { state, leader, number, settled } = this;
+    const { state, leader, number, settled, led } = this;
     const designation = state === 'leader' || state === 'backup' ? state : 'unknown';
-    this.#emit({ type: 'persist.domain', state, designation, leader, number, settled });
+    this.#emit({ type: 'persist.domain', state, designation, leader, number, settled, led });
   }
 }

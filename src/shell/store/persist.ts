@@ -126,6 +126,7 @@ export class Persister {
       case 'persist.domain':
         run.domain.run(effect.state, effect.designation, effect.leader, effect.number);
         this.setState('settled', effect.settled ? 'yes' : 'no');
+        this.setState('led', effect.led ? 'yes' : 'no');
         return;
       case 'persist.neighbor':
         run.neighbor.run(effect.name, effect.designation, effect.state);

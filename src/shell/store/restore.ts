@@ -24,7 +24,7 @@ export function cleanUp(database: Database.Database, node: string, newKernelLife
     UPDATE SERVICE_GROUPS SET DESIRED_STATE = 'initial';
     UPDATE SERVICES SET DESIRED_STATE = 'initial';
     DELETE FROM SM_INTENTS;
-    INSERT OR REPLACE INTO SM_STATE (KEY, VALUE) VALUES ('settled', 'no');
+    INSERT OR REPLACE INTO SM_STATE (KEY, VALUE) VALUES ('settled', 'no'), ('led', 'no');
   `);
 }
 
@@ -41,6 +41,7 @@ export function readRestored(database: Database.Database): Restored {
   return {
     number: (number as number | undefined) ?? 0,
     settled: readState(database, 'settled') === 'yes',
+    led: readState(database, 'led') === 'yes',
     kernelLife: readState(database, 'kernel_life'),
     peerKernelLife: readState(database, 'peer_kernel_life'),
     nodes: all<NodeRow>(`

@@ -509,3 +509,72 @@ describe('the end', () => {
     expect([c.state, c.numbers().held]).toEqual(['backup', 0]);
   });
 });
+
+describe('a restart of sm under policy stay', () => {
+  const stay = { domain: { silencePolicy: 'stay' } } as const;
+
+  function led() {
+    const c = new ClusterDriver(stay).lead();
+    return c.restored();
+  }
+
+  it('leads on beside a dead peer, from its first word, and keeps what it held', () => {
+    const c = new ClusterDriver({ ...stay, restored: led(), bare: true });
+    expect([c.state, c.number]).toEqual(['leader', 2]);
+    expect(c.said.report.domainState).toBe('leader');
+    c.hello({ fresh: false, holding: true });
+    c.silent(false);
+    expect(c.numbers()).toMatchObject({ held: 1, holder: A, stopped: 0 });
+    expect(c.local.wants).toEqual(['oam active']);
+    expect(c.command('lock', B).ok).toBe(true);
+  });
+
+  it('stops what nobody guarded and begins it again under its number, leader or not', () => {
+    const follower = new ClusterDriver(stay).follow();
+    follower.report({ domainState: 'leader', leader: B, number: 5, settled: true });
+    follower.peerGroup('oam', { order: 'active', holder: A, holderActivation: 3 });
+    follower.report({ domainState: 'leader', leader: B, number: 5, settled: true });
+    for (const restored of [led(), follower.restored()]) {
+      const c = new ClusterDriver({ ...stay, restored, bare: true });
+      const { held } = c.numbers();
+      expect(held).toBeGreaterThan(0);
+      c.hello({ fresh: true });
+      expect(c.local.wants).toEqual(['oam revoked', 'oam active']);
+      expect(c.numbers()).toMatchObject({ held, stopped: 0 });
+    }
+  });
+
+  it('does not lead on after it followed, after its word that it leaves, with a new kernel life, or under takeover', () => {
+    const followed = new ClusterDriver(stay).lead();
+    followed.report({ domainState: 'leader', leader: B, number: 9, settled: true });
+    const left = new ClusterDriver(stay).lead();
+    left.cluster.onShutdown('operator', 'maintenance', left.now);
+    expect(left.said.leaving).toBe(true);
+    for (const [options, restored] of [
+      [stay, followed.restored()],
+      [stay, left.restored()],
+      [stay, { ...led(), kernelLife: life('an older one') }],
+      [{}, led()],
+    ] as const) {
+      expect(new ClusterDriver({ ...options, restored, bare: true }).state).toBe('waiting');
+    }
+  });
+});
+
+describe('operations', () => {
+  it('are not taken up by whoever leads much later', () => {
+    const stale = new ClusterDriver().follow();
+    const { operation } = stale.command('swact', A);
+    expect(stale.operation(operation)?.step).toBe('requested');
+    stale.pass(600_000);
+    stale.report({ domainState: 'waiting', number: 1 });
+    expect(stale.state).toBe('leader');
+    expect(stale.operation(operation)?.step).toBe('timed-out');
+  });
+
+  it('are refused when too many are under way', () => {
+    const c = new ClusterDriver().follow();
+    for (let i = 0; i < 16; i += 1) expect(c.command('recover', A).ok).toBe(true);
+    expect(c.command('recover', A)).toMatchObject({ ok: false, message: expect.stringMatching(/too many/) });
+  });
+});

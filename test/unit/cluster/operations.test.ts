@@ -60,6 +60,31 @@ describe('operations (rule 19)', () => {
     expect(o.find('done-24')).toBeUndefined();
   });
 
+  it('takes up no operation again that it forgot as ended, and tells the peer its end', () => {
+    const { operations: o } = operations();
+    o.add(operation('old', 'done'));
+    for (let i = 0; i < 40; i++) o.add(operation(`later-${i}`, 'done'));
+    expect(o.find('old')).toBeUndefined();
+    expect(o.merge([operation('old', 'accepted')])).toEqual([]);
+    expect(o.pending()).toEqual([]);
+    expect(o.find('old')?.step).toBe('done');
+    expect(o.all().length).toBe(16);
+  });
+
+  it('remembers after a restart what had ended, also beyond what it shows', () => {
+    const stored = Array.from({ length: 100 }, (_, i) => operation(`x-${i}`, 'done'));
+    const { operations: o, effects } = operations([operation('open', 'accepted'), ...stored]);
+    expect(o.merge([operation('x-3', 'requested')])).toEqual([]);
+    expect(o.pending().map(({ id }) => id)).toEqual(['open']);
+    expect(effects).toEqual([]);
+  });
+
+  it('takes no more from the peer than there is room for, and drops none that is under way', () => {
+    const { operations: o } = operations();
+    o.merge(Array.from({ length: 64 }, (_, i) => operation(`open-${i}`, 'accepted')));
+    expect([o.all().length, o.full, o.find('open-0')?.step]).toEqual([16, true, 'accepted']);
+  });
+
   it('merges without a quarrel: any order of exchanges ends with equal copies', () => {
     const steps = fc.array(fc.constantFrom(...OPERATION_STEPS), { maxLength: 6 });
     fc.assert(

@@ -239,6 +239,7 @@ describe('a commit', () => {
         leader: 'controller-0',
         number: 12,
         settled: true,
+        led: true,
       },
       {
         type: 'persist.neighbor',
@@ -296,6 +297,7 @@ describe('a commit', () => {
     expect(reopen(store).restored()).toEqual({
       number: 12,
       settled: true,
+      led: true,
       kernelLife: LIFE,
       peerKernelLife: NEXT_LIFE,
       nodes: [NODE],
@@ -432,6 +434,7 @@ describe('a start', () => {
         leader: 'controller-0',
         number: 12,
         settled: true,
+        led: true,
       },
       {
         type: 'persist.alarm',
@@ -449,7 +452,7 @@ describe('a start', () => {
   test('of sm alone keeps what was wanted and clears what can not be known', () => {
     const store = wanted();
     const restored = begun(store, LIFE);
-    expect(restored).toMatchObject({ kernelLife: LIFE, number: 12, settled: true });
+    expect(restored).toMatchObject({ kernelLife: LIFE, number: 12, settled: true, led: true });
     expect(restored.groups[0]).toEqual({ group: 'shop-services', desired: 'active' });
     expect(restored.services).toContainEqual({
       service: 'shop-web',
@@ -471,7 +474,7 @@ describe('a start', () => {
   test('of the kernel makes void what was wanted, and tells the former life until something is stored', () => {
     const store = wanted();
     const restored = begun(store, NEXT_LIFE);
-    expect(restored).toMatchObject({ kernelLife: LIFE, number: 12, settled: false, intents: [] });
+    expect(restored).toMatchObject({ kernelLife: LIFE, number: 12, settled: false, led: false, intents: [] });
     expect(restored.groups[0]?.desired).toBe('initial');
     expect(restored.services.map((each) => each.desired)).toEqual(restored.services.map(() => 'initial'));
     const again = reopen(store);
