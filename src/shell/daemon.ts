@@ -224,6 +224,7 @@ class ScriptRunner implements RunnerPort {
     });
     this.#watch = new ProcessWatch({
       onDied: (service, pid) => loop.post({ type: 'process.died', service, pid }),
+      doubt: (service, named) => containment.doubt(service, named),
       log: (level, message, facts = {}) => log[level](facts, message),
     });
   }
@@ -247,7 +248,7 @@ class ScriptRunner implements RunnerPort {
   }
 
   killEntry(effect: RunEffect): ReturnType<Containment['entry']> {
-    return this.#containment.entry(effect.service, effect.pidFile, effect.kernelState);
+    return this.#containment.entryOf(effect);
   }
 
   stop(): void {

@@ -226,5 +226,5 @@ function factText(fact: GuardFact): string {
 }
 
 export function killEntry(service: string, kernelState: boolean): KillEntry {
-  return { service, cgroup: null, pidFile: '', marker: service, kernelState };
+  return { service, cgroup: null, pidFile: '', marker: service, kernelState, enabledAt: null };
 }

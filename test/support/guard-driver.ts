@@ -40,6 +40,7 @@ export const entry = (service: string, kernelState = false): KillEntry => ({
   pidFile: '',
   marker: service,
   kernelState,
+  enabledAt: null,
 });
 
 export interface DriverOptions {

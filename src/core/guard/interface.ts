@@ -40,6 +40,8 @@ export interface KillEntry {
   readonly marker: string;
   /** Killing its processes does not undo what it holds: it must be verified as stopped, or the node fences itself. */
   readonly kernelState: boolean;
+  /** Kernel ticks since boot at which the service was enabled; null = it was not. Older processes are never its own. */
+  readonly enabledAt: number | null;
 }
 
 export type GuardEvent =

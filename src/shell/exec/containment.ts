@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { RunEffect } from '../../core/service/interface.ts';
 import {
   childGroups,
   makeBase,
@@ -25,6 +26,7 @@ import {
   removeGroupSlowly,
   removeOldGroups,
 } from './cgroup.ts';
+import { EnableRecords } from './enable-records.ts';
 import {
   KILL_BOUND_MS,
   type KillEntry,
@@ -33,6 +35,7 @@ import {
   killEntries,
   ProcessTable,
 } from './kill-entry.ts';
+import { doubt, type NamedProcess } from './pid-belief.ts';
 import { type Pid, readChildren, readStat } from './procfs.ts';
 
 export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: object) => void;
@@ -57,6 +60,11 @@ export interface Orphan {
   readonly pids: readonly Pid[];
 }
 
+/** What of a run is needed to keep hold of what it starts. */
+export type ContainedRun = Pick<RunEffect, 'service' | 'run' | 'action' | 'pidFile' | 'kernelState'>;
+
+const NO_DEFINITION = { pidFile: '', kernelState: false } as const;
+
 interface RunRecord {
   readonly service: string;
   readonly run: number;
@@ -73,6 +81,7 @@ export class Containment {
   readonly #log: Log;
   readonly #services = new Map<string, KillHandle>();
   readonly #runs = new Map<number, KillHandle>();
+  readonly #enabled: EnableRecords;
   /** Control groups of services below which scripts have left empty ones. */
   readonly #untidy = new Set<string>();
   #tidying: NodeJS.Timeout | null = null;
@@ -83,6 +92,7 @@ export class Containment {
     this.#records = join(options.run, 'running');
     mkdirSync(this.#records, { recursive: true, mode: 0o700 });
     this.#instance = instanceOf(options.run);
+    this.#enabled = new EnableRecords(options.run, this.#instance);
     this.base = options.cgroups === 'off' ? null : makeBase(groupsOf(options.node, this.#instance));
     if (this.base !== null) removeOldGroups(dirname(this.base), OLD_GROUPS_MS);
     else {
@@ -100,21 +110,32 @@ export class Containment {
 
   /** The service's entry for sm-watchdog's kill list; its control group exists when this returns. */
   entry(service: string, pidFile: string, kernelState: boolean): KillEntry {
-    return this.#open(service, pidFile, kernelState).entry;
+    return this.#open(service, { pidFile, kernelState }).entry;
+  }
+
+  /** The entry under which this run is going to act: from an enable on, what a pid file names has to be younger. */
+  entryOf(contained: ContainedRun): KillEntry {
+    const { service, run, action } = contained;
+    if (action === 'enable' || (action === 'go-active' && this.#enabled.get(service) === null))
+      this.#enabled.enabling(contained, run);
+    return this.entry(service, contained.pidFile, contained.kernelState);
+  }
+
+  /** Null = the process that the service's pid file names is the service's, as far as can be told; else why not. */
+  doubt(service: string, named: NamedProcess): string | null {
+    return doubt(this.#open(service).entry, named, true);
   }
 
   /**
    * Before a script is spawned: makes its control group and records it as running. Returns the file through which the
    * script enters the group, or null where there are no groups.
    */
-  enter(service: string, run: number, pidFile: string, kernelState: boolean): string | null {
-    const { cgroup } = this.entry(service, pidFile, kernelState);
+  enter(contained: ContainedRun): string | null {
+    const entry = this.entryOf(contained);
+    const { service, run } = contained;
     const mark = this.#runMark(run);
-    const own = cgroup === null ? null : makeGroup(join(cgroup, mark));
-    this.#runs.set(
-      run,
-      new KillHandle({ service, cgroup: own, pidFile: '', marker: `SM_RUN=${mark}`, kernelState }),
-    );
+    const own = entry.cgroup === null ? null : makeGroup(join(entry.cgroup, mark));
+    this.#runs.set(run, new KillHandle({ ...entry, cgroup: own, pidFile: '', marker: `SM_RUN=${mark}` }));
     try {
       writeFileSync(join(this.#records, mark), JSON.stringify({ service, run, mark } satisfies RunRecord));
     } catch (error) {
@@ -156,27 +177,29 @@ export class Containment {
     return this.#runs.get(run) ?? null;
   }
 
-  /** After the script's end. What it left running stays under the service's entry. */
-  async ended(run: number): Promise<void> {
+  /** After the script's end. What it left running stays under the service's entry. `disabled`: it has stopped it. */
+  async ended(run: number, disabled = false): Promise<void> {
     const handle = this.#runs.get(run);
     if (handle === undefined) return;
     this.#runs.delete(run);
     rmSync(join(this.#records, this.#runMark(run)), { force: true });
     handle.close();
     if (handle.entry.cgroup !== null) this.#tidyLater(dirname(handle.entry.cgroup));
-    await this.#services.get(handle.entry.service)?.refresh();
+    const { service } = handle.entry;
+    await this.#services.get(service)?.refresh();
+    if (disabled) this.#enabled.disabled(service);
   }
 
   /** Everything alive that the service ever started. */
   list(service: string): Pid[] {
-    const handle = this.#open(service, '', false);
+    const handle = this.#open(service);
     handle.rememberPidFileSync();
     return handle.find(new ProcessTable()).map(({ pid, startTime }) => ({ pid, startTime }));
   }
 
   /** Kills everything that the service ever started and verifies that nothing is left, within the bound. */
   async kill(service: string, boundMs = KILL_BOUND_MS): Promise<KillResult> {
-    const [result] = await killEntries([this.#open(service, '', false)], boundMs);
+    const [result] = await killEntries([this.#open(service)], boundMs);
     return result!;
   }
 
@@ -216,13 +239,21 @@ export class Containment {
     if (this.base !== null) removeGroup(this.base);
   }
 
-  #open(service: string, pidFile: string, kernelState: boolean): KillHandle {
+  /** A caller that only lists or kills knows no definition: the last one holds, also that of an earlier `sm`. */
+  #open(service: string, definition?: Pick<KillEntry, 'pidFile' | 'kernelState'>): KillHandle {
     const known = this.#services.get(service);
-    // A caller that only lists or kills does not know the pid file; one that does may have a new definition.
-    if (known !== undefined && (pidFile === '' || known.entry.pidFile === pidFile)) return known;
+    const record = this.#enabled.get(service);
+    const enabledAt = record?.at ?? null;
+    const { pidFile, kernelState } = definition ?? known?.entry ?? record ?? NO_DEFINITION;
+    if (
+      known?.entry.enabledAt === enabledAt &&
+      known.entry.pidFile === pidFile &&
+      known.entry.kernelState === kernelState
+    )
+      return known;
     const cgroup = this.base === null ? null : makeGroup(join(this.base, service));
     const marker = `SM_SERVICE=${this.#serviceMark(service)}`;
-    const handle = new KillHandle({ service, cgroup, pidFile, marker, kernelState });
+    const handle = new KillHandle({ service, cgroup, pidFile, marker, kernelState, enabledAt });
     for (const pid of known?.seen ?? []) handle.remember(pid);
     known?.close();
     this.#services.set(service, handle);
@@ -267,6 +298,7 @@ export class Containment {
           pidFile: '',
           marker: `SM_RUN=${mark}`,
           kernelState: false,
+          enabledAt: null,
         }),
       });
     }

@@ -3,13 +3,14 @@
  * entry is plain data: `sm` hands it to sm-watchdog before it spawns anything, and sm-watchdog can carry it out alone.
  *
  * A process belongs to an entry when it is in the entry's control group; or was started with the entry's marker in its
- * environment; or is named by the pid file; or was seen before as one of it; or has one of those as ancestor or as
- * leader of its session. Only the first of these can not be escaped. Without control groups a process that at once
+ * environment; or is named by the pid file and believed to be the service's (pid-belief.ts); or was seen before as one
+ * of it; or has one of those as ancestor or as leader of its session. Only the first of these can not be escaped. Without control groups a process that at once
  * clears its environment, leaves its parent and its session, and writes no pid file, is found only if it was seen in
  * between. PR_SET_CHILD_SUBREAPER, which would hand it to us, is not reachable from node.
  */
 import { ControlGroup, pauseSync } from './cgroup.ts';
-import { readPidFile, readPidFileSync } from './pid-file.ts';
+import { doubt } from './pid-belief.ts';
+import { type PidFileContent, readPidFile, readPidFileSync } from './pid-file.ts';
 import {
   type Pid,
   type ProcessStat,
@@ -29,6 +30,8 @@ export interface KillEntry {
   readonly marker: string;
   /** The service holds mounts, DRBD, iSCSI or exports: an empty process list proves nothing (rule 12). */
   readonly kernelState: boolean;
+  /** Kernel ticks since boot at which the service was enabled; null = it was not. What a pid file names has to be younger. */
+  readonly enabledAt: number | null;
 }
 
 export interface KillResult {
@@ -89,9 +92,7 @@ export class KillHandle {
 
   /** Reads the pid file at leisure, so that a kill needs no disk. Call it now and then while the service runs. */
   async refresh(): Promise<void> {
-    const content = await readPidFile(this.entry.pidFile);
-    const stat = content.kind === 'pid' ? readStat(content.pid) : null;
-    if (stat?.alive) this.remember(stat);
+    this.#believe(await readPidFile(this.entry.pidFile));
   }
 
   /** Everything alive that belongs to the entry. Forgets what is gone for good. */
@@ -133,9 +134,14 @@ export class KillHandle {
 
   /** As a last resort, where there is no control group and the pid file was not read at leisure. */
   rememberPidFileSync(): void {
-    const content = this.group === null ? readPidFileSync(this.entry.pidFile) : null;
-    const stat = content?.kind === 'pid' ? readStat(content.pid) : null;
-    if (stat?.alive) this.remember(stat);
+    if (this.group === null) this.#believe(readPidFileSync(this.entry.pidFile));
+  }
+
+  #believe(content: PidFileContent): void {
+    const stat = content.kind === 'pid' ? readStat(content.pid) : null;
+    if (content.kind !== 'pid' || !stat?.alive || this.#seen.get(stat.pid)?.startTime === stat.startTime)
+      return;
+    if (doubt(this.entry, content) === null) this.remember(stat);
   }
 
   close(): void {

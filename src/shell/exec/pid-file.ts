@@ -1,12 +1,14 @@
 /**
  * Reading a pid file that anybody may have written: it may be missing, empty, garbage, huge, a FIFO or a directory.
- * The first line is the pid; everything after it is ignored.
+ * The first line is the pid; everything after it is ignored. Whether the pid is believed is decided elsewhere
+ * (pid-belief.ts); who had a hand in the file is told with it.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
 
 export type PidFileContent =
-  | { readonly kind: 'pid'; readonly pid: number }
+  /** `owners`: of the file and, where the path ends in a symbolic link, of the link. */
+  | { readonly kind: 'pid'; readonly pid: number; readonly owners: readonly number[] }
   | { readonly kind: 'missing' }
   /** There, but of no use: the reason says why. */
   | { readonly kind: 'unusable'; readonly reason: string };
@@ -16,14 +18,16 @@ const BYTES_MAX = 64;
 /** O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
-export function parsePidFile(text: string): PidFileContent {
+export function parsePidFile(text: string, owners: readonly number[]): PidFileContent {
   const line = text.split('\n', 1)[0]!.trim();
+  if (text.length === BYTES_MAX && !text.includes('\n'))
+    return { kind: 'unusable', reason: 'has a first line that is too long' };
   if (line === '') return { kind: 'unusable', reason: 'is empty' };
   if (!/^[0-9]{1,10}$/.test(line)) return { kind: 'unusable', reason: 'does not begin with a process id' };
   const pid = Number(line);
   // Pid 1 and our own are never a service's: a kill by such a file would take the node or sm along.
   if (pid <= 1 || pid === process.pid) return { kind: 'unusable', reason: `names process ${pid}` };
-  return { kind: 'pid', pid };
+  return { kind: 'pid', pid, owners };
 }
 
 function fromError(error: unknown): PidFileContent {
@@ -39,9 +43,11 @@ export function readPidFileSync(path: string): PidFileContent {
   let fd: number | null = null;
   try {
     fd = openSync(path, FLAGS);
-    if (!fstatSync(fd).isFile()) return NOT_A_FILE;
+    const file = fstatSync(fd);
+    if (!file.isFile()) return NOT_A_FILE;
     const buffer = Buffer.alloc(BYTES_MAX);
-    return parsePidFile(buffer.toString('latin1', 0, readSync(fd, buffer, 0, BYTES_MAX, 0)));
+    const text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, BYTES_MAX, 0));
+    return parsePidFile(text, [file.uid, lstatSync(path).uid]);
   } catch (error) {
     return fromError(error);
   } finally {
@@ -55,10 +61,11 @@ export async function readPidFile(path: string): Promise<PidFileContent> {
   try {
     const file = await open(path, FLAGS);
     try {
-      if (!(await file.stat()).isFile()) return NOT_A_FILE;
+      const stat = await file.stat();
+      if (!stat.isFile()) return NOT_A_FILE;
       const buffer = Buffer.alloc(BYTES_MAX);
       const { bytesRead } = await file.read(buffer, 0, BYTES_MAX, 0);
-      return parsePidFile(buffer.toString('latin1', 0, bytesRead));
+      return parsePidFile(buffer.toString('latin1', 0, bytesRead), [stat.uid, (await lstat(path)).uid]);
     } finally {
       await file.close();
     }

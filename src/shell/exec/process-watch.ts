@@ -8,12 +8,15 @@
  * from an earlier life of the daemon.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { NamedProcess } from './pid-belief.ts';
 import { type PidFileContent, readPidFile } from './pid-file.ts';
 import { parseStat } from './procfs.ts';
 
 export interface ProcessWatchOptions {
   /** Called once per watch; the watch is over then. */
   readonly onDied: (service: string, pid: number) => void;
+  /** Null = what the pid file names is the service's; else why not: it is not watched then, and looked at again. */
+  readonly doubt?: (service: string, named: NamedProcess) => string | null;
   readonly log?: (level: 'info' | 'warn', message: string, facts?: object) => void;
   readonly pollMs?: number;
   /** Between two looks at a pid file that is of no use yet. */
@@ -49,6 +52,7 @@ interface Watch {
 export class ProcessWatch {
   readonly #watches = new Map<string, Watch>();
   readonly #onDied: (service: string, pid: number) => void;
+  readonly #doubt: NonNullable<ProcessWatchOptions['doubt']>;
   readonly #log: NonNullable<ProcessWatchOptions['log']>;
   readonly #pollMs: number;
   readonly #retryMs: number;
@@ -58,6 +62,7 @@ export class ProcessWatch {
 
   constructor(options: ProcessWatchOptions) {
     this.#onDied = options.onDied;
+    this.#doubt = options.doubt ?? (() => null);
     this.#log = options.log ?? (() => {});
     this.#pollMs = options.pollMs ?? 50;
     this.#retryMs = options.retryMs ?? 250;
@@ -97,16 +102,35 @@ export class ProcessWatch {
     const content = await this.#system.readPidFile(watch.pidFile);
     if (this.#watches.get(watch.service) !== watch) return;
     if (content.kind === 'pid') {
-      watch.probe = this.#system.open(content.pid);
-      if (watch.probe !== null) watch.pid = content.pid;
-      if (watch.probe === null && this.#isOverdue(watch, content.pid)) return this.#died(watch);
-    } else if (content.kind === 'unusable' && content.reason !== watch.complaint) {
-      watch.complaint = content.reason;
-      this.#log('warn', `pid file ${watch.pidFile} ${content.reason}; looking again`, {
-        service: watch.service,
-      });
-    }
+      if (!this.#look(watch, content) && this.#isOverdue(watch, content.pid)) return this.#died(watch);
+    } else if (content.kind === 'unusable') this.#complain(watch, content.reason);
     if (watch.probe === null) setTimeout(() => void this.#seekAgain(watch), this.#retryMs).unref();
+  }
+
+  /**
+   * False = there is no such process. It is held open before it is judged, so that what was judged is what is watched. A
+   * stranger says nothing of the service, neither that it lives nor that it died: that is left to its audit.
+   */
+  #look(watch: Watch, named: NamedProcess): boolean {
+    const { pid } = named;
+    const probe = this.#system.open(pid);
+    if (probe === null) return false;
+    const reason = this.#doubt(watch.service, named);
+    if (reason === null) {
+      watch.probe = probe;
+      watch.pid = pid;
+      return true;
+    }
+    probe.close();
+    watch.staleSince = null;
+    this.#complain(watch, `names process ${pid}, which ${reason}`);
+    return true;
+  }
+
+  #complain(watch: Watch, reason: string): void {
+    if (reason === watch.complaint) return;
+    watch.complaint = reason;
+    this.#log('warn', `pid file ${watch.pidFile} ${reason}; looking again`, { service: watch.service });
   }
 
   #seekAgain(watch: Watch): Promise<void> | void {

@@ -84,6 +84,39 @@ export function readEnvironment(pid: number): string[] {
   return readProc(`/proc/${pid}/environ`)?.split('\0') ?? [];
 }
 
+/** Real, effective and saved user id; null when there is no such process. /proc/PID itself belongs to root after a setuid. */
+export function readUsers(pid: number): readonly number[] | null {
+  const line = /^Uid:\t(\d+)\t(\d+)\t(\d+)/m.exec(readProc(`/proc/${pid}/status`) ?? '');
+  return line === null ? null : line.slice(1).map(Number);
+}
+
+/** Paths of the control groups that hold the process, one a hierarchy, below the root of our cgroup namespace. */
+export function readControlGroups(pid: number): string[] {
+  const lines = readProc(`/proc/${pid}/cgroup`)?.split('\n') ?? [];
+  return lines.map((line) => line.slice(line.indexOf(':', line.indexOf(':') + 1) + 1)).filter(Boolean);
+}
+
+/**
+ * Now, as the kernel counts it for start times: ticks since boot, rounded down, so that whatever is started from now on
+ * has this one or a later one. A container may be shown an uptime of its own, which is too small: our own age is known
+ * beside it.
+ */
+export function ticksNow(): number {
+  const [seconds = '0', hundredths = '0'] = (readProc('/proc/uptime') ?? '').split(/[. ]/, 2);
+  const byUptime = Number(seconds) * TICKS_PER_SECOND + Number(hundredths);
+  const byAge = Number(ownStart()) + Math.floor((performance.now() * TICKS_PER_SECOND) / 1000);
+  return Math.max(byUptime || 0, byAge || 0);
+}
+
+let start: string | undefined;
+function ownStart(): string {
+  start ??= readStat(process.pid)?.startTime ?? '0';
+  return start;
+}
+
+/** USER_HZ, 100 on every architecture that node runs on (proc(5)). */
+const TICKS_PER_SECOND = 100;
+
 /** Direct children of the process's main thread; cheap, but empty on a kernel without CONFIG_PROC_CHILDREN. */
 export function readChildren(pid: number): number[] {
   const text = readProc(`/proc/${pid}/task/${pid}/children`) ?? '';

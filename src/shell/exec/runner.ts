@@ -147,7 +147,7 @@ export class Runner {
     const { containment } = this.#options;
     const output = this.#outputs.open(effect.service, effect.action);
     try {
-      const group = containment.enter(effect.service, effect.run, effect.pidFile, effect.kernelState);
+      const group = containment.enter(effect);
       // Making the group and the files may have taken long, and permission is only now made use of.
       const late = this.#refusal(effect);
       if (late !== null) {
@@ -249,7 +249,8 @@ export class Runner {
       this.#ticker = null;
     }
     const tail = running.output.finish();
-    void this.#options.containment.ended(run);
+    const disabled = running.effect.action === 'disable' && outcome.kind === 'exit' && outcome.code === 0;
+    void this.#options.containment.ended(run, disabled);
     this.#options.onDone(run, outcome, tail, this.#options.clock.now() - running.start);
     this.#startNext();
   }

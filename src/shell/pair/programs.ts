@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { PROGRAM_MARK } from '../exec/pid-belief.ts';
 
 export type ProgramName = 'sm' | 'sm-watchdog';
 
@@ -25,6 +26,8 @@ export function programPath(name: ProgramName): string {
 export function startProgram(name: ProgramName, args: readonly string[]): Started {
   const child = spawn(process.execPath, [...process.execArgv, programPath(name), ...args], {
     detached: true,
+    // So that no pid file can make either of us kill the other.
+    env: { ...process.env, [PROGRAM_MARK]: name },
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
   // Without a handler a failed start would be an exception; the pipe tells it anyway.

@@ -1,7 +1,7 @@
 /** The process `sm-watchdog`, put together from its parts. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { DefinitionSet, DomainDefinition, InterfaceDefinition } from '../../core/definitions/model.ts';
@@ -109,7 +109,7 @@ export async function runWatchdog({ config, plan: makePlan, adopted, log }: Watc
   const uuid = productUuid(config.productUuidFile, config.node);
   if (uuid === null) return giveUp(log, EXIT_CONFIG, `${config.productUuidFile} can not be read`);
   if (config.realtime === 'yes') requestRealtime(log);
-  if (adopted === null) killLeftOver(plan, life, log);
+  if (adopted === null) killLeftOver(plan, log);
   const exit = (code: number) => {
     if (code === 0) lock.release();
     process.exit(code);
@@ -184,13 +184,8 @@ function makeWatchdog(
   });
 }
 
-/**
- * Without a copy nothing of an earlier life may go on (docs/SAFETY.md, rule 10). Pid files are believed only if this
- * kernel has seen `sm` before: one of an earlier kernel may name any process now.
- */
-function killLeftOver({ config, exclusive }: WatchdogPlan, life: LifeId, log: Log): void {
-  const seen = join(config.runDirectory, 'kernel-life');
-  const sameKernel = existsSync(seen) && readFileSync(seen, 'utf8') === life;
+/** Without a copy nothing of an earlier life may go on (docs/SAFETY.md, rule 10). */
+function killLeftOver({ config, exclusive }: WatchdogPlan, log: Log): void {
   const containment = new Containment({
     node: config.node,
     run: config.runDirectory,
@@ -198,14 +193,13 @@ function killLeftOver({ config, exclusive }: WatchdogPlan, life: LifeId, log: Lo
     log: (level, message, facts = {}) => log[level](facts, message),
   });
   const handles = exclusive.map(({ service, pidFile, kernelState }) => {
-    return new KillHandle(containment.entry(service, sameKernel ? pidFile : '', kernelState));
+    return new KillHandle(containment.entry(service, pidFile, kernelState));
   });
   for (const { service, killed, left } of killEntriesSync(handles, LEFT_OVER_KILL_MS)) {
     if (killed > 0) log.warn({ service, killed, left }, 'left over from an earlier life: killed');
   }
   for (const handle of handles) handle.close();
   containment.close();
-  writeFileSync(seen, life);
 }
 
 /** Children do not inherit it: scripts and services run as they always do. Refusal is no fault. */

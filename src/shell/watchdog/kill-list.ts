@@ -69,6 +69,7 @@ function sameEntry(a: KillEntry, b: KillEntry): boolean {
     a.cgroup === b.cgroup &&
     a.pidFile === b.pidFile &&
     a.marker === b.marker &&
-    a.kernelState === b.kernelState
+    a.kernelState === b.kernelState &&
+    a.enabledAt === b.enabledAt
   );
 }

@@ -82,7 +82,14 @@ it.each([...bases, { mount: 'none', base: null }])('stops what runs where it sta
     env: { PATH: process.env.PATH, SM_SERVICE: marker.slice('SM_SERVICE='.length) },
   });
   const ticks = (): number => readFileSync(file, { encoding: 'utf8', flag: 'a+' }).length;
-  const handle = new KillHandle({ service: 'freeze', cgroup, pidFile: '', marker, kernelState: false });
+  const handle = new KillHandle({
+    service: 'freeze',
+    cgroup,
+    pidFile: '',
+    marker,
+    kernelState: false,
+    enabledAt: null,
+  });
   await until('it runs', () => ticks() > 4);
   freezeEntries([handle]);
   const before = ticks();

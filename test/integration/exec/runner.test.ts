@@ -299,10 +299,11 @@ tr '\\0' '\\n' </proc/$$/environ | sort\n`;
 
   test('hands over an entry with which another process kills alone', async () => {
     const pidFile = lab.file('stamp.pid');
-    const entry = JSON.parse(JSON.stringify(lab.containment.entry('s', pidFile, false)));
+    const effect = lab.effect('s', { pidFile });
+    const entry = JSON.parse(JSON.stringify(lab.containment.entryOf(effect)));
     expect(entry.cgroup === null).toBe(lab.containment.base === null);
     lab.script('s', `${STAMP} --file ${lab.file('stamps')} --pid-file ${pidFile} --seconds 30; sleep 30 &`);
-    await lab.execute('s', { pidFile });
+    await lab.execute('s', effect);
     await until('its pid file', () => existsSync(pidFile));
     const result = killEntry(entry);
     expect(result.left).toEqual([]);

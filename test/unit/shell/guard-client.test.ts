@@ -7,7 +7,14 @@ import type { FromSm, FromWatchdog } from '../../../src/shell/pair/messages.ts';
 import { FakeTime, silentLog } from './fakes.ts';
 
 const P = 800;
-const entry = { service: 's', cgroup: null, pidFile: '', marker: 'SM_SERVICE=s', kernelState: false };
+const entry = {
+  service: 's',
+  cgroup: null,
+  pidFile: '',
+  marker: 'SM_SERVICE=s',
+  kernelState: false,
+  enabledAt: null,
+};
 /** No process has this number: pids end at 2^22. */
 const nobody = { pid: 5_000_000, startTime: '1' };
 

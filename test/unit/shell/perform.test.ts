@@ -42,7 +42,14 @@ class World {
         abort: (run) => this.journal.push(`abort ${run}`),
         killService: (service) => this.journal.push(`kill ${service}`),
         watch: () => {},
-        killEntry: ({ service }) => ({ service, cgroup: null, pidFile: '', marker: '', kernelState: false }),
+        killEntry: ({ service }) => ({
+          service,
+          cgroup: null,
+          pidFile: '',
+          marker: '',
+          kernelState: false,
+          enabledAt: null,
+        }),
       },
       killList: {
         list: (run, entry, activating) => {

@@ -59,7 +59,7 @@ describe('process watch', () => {
     vi.useRealTimers();
   });
   const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
-  const write = (pid: number): unknown => system.files.set('f', { kind: 'pid', pid });
+  const write = (pid: number): unknown => system.files.set('f', { kind: 'pid', pid, owners: [0, 0] });
 
   it('reports a death within one poll, once', async () => {
     system.begin(40);
@@ -147,16 +147,31 @@ describe('pid files', () => {
   });
   afterEach(() => rmSync(path, { recursive: true }));
 
+  const named: PidFileContent = {
+    kind: 'pid',
+    pid: 4711,
+    owners: [process.geteuid!(), process.geteuid!()],
+  };
   const cases: [name: string, content: string | Buffer, expected: PidFileContent][] = [
-    ['plain', '4711\n', { kind: 'pid', pid: 4711 }],
-    ['with spaces and more lines', '  4711 \nhost\n', { kind: 'pid', pid: 4711 }],
-    ['without a line end', '4711', { kind: 'pid', pid: 4711 }],
+    ['plain', '4711\n', named],
+    ['with spaces and more lines', '  4711 \nhost\n', named],
+    ['without a line end', '4711', named],
     ['empty', '', { kind: 'unusable', reason: 'is empty' }],
     ['negative', '-1\n', { kind: 'unusable', reason: 'does not begin with a process id' }],
     ['text', 'nginx', { kind: 'unusable', reason: 'does not begin with a process id' }],
     ['of init', '1\n', { kind: 'unusable', reason: 'names process 1' }],
     ['of ourselves', `${process.pid}\n`, { kind: 'unusable', reason: `names process ${process.pid}` }],
-    ['huge', Buffer.alloc(3_000_000, '7'), { kind: 'unusable', reason: 'does not begin with a process id' }],
+    ['huge', Buffer.alloc(3_000_000, '7'), { kind: 'unusable', reason: 'has a first line that is too long' }],
+    [
+      'cut in the middle of the number',
+      `${' '.repeat(61)}4711\n`,
+      { kind: 'unusable', reason: 'has a first line that is too long' },
+    ],
+    [
+      'binary',
+      Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 255]),
+      { kind: 'unusable', reason: 'does not begin with a process id' },
+    ],
   ];
   it.each(cases)('%s', async (_, content, expected) => {
     const file = join(path, 'pid');
