@@ -1,6 +1,7 @@
 /** Internet addresses as text: one spelling each, and the interface that carries one of our own. */
 import { isIP, SocketAddress } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { parseAddress } from '../../core/definitions/internet-address.ts';
 
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
@@ -9,6 +10,16 @@ export function canonical(address: string): string {
   const plain = withoutScope(address);
   if (isIP(plain) !== 6) return plain;
   return new SocketAddress({ address: plain, family: 'ipv6' }).address;
+}
+
+/** The 32 hexadecimal digits of an IPv6 address, as /proc/net/if_inet6 has them; '' = it is none. */
+export function expanded(address: string): string {
+  const parsed = parseAddress(withoutScope(address));
+  if (parsed?.family !== 'ipv6') return '';
+  return parsed.key
+    .split(':')
+    .map((group) => group.padStart(4, '0'))
+    .join('');
 }
 
 export function familyOf(address: string): 'udp4' | 'udp6' {
@@ -20,13 +31,19 @@ export function isLoopback(address: string): boolean {
   return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
 }
 
-/** The interface that has this address and is running; null = none. Every 127.x.y.z is on `lo`. */
+/**
+ * The interface that has this address and is running; null = none. Every 127.x.y.z is on `lo`. Where a zone is written, no
+ * other interface will do: a link-local address may be on several.
+ */
 export function interfaceWith(address: string, interfaces: Interfaces = networkInterfaces()): string | null {
   if (isLoopback(address)) return 'lo';
   const wanted = canonical(address);
-  for (const [name, entries] of Object.entries(interfaces)) {
+  const zone = zoneOf(address);
+  for (const [label, entries] of Object.entries(interfaces)) {
     // An address with a label is listed under `eth0:label`.
-    if (entries?.some((entry) => canonical(entry.address) === wanted)) return name.replace(/:.*$/, '');
+    const name = label.replace(/:.*$/, '');
+    if (zone !== '' && name !== zone) continue;
+    if (entries?.some((entry) => canonical(entry.address) === wanted)) return name;
   }
   return null;
 }
@@ -38,6 +55,11 @@ export function scoped(address: string, interfaceName: string | null): string {
   return `${withoutScope(address)}%${interfaceName}`;
 }
 
-function withoutScope(address: string): string {
+/** The interface that is written after the address; '' = none. */
+export function zoneOf(address: string): string {
+  return /%(.*)$/.exec(address)?.[1] ?? '';
+}
+
+export function withoutScope(address: string): string {
   return address.replace(/%.*$/, '');
 }

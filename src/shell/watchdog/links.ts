@@ -7,10 +7,11 @@
  * interface whose hardware address it shares.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { InterfaceRole } from '../../core/kernel/names.ts';
-import { type Interfaces, interfaceWith, isLoopback } from './address.ts';
+import { same } from '../../core/kernel/same.ts';
+import { expanded, familyOf, type Interfaces, interfaceWith, isLoopback } from './address.ts';
 
 export const LINK_POLL_INTERVAL_MS = 50;
 const MONITOR_RESTART_DELAY_MS = 5_000;
@@ -27,13 +28,20 @@ export interface LinkState {
   readonly reason: string;
   /** '' = not known. */
   readonly interfaceName: string;
+  /** The kernel's number of it: another one under the same name is another interface. 0 = not known. */
+  readonly interfaceIndex: number;
 }
 
 /** What is asked of the system; tests answer instead. */
 export interface LinkPorts {
   readonly interfaces: () => Interfaces;
   /** Content of /sys/class/net/<name>/<file>, trimmed; null = it can not be read. */
-  readonly sys: (name: string, file: 'address' | 'carrier' | 'operstate' | 'flags') => string | null;
+  readonly sys: (
+    name: string,
+    file: 'address' | 'carrier' | 'operstate' | 'flags' | 'ifindex',
+  ) => string | null;
+  /** Content of /proc/net/if_inet6 of our own network namespace; '' = it can not be read. */
+  readonly inet6: () => string;
   /** Starts to call `wake` on changes; returns how to stop. */
   readonly watch: (wake: () => void) => () => void;
 }
@@ -41,6 +49,7 @@ export interface LinkPorts {
 export const SYSTEM_LINK_PORTS: LinkPorts = {
   interfaces: networkInterfaces,
   sys: readSys,
+  inet6: readInet6,
   watch: watchByChild,
 };
 
@@ -78,11 +87,20 @@ export class LinkMonitor {
 
   poll(): void {
     const interfaces = this.#ports.interfaces();
+    // Read where it is needed, and once.
+    let inet6: string | null = null;
+    const ask = {
+      interfaces,
+      sys: this.#ports.sys,
+      inet6: () => {
+        inet6 ??= this.#ports.inet6();
+        return inet6;
+      },
+    };
     for (const { role, address } of this.#links) {
       const before = this.#states.get(role);
-      const judged = judge(address, before?.interfaceName ?? '', interfaces, this.#ports.sys);
-      if (before?.up === judged.up && before.reason === judged.reason) continue;
-      const state = { role, ...judged };
+      const state = { role, ...judge(address, before?.interfaceName ?? '', ask) };
+      if (before !== undefined && same(before, state)) continue;
       this.#states.set(role, state);
       this.#changed(state);
     }
@@ -95,22 +113,64 @@ export class LinkMonitor {
 
 type Judgement = Omit<LinkState, 'role'>;
 
-function judge(
-  address: string,
-  nameBefore: string,
-  interfaces: Interfaces,
-  sys: LinkPorts['sys'],
-): Judgement {
-  if (isLoopback(address)) return { up: true, reason: '', interfaceName: 'lo' };
+/** The system at one moment. */
+interface Sight {
+  readonly interfaces: Interfaces;
+  readonly sys: LinkPorts['sys'];
+  readonly inet6: () => string;
+}
+
+function judge(address: string, nameBefore: string, sight: Sight): Judgement {
+  if (isLoopback(address)) return { up: true, reason: '', interfaceName: 'lo', interfaceIndex: 0 };
+  const { interfaces, sys } = sight;
   const name = interfaceWith(address, interfaces);
-  const down = (reason: string) => ({ up: false, reason, interfaceName: name ?? nameBefore });
-  if (name === null) return down(absence(address, nameBefore, interfaces, sys));
-  if (!isSameInterface(name, interfaces, sys)) return { up: true, reason: '', interfaceName: name };
-  // Sooner than in the list: the kernel takes a link off that list with up to a second's delay.
-  if (sys(name, 'carrier') === '0') return down(`${name} has no carrier`);
+  if (name === null) {
+    const reason = absence(address, nameBefore, interfaces, sys);
+    return { up: false, reason, interfaceName: nameBefore, interfaceIndex: 0 };
+  }
+  const ours = isSameInterface(name, interfaces, sys);
+  const six = familyOf(address) === 'udp6' ? inet6Entry(address, name, sight.inet6()) : null;
+  const interfaceIndex = six?.index ?? (ours ? Number(sys(name, 'ifindex') ?? 0) : 0);
+  const reason = six?.obstacle || (ours ? carrierFault(name, sys) : '');
+  return { up: reason === '', reason, interfaceName: name, interfaceIndex };
+}
+
+/** Sooner than in the list: the kernel takes a link off that list with up to a second's delay. */
+function carrierFault(name: string, sys: LinkPorts['sys']): string {
+  if (sys(name, 'carrier') === '0') return `${name} has no carrier`;
   const operational = sys(name, 'operstate');
-  if (operational === 'down' || operational === 'lowerlayerdown') return down(`${name} is ${operational}`);
-  return { up: true, reason: '', interfaceName: name };
+  return operational === 'down' || operational === 'lowerlayerdown' ? `${name} is ${operational}` : '';
+}
+
+/** Flags of an IPv6 address (linux/if_addr.h). */
+const OPTIMISTIC = 0x04;
+const DUPLICATE = 0x08;
+const TENTATIVE = 0x40;
+
+/**
+ * Of an IPv6 address: the number of its interface, and why it can not be used. For a second or two after its interface has
+ * come up, the kernel asks the network whether somebody else has it (RFC 4862, 5.4), and nobody is answered meanwhile.
+ */
+function inet6Entry(
+  address: string,
+  name: string,
+  table: string,
+): { readonly index: number; readonly obstacle: string } | null {
+  const key = expanded(address);
+  for (const line of table.split('\n')) {
+    const [digits, index = '', , , flagDigits = '', owner] = line.trim().split(/\s+/);
+    if (digits !== key || owner !== name) continue;
+    const flags = Number.parseInt(flagDigits, 16);
+    const tentative = (flags & TENTATIVE) !== 0 && (flags & OPTIMISTIC) === 0;
+    const obstacle =
+      (flags & DUPLICATE) !== 0
+        ? `address ${address} is used by another machine on ${name} too: duplicate address detection found it`
+        : tentative
+          ? `address ${address} on ${name} is tentative: duplicate address detection is not over`
+          : '';
+    return { index: Number.parseInt(index, 16), obstacle };
+  }
+  return null;
 }
 
 /** Why the address is on no running interface. */
@@ -129,6 +189,15 @@ function absence(address: string, nameBefore: string, interfaces: Interfaces, sy
 function isSameInterface(name: string, interfaces: Interfaces, sys: LinkPorts['sys']): boolean {
   const hardware = interfaces[name]?.[0]?.mac;
   return hardware !== undefined && sys(name, 'address') === hardware;
+}
+
+/** Few lines, made anew by the kernel at every reading. */
+function readInet6(): string {
+  try {
+    return readFileSync('/proc/self/net/if_inet6', 'latin1');
+  } catch {
+    return '';
+  }
 }
 
 const buffer = Buffer.alloc(64);

@@ -1,5 +1,8 @@
 /**
- * One link's UDP socket. It opens by itself as soon as its address is there, and again after any error.
+ * One link's UDP socket. It opens by itself as soon as its address is there, and again after any error. With multicast
+ * there are two: one in the group, which receives, and one at our own address, which sends, so that the peer can tell by the
+ * source who speaks on which link. A socket that is bound to the group alone would send from whatever IPv6 address the
+ * kernel prefers.
  *
  * Of dgram-as-promised only createSocket, bind, memberships, send and close are used: datagrams that come while nobody
  * waits in its `recv` are lost, and its time-out breaks the next `send`. Received is by the event of the raw socket.
@@ -38,11 +41,17 @@ const SEND_QUEUE_MAX = 8;
 /** Heartbeats never leave the network they are sent into. */
 const MULTICAST_HOPS = 1;
 
+interface Sockets {
+  readonly sender: SocketAsPromised;
+  /** The sender itself, where there is no group. */
+  readonly receiver: SocketAsPromised;
+}
+
 export class LinkSocket {
   readonly #endpoint: LinkEndpoint;
   readonly #handlers: LinkSocketHandlers;
   readonly #peer: string;
-  #socket: SocketAsPromised | null = null;
+  #sockets: Sockets | null = null;
   /** Where to send: the peer or the group, with the interface where the address needs it. */
   #target = '';
   #retry: NodeJS.Timeout | null = null;
@@ -60,7 +69,7 @@ export class LinkSocket {
   }
 
   get isOpen(): boolean {
-    return this.#socket !== null;
+    return this.#sockets !== null;
   }
 
   get counters(): LinkSocketCounters {
@@ -76,11 +85,10 @@ export class LinkSocket {
 
   /** Errors are counted, never thrown: a link that is down is no exception. */
   send(datagram: Uint8Array): void {
-    const socket = this.#socket;
-    if (socket === null) return this.#fail('closed');
-    if (socket.socket.getSendQueueCount() >= SEND_QUEUE_MAX) return this.#fail('queue-full');
-    const { multicast, port, peerPort } = this.#endpoint;
-    socket.send(datagram, multicast === '' ? peerPort : port, this.#target).then(
+    const sender = this.#sockets?.sender;
+    if (sender === undefined) return this.#fail('closed');
+    if (sender.socket.getSendQueueCount() >= SEND_QUEUE_MAX) return this.#fail('queue-full');
+    sender.send(datagram, this.#endpoint.peerPort, this.#target).then(
       () => {
         this.#sent += 1;
       },
@@ -90,48 +98,67 @@ export class LinkSocket {
 
   async close(): Promise<void> {
     this.#generation += 1;
-    const socket = this.#socket;
+    const sockets = this.#sockets;
     this.#release(false);
-    if (socket !== null) await closeQuietly(socket);
+    if (sockets !== null) await closeQuietly(sockets);
   }
 
   async #begin(generation: number): Promise<void> {
-    const { address, port, multicast } = this.#endpoint;
+    const { address, peerAddress, multicast } = this.#endpoint;
     const interfaceName = interfaceWith(address);
-    let socket: SocketAsPromised | null = null;
+    // Not worth a try: what is on an interface that does not run can be bound, and says nothing then.
+    if (interfaceName === null) return this.#wait(`address ${address} is not on this node`);
+    const made: SocketAsPromised[] = [];
+    let sockets: Sockets;
     try {
-      socket = this.#create();
-      const own = scoped(address, interfaceName);
-      const group = scoped(multicast, interfaceName);
-      await socket.bind({ address: multicast === '' ? own : group, port, exclusive: true });
-      if (multicast !== '') join(socket, multicast, address, interfaceName);
+      sockets = await this.#open(interfaceName, made);
     } catch (error) {
-      if (socket !== null) await closeQuietly(socket);
+      await Promise.all(made.map(closeOneQuietly));
       if (generation === this.#generation) this.#wait(openFault(this.#endpoint, error));
       return;
     }
-    if (generation !== this.#generation) return closeQuietly(socket);
-    this.#socket = socket;
-    this.#target = scoped(multicast === '' ? this.#endpoint.peerAddress : multicast, interfaceName);
+    if (generation !== this.#generation) return closeQuietly(sockets);
+    this.#sockets = sockets;
+    this.#target = scoped(multicast === '' ? peerAddress : multicast, interfaceName);
     this.#tell('');
   }
 
-  #create(): SocketAsPromised {
-    const { address, multicast } = this.#endpoint;
-    const type = familyOf(address);
-    const socket = DgramAsPromised.createSocket({
-      type,
-      reuseAddr: multicast !== '',
-      ipv6Only: type === 'udp6',
-    });
-    socket.socket.on('message', (bytes, from) => this.#receive(bytes, from));
+  /** `made` gets every socket as soon as it exists, so that it can be closed if a later step fails. */
+  async #open(interfaceName: string, made: SocketAsPromised[]): Promise<Sockets> {
+    const { address, port, multicast } = this.#endpoint;
+    const sender = this.#create(false);
+    made.push(sender);
+    await sender.bind({ address: scoped(address, interfaceName), port, exclusive: true });
+    if (multicast === '') {
+      this.#listen(sender);
+      return { sender, receiver: sender };
+    }
+    const through = familyOf(multicast) === 'udp6' ? `::%${interfaceName}` : address;
+    sender.setMulticastInterface(through);
+    sender.setMulticastTTL(MULTICAST_HOPS);
+    sender.setMulticastLoopback(false);
+    const receiver = this.#create(true);
+    made.push(receiver);
+    await receiver.bind({ address: scoped(multicast, interfaceName), port, exclusive: true });
+    receiver.addMembership(multicast, through);
+    this.#listen(receiver);
+    return { sender, receiver };
+  }
+
+  #create(shared: boolean): SocketAsPromised {
+    const type = familyOf(this.#endpoint.address);
+    const socket = DgramAsPromised.createSocket({ type, reuseAddr: shared, ipv6Only: type === 'udp6' });
     socket.socket.on('error', (error) => {
       // Errors of an opening are answered where it waits for them.
-      if (this.#socket !== socket) return;
+      if (this.#sockets?.sender !== socket && this.#sockets?.receiver !== socket) return;
       this.#release();
       this.#wait(openFault(this.#endpoint, error));
     });
     return socket;
+  }
+
+  #listen(socket: SocketAsPromised): void {
+    socket.socket.on('message', (bytes, from) => this.#receive(bytes, from));
   }
 
   #receive(bytes: Uint8Array, from: RemoteInfo): void {
@@ -157,21 +184,13 @@ export class LinkSocket {
   #release(close = true): void {
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
-    if (this.#socket !== null && close) void closeQuietly(this.#socket);
-    this.#socket = null;
+    if (this.#sockets !== null && close) void closeQuietly(this.#sockets);
+    this.#sockets = null;
   }
 
   #fail(code: string): void {
     this.#failed[code] = (this.#failed[code] ?? 0) + 1;
   }
-}
-
-function join(socket: SocketAsPromised, group: string, address: string, interfaceName: string | null): void {
-  const through = familyOf(group) === 'udp6' ? `::%${interfaceName ?? 'lo'}` : address;
-  socket.setMulticastInterface(through);
-  socket.setMulticastTTL(MULTICAST_HOPS);
-  socket.setMulticastLoopback(false);
-  socket.addMembership(group, through);
 }
 
 function openFault({ address, port }: LinkEndpoint, error: unknown): string {
@@ -186,7 +205,11 @@ function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'unknown';
 }
 
-async function closeQuietly(socket: SocketAsPromised): Promise<void> {
+async function closeQuietly({ sender, receiver }: Sockets): Promise<void> {
+  await Promise.all([...new Set([sender, receiver])].map(closeOneQuietly));
+}
+
+async function closeOneQuietly(socket: SocketAsPromised): Promise<void> {
   // An error is no news here: the socket was closed before, or never opened.
   await socket.close().catch(() => undefined);
 }

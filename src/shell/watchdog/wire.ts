@@ -9,7 +9,7 @@ import { ReplayGuard } from '../../core/link/replay.ts';
 import type { Frame, FrameHeader, LifeId } from '../../core/link/types.ts';
 import { DropCounters } from './drops.ts';
 import type { Key, KeyRing } from './keyring.ts';
-import { LinkMonitor, type LinkPorts, SYSTEM_LINK_PORTS } from './links.ts';
+import { LinkMonitor, type LinkPorts, type LinkState, SYSTEM_LINK_PORTS } from './links.ts';
 import { clusterIdOf, seal, signatureChecker } from './sign.ts';
 import { LinkSocket, type LinkSocketCounters } from './socket.ts';
 
@@ -50,6 +50,8 @@ interface Link {
   keyReason: string;
   check: CheckSignature;
   endReason: string;
+  /** The interface that it was last up on; null = none yet. */
+  end: Pick<LinkState, 'interfaceName' | 'interfaceIndex'> | null;
   socketReason: string;
   /** What was told last; null = nothing yet. */
   told: string | null;
@@ -73,7 +75,7 @@ export class Wire {
     for (const definition of options.interfaces) this.#links.set(definition.role, this.#link(definition));
     this.#monitor = new LinkMonitor(
       options.interfaces,
-      ({ role, up, reason }) => this.#endChanged(role, up, reason),
+      (state) => this.#endChanged(state),
       options.linkPorts ?? SYSTEM_LINK_PORTS,
     );
   }
@@ -155,6 +157,7 @@ export class Wire {
       keyReason: NOT_YET,
       check: signatureChecker([]),
       endReason: NOT_YET,
+      end: null,
       socketReason: NOT_YET,
       told: null,
     };
@@ -184,11 +187,16 @@ export class Wire {
     this.#update(role, { keyReason: current.ok ? '' : current.error.message });
   }
 
-  #endChanged(role: InterfaceRole, up: boolean, reason: string): void {
+  /**
+   * A socket is bound to the address, and a group joined, through an interface: both are lost with it, also when another of
+   * the same name takes its place between two looks.
+   */
+  #endChanged({ role, up, reason, interfaceName, interfaceIndex }: LinkState): void {
     const link = this.#links.get(role)!;
-    // A group is joined through an interface, and the membership is lost with it.
     const cameBack = up && link.endReason !== '' && link.endReason !== NOT_YET;
-    if (cameBack && (link.definition.multicast !== '' || !link.socket.isOpen)) link.socket.open();
+    if (cameBack || (up && link.end !== null && isOther(link.end, { interfaceName, interfaceIndex })))
+      link.socket.open();
+    if (up) link.end = { interfaceName, interfaceIndex: interfaceIndex || (link.end?.interfaceIndex ?? 0) };
     this.#update(role, { endReason: reason });
   }
 
@@ -202,4 +210,9 @@ export class Wire {
     link.told = reason;
     this.#handlers.link(role, reason === '', reason);
   }
+}
+
+function isOther(a: NonNullable<Link['end']>, b: NonNullable<Link['end']>): boolean {
+  const known = a.interfaceIndex !== 0 && b.interfaceIndex !== 0;
+  return a.interfaceName !== b.interfaceName || (known && a.interfaceIndex !== b.interfaceIndex);
 }

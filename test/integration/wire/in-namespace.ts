@@ -40,7 +40,13 @@ function cables(): void {
 }
 
 async function ownEnd(): Promise<void> {
-  let state: LinkState = { role: 'oam-interface', up: false, reason: 'nothing told', interfaceName: '' };
+  let state: LinkState = {
+    role: 'oam-interface',
+    up: false,
+    reason: 'nothing told',
+    interfaceName: '',
+    interfaceIndex: 0,
+  };
   const monitor = new LinkMonitor([{ role: 'oam-interface', address: '10.77.0.1' }], (told) => {
     state = told;
     signal.changed();

@@ -72,6 +72,7 @@ const ROLES = ['management-interface', 'oam-interface', 'cluster-host-interface'
 /** Problems of links with these addresses, without the sentences that ports are missing. */
 function faults(...links: readonly Cells[]): { problems: string[]; lost: readonly string[] } {
   const rows = links.map(({ type = '', own = '', peer = '', group = '', port = 2222 }, i) => ({
+    rowid: i,
     columns: {
       SERVICE_DOMAIN: 'd',
       SERVICE_DOMAIN_INTERFACE: ROLES[i] ?? '',

@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { canonical, interfaceWith, scoped } from '../../../src/shell/watchdog/address.ts';
+import { canonical, expanded, interfaceWith, scoped } from '../../../src/shell/watchdog/address.ts';
 import { LinkMonitor, type LinkPorts } from '../../../src/shell/watchdog/links.ts';
 
 const MAC = '02:00:00:00:00:01';
@@ -13,27 +13,36 @@ function entry(address: string): NetworkInterfaceInfo {
 }
 
 /** A system with one interface, to be changed by the test. */
-function system() {
+function system(address = '10.0.0.1') {
   const state = {
-    interfaces: { eth1: [entry('10.0.0.1')] } as Record<string, NetworkInterfaceInfo[]>,
-    sys: { address: MAC, carrier: '1', operstate: 'up', flags: '0x1003' } as Record<string, string>,
+    interfaces: { eth1: [entry(address)] } as Record<string, NetworkInterfaceInfo[]>,
+    sys: { address: MAC, carrier: '1', operstate: 'up', flags: '0x1003', ifindex: '7' } as Record<
+      string,
+      string
+    >,
+    inet6: '',
     wake: () => {},
   };
   const ports: LinkPorts = {
     interfaces: () => state.interfaces,
     sys: (_name, file) => state.sys[file] ?? null,
+    inet6: () => state.inet6,
     watch: (wake) => {
       state.wake = wake;
       return () => {};
     },
   };
   const told: string[] = [];
+  const indexes: number[] = [];
   const monitor = new LinkMonitor(
-    [{ role: 'management-interface', address: '10.0.0.1' }],
-    ({ up, reason, interfaceName }) => told.push(up ? `up ${interfaceName}` : reason),
+    [{ role: 'management-interface', address }],
+    ({ up, reason, interfaceName, interfaceIndex }) => {
+      told.push(up ? `up ${interfaceName}` : reason);
+      indexes.push(interfaceIndex);
+    },
     ports,
   );
-  return { state, monitor, told };
+  return { state, monitor, told, indexes };
 }
 
 describe('our own end of a link', () => {
@@ -87,9 +96,56 @@ describe('our own end of a link', () => {
     expect(told).toEqual(['up eth1']);
   });
 
+  test('another interface under the same name is told', () => {
+    const { state, monitor, told, indexes } = system();
+    monitor.poll();
+    state.sys.ifindex = '8';
+    monitor.poll();
+    expect(told).toEqual(['up eth1', 'up eth1']);
+    expect(indexes).toEqual([7, 8]);
+  });
+
+  describe('of IPv6', () => {
+    const line = (flags: string) =>
+      `00000000000000000000000000000001 01 80 10 80       lo
+fd000000000000000000000000000001 1f 40 00 80     eth9
+fd000000000000000000000000000001 1e 40 00 ${flags}     eth1
+`;
+    test.each([
+      ['80', 'up eth1'],
+      ['c0', 'address fd00::1 on eth1 is tentative: duplicate address detection is not over'],
+      ['44', 'up eth1'],
+      ['c8', 'address fd00::1 is used by another machine on eth1 too: duplicate address detection found it'],
+    ])('flags %s of its address: %s', (flags, sentence) => {
+      const { state, monitor, told, indexes } = system('fd00::1');
+      state.inet6 = line(flags);
+      monitor.poll();
+      expect(told).toEqual([sentence]);
+      expect(indexes).toEqual([0x1e]);
+    });
+
+    test('without the list of the kernel the address alone counts', () => {
+      const { monitor, told } = system('fd00::1');
+      monitor.poll();
+      expect(told).toEqual(['up eth1']);
+    });
+
+    test('a link-local address is looked for on its own interface alone', () => {
+      const { state, monitor, told } = system('fe80::1%eth1');
+      state.interfaces = { eth0: [entry('fe80::1')] };
+      monitor.poll();
+      state.interfaces = { eth0: [entry('fe80::1')], eth1: [entry('fe80::1')] };
+      monitor.poll();
+      expect(told).toEqual([
+        'address fe80::1%eth1 is on no interface that is up and has a carrier',
+        'up eth1',
+      ]);
+    });
+  });
+
   test('loopback is always up', () => {
     const told: boolean[] = [];
-    const ports = { interfaces: () => ({}), sys: () => null, watch: () => () => {} };
+    const ports = { interfaces: () => ({}), sys: () => null, inet6: () => '', watch: () => () => {} };
     const links = [
       { role: 'management-interface', address: '127.3.4.5' },
       { role: 'oam-interface', address: '::1' },
@@ -104,6 +160,9 @@ test('addresses have one spelling', () => {
   expect(canonical('fe80::1%eth0')).toBe('fe80::1');
   expect(canonical('10.0.0.1')).toBe('10.0.0.1');
   expect(interfaceWith('FD00::0:1', { 'eth1:mgmt': [entry('fd00::1')] })).toBe('eth1');
+  expect(interfaceWith('fe80::1%eth1', { eth0: [entry('fe80::1')], eth1: [entry('fe80::1')] })).toBe('eth1');
+  expect(expanded('FD00::0:1%eth0')).toBe('fd000000000000000000000000000001');
+  expect(expanded('10.0.0.1')).toBe('');
   expect(interfaceWith('10.0.0.2', { eth1: [entry('10.0.0.1')] })).toBeNull();
 });
 
