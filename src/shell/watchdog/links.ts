@@ -1,8 +1,10 @@
 /**
  * Our own end of every link: is the address there, and does its interface have a carrier?
  *
- * Looked at every 50 ms, which alone bounds how late a loss is seen; a child `ip monitor` wakes us earlier where there is
- * one. Its output is not read for meaning: what counts is what the kernel says when asked. The list of running interfaces
+ * A whole look takes a list of all addresses, and is taken when a child `ip monitor` tells of any change, right before
+ * heartbeats go out, and several times a second whatever happens. Between two of them the carriers alone, which are what
+ * fails by itself, are looked at often enough that a loss is seen within link_down_detect: that bound needs no child. Its
+ * output is not read for meaning: what counts is what the kernel says when asked. The list of running interfaces
  * comes from the kernel of our own network namespace; /sys may be mounted for another one and is believed only for an
  * interface whose hardware address it shares.
  */
@@ -13,7 +15,11 @@ import type { InterfaceRole } from '../../core/kernel/names.ts';
 import { same } from '../../core/kernel/same.ts';
 import { expanded, familyOf, type Interfaces, interfaceWith, isLoopback } from './address.ts';
 
-export const LINK_POLL_INTERVAL_MS = 50;
+/** Share of link_down_detect after which the carriers are looked at again; the rest is for a timer that comes late. */
+const LOOK_SHARE = 0.7;
+const LOOK_INTERVAL_MS_MIN = 10;
+/** A whole look is at most this old when the carriers alone are looked at. */
+const WHOLE_LOOK_MS = 200;
 const MONITOR_RESTART_DELAY_MS = 5_000;
 /**
  * How long a file of /sys is kept open: opening takes longer than reading. Not for ever, because an interface takes its
@@ -28,8 +34,8 @@ export interface LinkState {
   readonly reason: string;
   /** '' = not known. */
   readonly interfaceName: string;
-  /** The kernel's number of it: another one under the same name is another interface. 0 = not known. */
-  readonly interfaceIndex: number;
+  /** Name, number and hardware address, as far as they are known: another one under the same name differs in it. */
+  readonly identity: string;
 }
 
 /** What is asked of the system; tests answer instead. */
@@ -58,6 +64,9 @@ export class LinkMonitor {
   readonly #changed: (state: LinkState) => void;
   readonly #ports: LinkPorts;
   readonly #states = new Map<InterfaceRole, LinkState>();
+  /** Interfaces of links that are up, of which /sys can be believed; null = not of all of them. */
+  #visible: ReadonlySet<string> | null = null;
+  #lookedAt = 0;
   #interval: NodeJS.Timeout | null = null;
   #unwatch: (() => void) | null = null;
 
@@ -71,10 +80,11 @@ export class LinkMonitor {
     this.#ports = ports;
   }
 
-  /** Tells the state of every link at once, then every change. */
-  start(): void {
+  /** Tells the state of every link at once, then every change; that a carrier is lost within `linkDownDetectMs`. */
+  start(linkDownDetectMs: number): void {
     this.poll();
-    this.#interval = setInterval(() => this.poll(), LINK_POLL_INTERVAL_MS);
+    const intervalMs = Math.min(LOOK_SHARE * linkDownDetectMs, WHOLE_LOOK_MS);
+    this.#interval = setInterval(() => this.#lookAgain(), Math.max(intervalMs, LOOK_INTERVAL_MS_MIN));
     this.#unwatch = this.#ports.watch(() => this.poll());
   }
 
@@ -85,7 +95,10 @@ export class LinkMonitor {
     this.#unwatch = null;
   }
 
+  /** A whole look. The next one by itself comes as much later. */
   poll(): void {
+    this.#interval?.refresh();
+    this.#lookedAt = performance.now();
     const interfaces = this.#ports.interfaces();
     // Read where it is needed, and once.
     let inet6: string | null = null;
@@ -104,6 +117,24 @@ export class LinkMonitor {
       this.#states.set(role, state);
       this.#changed(state);
     }
+    const names = this.states().flatMap(({ up, interfaceName }) => (up ? interfaceName : []));
+    const visible = new Set(names.filter((name) => name !== 'lo'));
+    const all = [...visible].every((name) => isSameInterface(name, interfaces, this.#ports.sys));
+    this.#visible = all ? visible : null;
+  }
+
+  #lookAgain(): void {
+    const isOld = performance.now() - this.#lookedAt >= WHOLE_LOOK_MS;
+    if (isOld || !this.#carriersHold()) this.poll();
+  }
+
+  #carriersHold(): boolean {
+    if (this.#visible === null) return false;
+    const { sys } = this.#ports;
+    for (const name of this.#visible) {
+      if (sys(name, 'carrier') !== '1' || isDown(sys(name, 'operstate'))) return false;
+    }
+    return true;
   }
 
   states(): LinkState[] {
@@ -121,25 +152,30 @@ interface Sight {
 }
 
 function judge(address: string, nameBefore: string, sight: Sight): Judgement {
-  if (isLoopback(address)) return { up: true, reason: '', interfaceName: 'lo', interfaceIndex: 0 };
+  if (isLoopback(address)) return { up: true, reason: '', interfaceName: 'lo', identity: 'lo' };
   const { interfaces, sys } = sight;
   const name = interfaceWith(address, interfaces);
   if (name === null) {
     const reason = absence(address, nameBefore, interfaces, sys);
-    return { up: false, reason, interfaceName: nameBefore, interfaceIndex: 0 };
+    return { up: false, reason, interfaceName: nameBefore, identity: '' };
   }
   const ours = isSameInterface(name, interfaces, sys);
   const six = familyOf(address) === 'udp6' ? inet6Entry(address, name, sight.inet6()) : null;
-  const interfaceIndex = six?.index ?? (ours ? Number(sys(name, 'ifindex') ?? 0) : 0);
+  const index = six?.index ?? (ours ? sys(name, 'ifindex') : null);
+  const identity = [name, index ?? '?', interfaces[name]?.[0]?.mac ?? ''].join(' ');
   const reason = six?.obstacle || (ours ? carrierFault(name, sys) : '');
-  return { up: reason === '', reason, interfaceName: name, interfaceIndex };
+  return { up: reason === '', reason, interfaceName: name, identity };
 }
 
 /** Sooner than in the list: the kernel takes a link off that list with up to a second's delay. */
 function carrierFault(name: string, sys: LinkPorts['sys']): string {
   if (sys(name, 'carrier') === '0') return `${name} has no carrier`;
   const operational = sys(name, 'operstate');
-  return operational === 'down' || operational === 'lowerlayerdown' ? `${name} is ${operational}` : '';
+  return isDown(operational) ? `${name} is ${operational}` : '';
+}
+
+function isDown(operational: string | null): boolean {
+  return operational === 'down' || operational === 'lowerlayerdown';
 }
 
 /** Flags of an IPv6 address (linux/if_addr.h). */

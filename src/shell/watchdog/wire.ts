@@ -23,6 +23,8 @@ export interface WireOptions {
   /** Earlier lives of this node's sm-watchdog, where they are known. */
   readonly ownEarlierLives: readonly LifeId[];
   readonly keys: KeyRing;
+  /** Limit for noticing that a link is down at our own end. */
+  readonly linkDownDetectMs: number;
   /** CLOCK_MONOTONIC, ms. */
   readonly now: () => number;
   readonly log: { readonly info: LogFunction; readonly warn: LogFunction };
@@ -50,8 +52,8 @@ interface Link {
   keyReason: string;
   check: CheckSignature;
   endReason: string;
-  /** The interface that it was last up on; null = none yet. */
-  end: Pick<LinkState, 'interfaceName' | 'interfaceIndex'> | null;
+  /** The interface that it was last up on; '' = none yet. */
+  identity: string;
   socketReason: string;
   /** What was told last; null = nothing yet. */
   told: string | null;
@@ -85,7 +87,7 @@ export class Wire {
       this.#loadKeys(link);
       link.socket.open();
     }
-    this.#monitor.start();
+    this.#monitor.start(this.#options.linkDownDetectMs);
     this.#upkeep = setInterval(() => this.upkeep(), UPKEEP_INTERVAL_MS);
   }
 
@@ -94,6 +96,11 @@ export class Wire {
     this.#upkeep = null;
     this.#monitor.stop();
     await Promise.all([...this.#links.values()].map((link) => link.socket.close()));
+  }
+
+  /** Looks at our own ends now; tells what has changed before it returns. */
+  look(): void {
+    this.#monitor.poll();
   }
 
   /** Signs and sends. On a signed link without a usable key nothing is sent. */
@@ -157,7 +164,7 @@ export class Wire {
       keyReason: NOT_YET,
       check: signatureChecker([]),
       endReason: NOT_YET,
-      end: null,
+      identity: '',
       socketReason: NOT_YET,
       told: null,
     };
@@ -191,13 +198,12 @@ export class Wire {
    * A socket is bound to the address, and a group joined, through an interface: both are lost with it, also when another of
    * the same name takes its place between two looks.
    */
-  #endChanged({ role, up, reason, interfaceName, interfaceIndex }: LinkState): void {
+  #endChanged({ role, up, reason, identity }: LinkState): void {
     const link = this.#links.get(role)!;
     const cameBack = up && link.endReason !== '' && link.endReason !== NOT_YET;
-    if (cameBack || (up && link.end !== null && isOther(link.end, { interfaceName, interfaceIndex })))
-      link.socket.open();
-    if (up) link.end = { interfaceName, interfaceIndex: interfaceIndex || (link.end?.interfaceIndex ?? 0) };
-    this.#update(role, { endReason: reason });
+    const isOther = up && link.identity !== '' && link.identity !== identity;
+    if (cameBack || isOther) link.socket.open();
+    this.#update(role, { endReason: reason, ...(up ? { identity } : {}) });
   }
 
   #update(role: InterfaceRole, change: Partial<Link>): void {
@@ -210,9 +216,4 @@ export class Wire {
     link.told = reason;
     this.#handlers.link(role, reason === '', reason);
   }
-}
-
-function isOther(a: NonNullable<Link['end']>, b: NonNullable<Link['end']>): boolean {
-  const known = a.interfaceIndex !== 0 && b.interfaceIndex !== 0;
-  return a.interfaceName !== b.interfaceName || (known && a.interfaceIndex !== b.interfaceIndex);
 }

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { LinkMonitor, type LinkState } from '../../../src/shell/watchdog/links.ts';
 import { LinkSocket } from '../../../src/shell/watchdog/socket.ts';
-import { Signal } from './pair.ts';
+import { definition, keyFor, Node, Signal } from './pair.ts';
 
 const GROUPS = ['239.255.7.1', '239.255.7.2'] as const;
 const PORT = 22_223;
@@ -19,6 +19,12 @@ function ip(command: string): void {
   execFileSync('ip', command.split(' '));
 }
 
+/** Both ends are ours: a datagram from our own address must not be taken for a fake. */
+function acceptOwn(name: string): void {
+  for (const setting of ['accept_local=1', 'rp_filter=0'])
+    execFileSync('sysctl', ['-qw', `net.ipv4.conf.${name}.${setting}`]);
+}
+
 /** `left0`-`right0` and `left1`-`right1`, each a cable between two addresses of this same namespace. */
 function cables(): void {
   ip('link set lo up');
@@ -30,10 +36,7 @@ function cables(): void {
     ] as const) {
       ip(`address add 10.77.${i}.${host}/24 dev ${side}${i}`);
       ip(`link set ${side}${i} up`);
-      // Both ends are ours: a datagram from our own address must not be taken for a fake.
-      for (const setting of ['accept_local=1', 'rp_filter=0']) {
-        execFileSync('sysctl', ['-qw', `net.ipv4.conf.${side}${i}.${setting}`]);
-      }
+      acceptOwn(`${side}${i}`);
     }
   }
   execFileSync('sysctl', ['-qw', 'net.ipv4.conf.all.accept_local=1', 'net.ipv4.conf.all.rp_filter=0']);
@@ -45,13 +48,13 @@ async function ownEnd(): Promise<void> {
     up: false,
     reason: 'nothing told',
     interfaceName: '',
-    interfaceIndex: 0,
+    identity: '',
   };
   const monitor = new LinkMonitor([{ role: 'oam-interface', address: '10.77.0.1' }], (told) => {
     state = told;
     signal.changed();
   });
-  monitor.start();
+  monitor.start(100);
   await signal.until(() => state.up, 'up at the start');
   const steps: [string, string, () => boolean][] = [
     ['carrier lost', 'link set right0 down', () => !state.up],
@@ -109,6 +112,39 @@ async function multicast(): Promise<void> {
   await Promise.all(sockets.map((socket) => socket.close()));
 }
 
+/**
+ * A link with a group whose interface is deleted and made anew between two looks: the address is back, the name is the same,
+ * and nobody is in the group any more. Frames are sent until one is heard.
+ */
+async function madeAnew(prefix: string, mask: number, group: string): Promise<string> {
+  const [left, right] = [`${prefix}1`, `${prefix}2`];
+  const role = 'oam-interface' as const;
+  const one = new Node('controller-0', 'controller-1', [definition(role, left, right, { multicast: group })]);
+  const two = new Node('controller-1', 'controller-0', [definition(role, right, left, { multicast: group })]);
+  keyFor(one, 'pair', two);
+  await Promise.all([one.up(), two.up()]);
+  const heard = async (what: string) => {
+    const before = two.heard(role);
+    const sender = setInterval(() => one.wire.send(role, one.frame(role)), TICK_MS);
+    await two.signal.until(() => two.heard(role) > before, what).finally(() => clearInterval(sender));
+  };
+  await heard('the group before');
+  const anew = [
+    'link delete left1',
+    'link add left1 type veth peer name right1',
+    `address add ${left}/${mask} dev left1${mask > 32 ? ' nodad' : ''}`,
+    `address add ${right}/${mask} dev right1${mask > 32 ? ' nodad' : ''}`,
+    'link set left1 up',
+    'link set right1 up',
+  ];
+  execFileSync('ip', ['-batch', '-'], { input: `${anew.join('\n')}\n` });
+  for (const side of ['left1', 'right1']) acceptOwn(side);
+  await heard('the group afterwards');
+  const { drops } = two.wire.counters();
+  await Promise.all([one.end(), two.end()]);
+  return drops.map(({ cause }) => cause).join();
+}
+
 /** A socket opens when its address comes, and counts what can not be sent while the cable has no address. */
 async function lateAddress(): Promise<void> {
   const reasons: string[] = [];
@@ -149,6 +185,13 @@ const tick = setInterval(() => {
 cables();
 await ownEnd();
 await multicast();
+const byIpv4 = await madeAnew('10.77.1.', 24, GROUPS[1]);
+for (const [name, address] of [
+  ['left1', 'fd77::1'],
+  ['right1', 'fd77::2'],
+])
+  ip(`address add ${address}/64 dev ${name} nodad`);
+findings.anew = [byIpv4, await madeAnew('fd77::', 64, 'ff12::77:1')];
 await lateAddress();
 clearInterval(tick);
 process.stdout.write(`${JSON.stringify(findings)}\n`);

@@ -37,6 +37,8 @@ test.runIf(allowed).each([
   expect(found['address lost']?.reason).toBe('address 10.77.0.1 was taken off left0');
   expect(found['taken down']?.reason).toMatch(/^left0/);
   expect(found.multicast).toEqual([1, 1]);
+  // Nothing was dropped: neither by the group of the other family nor from a source that was not the peer.
+  expect(found.anew).toEqual(['', '']);
   expect(found.late).toEqual({
     reasons: ['address 10.77.1.9 is not on this node', ''],
     failed: { closed: 1, ENETUNREACH: 1 },

@@ -75,6 +75,7 @@ export class Node {
         processLife: this.life,
         ownEarlierLives: [],
         keys: new KeyRing(this.directory),
+        linkDownDetectMs: 100,
         now: () => performance.now(),
         log: { info: log, warn: log },
       },

@@ -33,16 +33,16 @@ function system(address = '10.0.0.1') {
     },
   };
   const told: string[] = [];
-  const indexes: number[] = [];
+  const identities: string[] = [];
   const monitor = new LinkMonitor(
     [{ role: 'management-interface', address }],
-    ({ up, reason, interfaceName, interfaceIndex }) => {
+    ({ up, reason, interfaceName, identity }) => {
       told.push(up ? `up ${interfaceName}` : reason);
-      indexes.push(interfaceIndex);
+      identities.push(identity);
     },
     ports,
   );
-  return { state, monitor, told, indexes };
+  return { state, monitor, told, identities };
 }
 
 describe('our own end of a link', () => {
@@ -61,7 +61,7 @@ describe('our own end of a link', () => {
 
   test('a change that the kernel announces is looked at at once', () => {
     const { state, monitor, told } = system();
-    monitor.start();
+    monitor.start(100);
     state.sys.operstate = 'lowerlayerdown';
     state.wake();
     monitor.stop();
@@ -97,12 +97,12 @@ describe('our own end of a link', () => {
   });
 
   test('another interface under the same name is told', () => {
-    const { state, monitor, told, indexes } = system();
+    const { state, monitor, told, identities } = system();
     monitor.poll();
     state.sys.ifindex = '8';
     monitor.poll();
     expect(told).toEqual(['up eth1', 'up eth1']);
-    expect(indexes).toEqual([7, 8]);
+    expect(identities).toEqual([`eth1 7 ${MAC}`, `eth1 8 ${MAC}`]);
   });
 
   describe('of IPv6', () => {
@@ -117,11 +117,11 @@ fd000000000000000000000000000001 1e 40 00 ${flags}     eth1
       ['44', 'up eth1'],
       ['c8', 'address fd00::1 is used by another machine on eth1 too: duplicate address detection found it'],
     ])('flags %s of its address: %s', (flags, sentence) => {
-      const { state, monitor, told, indexes } = system('fd00::1');
+      const { state, monitor, told, identities } = system('fd00::1');
       state.inet6 = line(flags);
       monitor.poll();
       expect(told).toEqual([sentence]);
-      expect(indexes).toEqual([0x1e]);
+      expect(identities).toEqual([`eth1 30 ${MAC}`]);
     });
 
     test('without the list of the kernel the address alone counts', () => {
