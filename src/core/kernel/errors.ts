@@ -8,7 +8,7 @@ interface ErrorEntry {
   readonly sentence: string;
   /** 1: the answer is no. 2: called wrongly. 3: the store can not be used. 4: `sm` is not there. 5: refused. */
   readonly exitCode: 1 | 2 | 3 | 4 | 5;
-  readonly httpStatus: 400 | 404 | 409 | 500 | 503;
+  readonly httpStatus: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 500 | 501 | 503;
 }
 
 export const ERRORS = {
@@ -165,6 +165,144 @@ export const ERRORS = {
       '{path} is not what smctl init made ({detail}). Copy the file again from the other node, with its mode (scp -p).',
     exitCode: 2,
     httpStatus: 400,
+  },
+  SM_TOKENS_UNREADABLE: {
+    sentence: '{path} can not be read ({detail}). The REST server needs it: check its owner and mode.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_TOKENS_MODE: {
+    sentence: '{path} has mode {mode}: others may use it. Run chmod 0600 {path}.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_TOKENS_INVALID: {
+    sentence:
+      '{path} is not a list of tokens ({detail}). Nothing in it was changed. Move it aside and create the tokens anew with smctl token create.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_TOKENS_WRITE: {
+    sentence:
+      '{path} could not be written ({detail}). The tokens are as they were. Run it as root, and check the disk.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_TOKENS_FULL: {
+    sentence: '{path} holds {limit} tokens already. Revoke some with smctl token revoke.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
+  SM_TOKEN_NAME: {
+    sentence:
+      "'{name}' can not be the name of a token. Use 1 to 64 letters, digits, dots, underscores, dashes and @, a letter or digit first.",
+    exitCode: 2,
+    httpStatus: 400,
+  },
+  SM_TOKEN_EXISTS: {
+    sentence:
+      'There is a token {name} already. Revoke it first with smctl token revoke {name}, or choose another name.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
+  SM_TOKEN_MISSING: {
+    sentence: 'There is no token {name}. smctl token list shows their names.',
+    exitCode: 1,
+    httpStatus: 404,
+  },
+  SM_API_ADDRESS: {
+    sentence:
+      'The REST server does not listen on {address} without TLS: tokens would cross the network in the clear. Set api.tls in the configuration (smctl pki issue makes the files), or api.address to 127.0.0.1.',
+    exitCode: 2,
+    httpStatus: 500,
+  },
+  SM_API_CREDENTIAL: {
+    sentence:
+      'The REST server does not listen on {address} while nobody could prove who he is: create a token with smctl token create, or set api.tls.clientCa.',
+    exitCode: 2,
+    httpStatus: 500,
+  },
+  SM_API_LISTEN: {
+    sentence: 'The REST server can not listen on {address} port {port} ({detail}).',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_API_TLS: {
+    sentence: 'The REST server can not use its TLS files: {detail}. Make them with smctl pki issue.',
+    exitCode: 2,
+    httpStatus: 500,
+  },
+  SM_API_NOT_FOUND: { sentence: 'There is no {what} {name}.', exitCode: 1, httpStatus: 404 },
+  SM_API_PATH: {
+    sentence: 'There is nothing at {path}. GET /v1 lists the resources.',
+    exitCode: 1,
+    httpStatus: 404,
+  },
+  SM_API_METHOD: {
+    sentence: '{path} does not take {method}; it takes {allowed}.',
+    exitCode: 2,
+    httpStatus: 405,
+  },
+  SM_API_INPUT: { sentence: '{place}: {detail}.', exitCode: 2, httpStatus: 400 },
+  SM_API_BODY: { sentence: 'The body can not be used: {detail}.', exitCode: 2, httpStatus: 400 },
+  SM_API_BODY_SIZE: {
+    sentence: 'The body has more than {limit} bytes.',
+    exitCode: 2,
+    httpStatus: 413,
+  },
+  SM_API_BODY_TYPE: {
+    sentence: 'A body has to be JSON: send Content-Type: application/json.',
+    exitCode: 2,
+    httpStatus: 415,
+  },
+  SM_API_TOKEN: {
+    sentence:
+      'Who asks is not known: send a token in X-Auth-Token or as Authorization: Bearer. smctl token create makes one.',
+    exitCode: 5,
+    httpStatus: 401,
+  },
+  SM_API_ROLE: {
+    sentence: 'Not authorized: this needs the role {needed}, and {who} has {held}.',
+    exitCode: 5,
+    httpStatus: 403,
+  },
+  SM_API_REFUSED: { sentence: '{detail}', exitCode: 5, httpStatus: 409 },
+  SM_API_PRECHECK: { sentence: '{detail}', exitCode: 5, httpStatus: 400 },
+  SM_API_CHANGED: {
+    sentence: 'It has changed since it was read: read it again and decide anew.',
+    exitCode: 5,
+    httpStatus: 412,
+  },
+  SM_API_KEY_REUSED: {
+    sentence: 'The Idempotency-Key was used for another request. Make a new one for each action.',
+    exitCode: 2,
+    httpStatus: 409,
+  },
+  SM_API_RATE: {
+    sentence: 'Too many requests of this caller: try again in {seconds} s.',
+    exitCode: 5,
+    httpStatus: 429,
+  },
+  SM_API_BUSY: {
+    sentence: 'The REST server has too much to do: try again in a second.',
+    exitCode: 4,
+    httpStatus: 503,
+  },
+  SM_API_DAEMON: {
+    sentence:
+      'sm does not answer on this node ({detail}). Reads still work, from the database; changes do not.',
+    exitCode: 4,
+    httpStatus: 503,
+  },
+  SM_API_READ_ONLY: {
+    sentence: 'Definitions are changed with SQL, not here: see smctl check.',
+    exitCode: 5,
+    httpStatus: 501,
+  },
+  SM_API_INTERNAL: {
+    sentence: 'The REST server could not answer; its log tells more under request {request}.',
+    exitCode: 1,
+    httpStatus: 500,
   },
 } as const satisfies Record<string, ErrorEntry>;
 
