@@ -165,7 +165,7 @@ export class OperationProgress {
     const { definitions, local } = this.#context;
     for (const { name } of definitions.groups.values()) {
       if (operation.group !== '' && operation.group !== name) continue;
-      local.step({ type: 'group.recover', group: name, clearFatal: true }, now);
+      local.step({ type: 'group.recover', group: name, clearFatal: true, forgive: true }, now);
     }
     this.#end(operation, 'done', '');
   }

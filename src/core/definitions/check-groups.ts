@@ -1,14 +1,14 @@
 /** Checks of groups: their place in the domain, their counts, their members. Pure. */
 import type { RedundancyModel, Severity } from '../kernel/names.ts';
-import type { CheckedRow, Draft } from './draft.ts';
+import { checkPlacement } from './check-placement.ts';
+import { type CheckedRow, type Draft, lose } from './draft.ts';
 import type { GroupDefinition, MemberDefinition } from './model.ts';
-import { findCycles, graphOf } from './order.ts';
 import { tableOf } from './rows.ts';
 
 export function checkGroups(draft: Draft, domain: string, nodeCount: number): void {
   const members = draft.rows('SERVICE_DOMAIN_MEMBERS');
   for (const row of members) checkDomainMember(draft, row, domain, nodeCount);
-  checkActiveOnly(draft, members);
+  checkPlacement(draft, members, nodeCount);
   const names = draft.names('SERVICE_DOMAIN_MEMBERS', 'SERVICE_GROUP_NAME');
   for (const row of draft.rows('SERVICE_GROUPS')) {
     if (names.has(row.text('NAME'))) continue;
@@ -17,16 +17,6 @@ export function checkGroups(draft: Draft, domain: string, nodeCount: number): vo
     else draft.problems.warning('no-domain-member', row.table, row.raw, sentence);
   }
   checkMembers(draft);
-}
-
-function lose(
-  draft: Draft,
-  row: CheckedRow,
-  code: Parameters<Draft['problems']['error']>[0],
-  sentence: string,
-): void {
-  draft.problems.error(code, row.table, row.raw, sentence);
-  draft.spoil(row.table, row.raw);
 }
 
 function checkDomainMember(draft: Draft, row: CheckedRow, domain: string, nodeCount: number): void {
@@ -62,43 +52,6 @@ function checkDomainMember(draft: Draft, row: CheckedRow, domain: string, nodeCo
     );
   } else {
     lose(draft, row, 'bad-count', `N_ACTIVE + M_STANDBY = ${wanted}, but the domain has ${nodeCount} nodes`);
-  }
-}
-
-function checkActiveOnly(draft: Draft, members: readonly CheckedRow[]): void {
-  const waiting = members.filter((row) => row.text('ACTIVE_ONLY_IF_ACTIVE') !== '');
-  const names = draft.names('SERVICE_GROUPS', 'NAME');
-  const provisioned = new Set(
-    members.filter((row) => row.provisioned).map((row) => row.text('SERVICE_GROUP_NAME')),
-  );
-  for (const row of waiting) {
-    const other = row.text('ACTIVE_ONLY_IF_ACTIVE');
-    if (!names.has(other)) {
-      lose(draft, row, 'unknown-group', `ACTIVE_ONLY_IF_ACTIVE: SERVICE_GROUPS has no group ${other}`);
-    } else if (row.provisioned && !provisioned.has(other)) {
-      lose(
-        draft,
-        row,
-        'unknown-group',
-        `ACTIVE_ONLY_IF_ACTIVE: ${other} is not provisioned, so the group would never be active`,
-      );
-    }
-  }
-  const edges = waiting.map((row) => ({
-    from: row.text('SERVICE_GROUP_NAME'),
-    to: row.text('ACTIVE_ONLY_IF_ACTIVE'),
-  }));
-  for (const cycle of findCycles(graphOf(edges))) {
-    const row = waiting.find((each) => each.text('SERVICE_GROUP_NAME') === cycle.at(-1));
-    if (row === undefined) continue;
-    const first = cycle[0] ?? '';
-    lose(
-      draft,
-      row,
-      'active-only-cycle',
-      `ACTIVE_ONLY_IF_ACTIVE goes round in a circle: ${[...cycle, first].join(' -> ')}`,
-    );
-    for (const name of cycle) draft.lostGroups.add(name);
   }
 }
 

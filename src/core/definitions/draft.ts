@@ -2,7 +2,7 @@
  * The set while it is being checked: rows with known words and ranges, what was found wrong, and what had to be taken
  * out because of it. Pure.
  */
-import { ProblemList } from './problems.ts';
+import { type ProblemCode, ProblemList } from './problems.ts';
 import type { Column, RawRow, RawRows, Table } from './rows.ts';
 import { cellIsValid, columnSentence, DEFINITION_TABLES, rowKey, tableOf } from './rows.ts';
 
@@ -153,4 +153,10 @@ export class Draft {
     if (cell === undefined) return column.fallback !== null;
     return cellIsValid(column, cell);
   }
+}
+
+/** An error of the row that takes out what it describes. */
+export function lose(draft: Draft, row: CheckedRow, code: ProblemCode, sentence: string): void {
+  draft.problems.error(code, row.table, row.raw, sentence);
+  draft.spoil(row.table, row.raw);
 }

@@ -34,6 +34,7 @@ export const PROBLEM_CODES = [
   'provisioned-differs',
   'bad-count',
   'active-only-cycle',
+  'bad-core',
   'no-services',
   'missing-action',
   'missing-audit',

@@ -5,6 +5,7 @@
  */
 import type { DefinitionSet, GroupDefinition } from '../definitions/model.ts';
 import type { AdministrativeState, Condition, GroupState, Status } from '../kernel/names.ts';
+import { type Unit, unitsOf } from './units.ts';
 
 export interface GroupPicture {
   readonly state: GroupState;
@@ -45,39 +46,47 @@ export interface Placement {
 /** A failed member that its own node has stopped trying: the group is better off elsewhere. */
 const PARKED: ReadonlySet<Condition> = new Set(['recovery-failure', 'action-failure', 'fatal-failure']);
 
+/** The group has failed there, or had not long ago, and what its own node could do about it has not helped. */
+export function hasFailed(group: Pick<GroupPicture, 'status' | 'condition'> | undefined): boolean {
+  return group?.status === 'failed' && PARKED.has(group.condition);
+}
+
 interface Candidate {
   readonly node: NodePicture;
   readonly barred: string;
+  /** Why none of the unit may be active there, standby though it may be; '' = it may. */
+  readonly unsupported: string;
   readonly avoided: boolean;
   readonly failed: string;
+  /** A group without which none of the unit may be active has failed there. */
+  readonly lacks: string;
   readonly held: number;
+  /** How many of the groups without which none of the unit may be active are active there now. */
+  readonly supported: number;
   readonly position: number;
 }
 
+/** Nodes on which each group is wanted active. */
+type Actives = Map<string, readonly string[]>;
+
+/** Placements of every group on every node; groups that must not be active without another one come after that one. */
 export function plan(definitions: DefinitionSet, picture: Picture): Placement[] {
-  return units(definitions).flatMap((unit) => placeUnit(unit, picture));
+  const actives: Actives = new Map();
+  return unitsOf(definitions.groups).flatMap((unit) => placeUnit(unit, picture, actives));
 }
 
-/** Groups that stay together: those of one aggregate; every other group is a unit of its own. */
-function units(definitions: DefinitionSet): GroupDefinition[][] {
-  const aggregates = new Map<string, GroupDefinition[]>();
-  for (const group of definitions.groups.values()) {
-    const key =
-      group.aggregate !== '' && group.exclusive ? `aggregate ${group.aggregate}` : `group ${group.name}`;
-    const unit = aggregates.get(key);
-    if (unit === undefined) aggregates.set(key, [group]);
-    else unit.push(group);
-  }
-  return [...aggregates.values()];
-}
-
-function placeUnit(unit: readonly GroupDefinition[], picture: Picture): Placement[] {
-  const candidates = picture.nodes.map((node, position) => candidate(unit, node, position, picture));
+function placeUnit(unit: Unit, picture: Picture, wanted: Actives): Placement[] {
+  const candidates = picture.nodes.map((node, position) => candidate(unit, node, position, picture, wanted));
   const able = candidates.filter((c) => c.barred === '').sort(compare);
   return unit.flatMap((group) => {
     const stuck = stuckWith(group, candidates, picture);
-    const actives = stuck === null ? able.slice(0, group.nActive) : [stuck];
+    const supported = able.filter((c) => c.unsupported === '');
+    const actives = stuck === null ? supported.slice(0, group.nActive) : [stuck];
     const standbys = able.filter((c) => !actives.includes(c)).slice(0, group.mStandby);
+    wanted.set(
+      group.name,
+      actives.map((c) => c.node.name),
+    );
     return candidates.map((c) => ({
       group: group.name,
       node: c.node.name,
@@ -101,35 +110,49 @@ function stuckWith(
 }
 
 function candidate(
-  unit: readonly GroupDefinition[],
+  unit: Unit,
   node: NodePicture,
   position: number,
   picture: Picture,
+  wanted: Actives,
 ): Candidate {
+  // Those of the unit itself go where the unit goes; one that is not placed yet needs this unit in a circle.
+  const needed = unit
+    .map((group) => group.activeOnlyIfActive)
+    .filter((name) => wanted.has(name) && unit.every((group) => group.name !== name));
   return {
     node,
-    barred: barred(node),
+    barred: barred(unit, node),
+    unsupported: unsupported(needed, node, wanted),
     avoided: picture.avoided.has(node.name),
-    failed: failedGroup(unit, node),
+    failed: failedGroup(
+      unit.map((group) => group.name),
+      node,
+    ),
+    lacks: failedGroup(needed, node),
     held: unit.filter((group) => picture.holders.get(group.name) === node.name).length,
+    supported: needed.filter((name) => node.groups.get(name)?.state === 'active').length,
     position,
   };
 }
 
-function barred(node: NodePicture): string {
+function barred(unit: Unit, node: NodePicture): string {
   if (node.absent !== '') return node.absent;
   if (node.administrative === 'locked') return `${node.name} is locked`;
-  if (!node.ready) return `${node.name} is not ready: ${node.notReadyReason}`;
+  // A node is ready only while its core groups are active: they can not wait for that.
+  if (!node.ready && !unit.every((group) => group.core))
+    return `${node.name} is not ready: ${node.notReadyReason}`;
   return '';
 }
 
-function failedGroup(unit: readonly GroupDefinition[], node: NodePicture): string {
-  for (const { name } of unit) {
-    const group = node.groups.get(name);
-    if (group?.status === 'failed' && PARKED.has(group.condition))
-      return `${name} failed on ${node.name} (${group.condition})`;
-  }
-  return '';
+function unsupported(needed: readonly string[], node: NodePicture, wanted: Actives): string {
+  const missing = needed.find((name) => wanted.get(name)?.includes(node.name) === false);
+  return missing === undefined ? '' : `${missing}, which it needs, is not wanted active on ${node.name}`;
+}
+
+function failedGroup(names: readonly string[], node: NodePicture): string {
+  const name = names.find((each) => hasFailed(node.groups.get(each)));
+  return name === undefined ? '' : `${name} failed on ${node.name} (${node.groups.get(name)?.condition})`;
 }
 
 type Key = (c: Candidate) => number;
@@ -139,11 +162,13 @@ const PREFERENCES: readonly {
 }[] = [
   { key: (c) => (c.avoided ? 0 : 1), reason: (_, loser) => `swact away from ${loser.node.name}` },
   { key: (c) => (c.failed === '' ? 1 : 0), reason: (_, loser) => loser.failed },
+  { key: (c) => (c.lacks === '' ? 1 : 0), reason: (_, loser) => loser.lacks },
   {
     key: (c) => c.node.linkScore,
     reason: (_, loser) => `links of ${loser.node.name} are worse (score ${loser.node.linkScore})`,
   },
   { key: (c) => c.held, reason: (winner) => `it runs on ${winner.node.name} and nothing speaks against it` },
+  { key: (c) => c.supported, reason: (winner) => `what it needs is active on ${winner.node.name}` },
   { key: (c) => -c.position, reason: (winner) => `${winner.node.name} is the first node of the domain` },
 ];
 
@@ -177,13 +202,14 @@ function verdict(
   const rival = able.find((other) => other !== c);
   if (actives.includes(c)) {
     const loser = able.find((other) => !actives.includes(other));
-    if (loser !== undefined) return { want: 'active', reasons: [decisive(c, loser)] };
+    if (loser !== undefined) return { want: 'active', reasons: [loser.unsupported || decisive(c, loser)] };
     return {
       want: 'active',
       reasons: [rival === undefined ? `${c.node.name} is the only able node` : 'active on every able node'],
     };
   }
   const winner = actives[0];
-  const reasons = winner === undefined ? ['no node is able to run it'] : [decisive(winner, c)];
+  const lost = winner === undefined ? 'no node is able to run it' : decisive(winner, c);
+  const reasons = [c.unsupported === '' ? lost : c.unsupported];
   return { want: standbys.includes(c) ? 'standby' : 'disabled', reasons };
 }

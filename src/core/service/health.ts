@@ -1,7 +1,7 @@
 /** What the members of a group amount to: status, condition, health number and reason. */
 import { LIMITS } from '../kernel/limits.ts';
 import { CONDITIONS, type Condition, rank, type Status, worseStatus } from '../kernel/names.ts';
-import type { GroupRecord, ServiceRecord } from './record.ts';
+import type { GroupRecord, HeldFailure, ServiceRecord } from './record.ts';
 
 /** No member failed, degraded or warned. */
 export const HEALTH_PERFECT = 2 ** 48 - 1;
@@ -49,9 +49,9 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
   let reasons: string[] = [];
   let expires = Number.POSITIVE_INFINITY;
   for (const [index, member] of group.members.entries()) {
-    const held = hold(group, index, member.status, now, debounceMs);
-    if (Number.isFinite(held) && held > now) expires = Math.min(expires, held);
-    const own: Status = held > now ? 'failed' : member.status;
+    const held = hold(group, index, now, debounceMs);
+    if (held !== undefined) expires = Math.min(expires, held.until);
+    const own: Status = held === undefined ? member.status : 'failed';
     const means = implied(own, member.impact);
     counts[means === '' ? 'healthy' : means] += 1;
     if (means === '') continue;
@@ -60,7 +60,7 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
     if (means === worst) reasons.push(describe(member, own));
     status = worst;
     // A failure that its impact makes less of does not bring its condition along.
-    if (means === own) condition = graver(condition, member.condition);
+    if (means === own) condition = graver(condition, held?.condition ?? member.condition);
   }
   const { redundancyModel, nActive } = group.definition;
   const shared = redundancyModel === 'N' && nActive > 1;
@@ -73,11 +73,15 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
   };
 }
 
-function hold(group: GroupRecord, index: number, status: Status, now: number, debounceMs: number): number {
-  const before = group.heldUntil[index] ?? 0;
-  if (status === 'failed') group.heldUntil[index] = Number.POSITIVE_INFINITY;
-  else if (before === Number.POSITIVE_INFINITY) group.heldUntil[index] = now + debounceMs;
-  return group.heldUntil[index] ?? 0;
+/** What is held against the member now, brought up to date. With its condition: the cluster judges by that. */
+function hold(group: GroupRecord, index: number, now: number, debounceMs: number): HeldFailure | undefined {
+  const { status, condition } = group.members[index] ?? { status: '', condition: '' };
+  const before = group.held[index];
+  if (status === 'failed') group.held[index] = { until: Number.POSITIVE_INFINITY, condition };
+  else if (before?.until === Number.POSITIVE_INFINITY)
+    group.held[index] = { ...before, until: now + debounceMs };
+  if ((group.held[index]?.until ?? 0) <= now) group.held[index] = undefined;
+  return group.held[index];
 }
 
 function graver(a: Condition, b: Condition): Condition {

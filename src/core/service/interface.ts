@@ -55,7 +55,13 @@ export type LocalEvent =
       readonly reason: string;
       readonly actor?: string;
     }
-  | { readonly type: 'group.recover'; readonly group: string; readonly clearFatal: boolean }
+  /** Failures are forgotten, so that what is parked is tried again. `forgive`: the group forgets them too, at once. */
+  | {
+      readonly type: 'group.recover';
+      readonly group: string;
+      readonly clearFatal: boolean;
+      readonly forgive: boolean;
+    }
   | {
       readonly type: 'run.done';
       readonly run: number;

@@ -187,9 +187,7 @@ export class LocalEngine {
         this.#revoke(event);
         break;
       case 'group.recover':
-        for (const member of this.#groups.get(event.group)?.members ?? []) {
-          this.#machine.recover(member, event.clearFatal);
-        }
+        this.#recover(event);
         break;
       case 'run.done':
         this.#machine.actions.finish(event);
@@ -222,6 +220,20 @@ export class LocalEngine {
         this.#machine.requestAudit(service);
         break;
     }
+  }
+
+  #recover({
+    group: name,
+    clearFatal,
+    forgive: forgives,
+  }: Extract<LocalEvent, { type: 'group.recover' }>): void {
+    const group = this.#groups.get(name);
+    if (group === undefined) return;
+    for (const member of group.members) {
+      this.#machine.recover(member, clearFatal);
+      if (forgives) forgive(group, member);
+    }
+    this.#wakeGroup(group);
   }
 
   #want(event: Want): void {
@@ -345,6 +357,11 @@ export class LocalEngine {
     const { name, desired, state, status, condition } = service;
     this.#emit({ type: 'persist.service', service: name, desired, state, status, condition });
   }
+}
+
+/** Nothing of the past is held against the service any more; a failure that lasts is held anew. */
+function forgive(group: GroupRecord, service: ServiceRecord): void {
+  group.held[group.members.indexOf(service)] = undefined;
 }
 
 const SERVICE_DESIRED: Readonly<Record<GroupDesiredState, ServiceDesiredState>> = {

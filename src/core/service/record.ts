@@ -186,6 +186,12 @@ export class ServiceRecord {
 export const SERVICE_TIMERS = ['limit', 'retry', 'audit', 'countdown', 'wait'] as const;
 export type ServiceTimer = (typeof SERVICE_TIMERS)[number];
 
+/** A failure that the group remembers. `until`: Infinity while it lasts. */
+export interface HeldFailure {
+  readonly until: number;
+  readonly condition: Condition;
+}
+
 export class GroupRecord {
   readonly definition: GroupDefinition;
   readonly name: string;
@@ -208,8 +214,8 @@ export class GroupRecord {
   cause = '';
   /** Members that are, or may be, active. */
   maybeActive = 0;
-  /** By member: until when a failure is still held against it; Infinity while it is failed. */
-  readonly heldUntil: number[] = [];
+  /** By member: its last failure, as long as that is held against it. */
+  readonly held: (HeldFailure | undefined)[] = [];
 
   queued = false;
   /** Monotonic ms since when it is in its state. */

@@ -22,6 +22,9 @@ function rowsOf(name: string): RawRows {
 const STARLINGX = rowsOf('starlingx');
 const DEMO = rowsOf('demo');
 
+const sentences = ({ problems }: BuildResult): string[] =>
+  problems.filter(({ severity }) => severity === 'error').map(({ sentence }) => sentence);
+
 /** A copy of the demo's rows, to be spoiled. */
 class Edit {
   readonly #tables = new Map<string, RawRow[]>([...DEMO].map(([name, rows]) => [name, [...rows]]));
@@ -415,6 +418,62 @@ describe('one bad row takes out what it describes, and the rest is loaded', () =
     expect(errors(result)).toHaveLength(1);
     expect(errors(result)[0]).toMatch(/^active-only-cycle/);
     expect(services(result)).toEqual([]);
+  });
+
+  test('an aggregate and a group that runs everywhere that wait for each other', () => {
+    const shop = { SERVICE_GROUP_NAME: 'shop-services' };
+    const web = { SERVICE_GROUP_NAME: 'web-services' };
+    const rows = (aggregate: string) =>
+      edit()
+        .add('SERVICE_GROUPS', {
+          PROVISIONED: 'yes',
+          NAME: 'third-services',
+          AUTO_RECOVER: 'no',
+          CORE: 'no',
+          FAILURE_DEBOUNCE: 1000,
+          FATAL_ERROR_REBOOT: 'no',
+        })
+        .add('SERVICE_DOMAIN_MEMBERS', {
+          PROVISIONED: 'yes',
+          NAME: 'controller',
+          SERVICE_GROUP_NAME: 'third-services',
+          REDUNDANCY_MODEL: 'N + M',
+          N_ACTIVE: 1,
+          M_STANDBY: 1,
+          SERVICE_GROUP_AGGREGATE: aggregate,
+          ACTIVE_ONLY_IF_ACTIVE: 'web-services',
+        })
+        .set('SERVICE_DOMAIN_MEMBERS', shop, {
+          SERVICE_GROUP_AGGREGATE: 'one',
+          ACTIVE_ONLY_IF_ACTIVE: '',
+        })
+        .set('SERVICE_DOMAIN_MEMBERS', web, { ACTIVE_ONLY_IF_ACTIVE: 'shop-services' })
+        .build();
+    expect(sentences(rows('one'))).toEqual([
+      expect.stringMatching(/circle: web-services -> aggregate one -> web-services$/),
+    ]);
+    expect(errors(rows('two'))).toEqual([]);
+  });
+});
+
+describe('core groups', () => {
+  const member = (group: string) => ({ SERVICE_GROUP_NAME: group });
+  const core = (group: string) => edit().set('SERVICE_GROUPS', { NAME: group }, { CORE: 'yes' });
+
+  test('run on every node', () => {
+    expect(sentences(core('shop-services').build())).toEqual([
+      expect.stringMatching(/set N_ACTIVE to 2, or CORE to no$/),
+    ]);
+    expect(errors(core('web-services').build())).toEqual([]);
+    expect(core('web-services').build().set?.groups.get('web-services')?.core).toBe(true);
+  });
+
+  test('need no group that is not core', () => {
+    const result = core('web-services')
+      .set('SERVICE_DOMAIN_MEMBERS', member('web-services'), { ACTIVE_ONLY_IF_ACTIVE: 'shop-services' })
+      .set('SERVICE_DOMAIN_MEMBERS', member('shop-services'), { ACTIVE_ONLY_IF_ACTIVE: '' })
+      .build();
+    expect(sentences(result)).toEqual([expect.stringMatching(/only beside shop-services/)]);
   });
 });
 

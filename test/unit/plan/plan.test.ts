@@ -198,4 +198,69 @@ describe('the plan', () => {
       { group: 'oam', node: A, want: 'active', reasons: [`${A} is the only able node`] },
     ]);
   });
+
+  describe('with ACTIVE_ONLY_IF_ACTIVE', () => {
+    const everywhere = { nActive: 2, mStandby: 0, exclusive: false, redundancyModel: 'N' } as const;
+    const pair = set(group('oam', { activeOnlyIfActive: 'dir' }), group('dir', everywhere));
+    const is = (state: GroupPicture['state'], change: Partial<GroupPicture> = {}) => ({
+      groups: new Map([['dir', { state, status: '', condition: '', ...change } as GroupPicture]]),
+    });
+    const broken = is('disabled', { status: 'failed', condition: 'recovery-failure' });
+
+    it('begins where what it needs is active already', () => {
+      const placements = plan(pair, picture(is('go-active'), is('active')));
+      expect(wants(placements, 'oam')).toBe(onB);
+      expect(placements.find((p) => p.group === 'oam')?.reasons).toEqual([
+        'what it needs is active on controller-1',
+      ]);
+    });
+
+    it('leaves a node where that has failed, but not for a moment in which it is not active', () => {
+      expect(wants(plan(pair, picture(is('go-active'), is('active'), { oam: A })), 'oam')).toBe(onA);
+      const placements = plan(pair, picture(broken, is('active'), { oam: A }));
+      expect(wants(placements, 'oam')).toBe(onB);
+      expect(placements.find((p) => p.group === 'oam')?.reasons).toEqual([
+        'dir failed on controller-0 (recovery-failure)',
+      ]);
+      expect(wants(plan(pair, picture(broken, broken, { oam: A })), 'oam')).toBe(onA);
+    });
+
+    it('is active beside an exclusive group, wherever that goes, and stands by beside its standby', () => {
+      const three = set(
+        group('top', { activeOnlyIfActive: 'mid' }),
+        group('mid', { ...everywhere, activeOnlyIfActive: 'low' }),
+        group('low'),
+      );
+      const placements = plan(three, picture({}, {}, { low: B, top: A }));
+      expect(wants(placements, 'low')).toBe(onB);
+      expect(wants(placements, 'mid')).toBe(onlyB);
+      expect(wants(placements, 'top')).toBe(onB);
+      const direct = set(group('top', { activeOnlyIfActive: 'low' }), group('low'));
+      expect(wants(plan(direct, picture({}, { groups: failed('top') }, { low: B, top: B })), 'low')).toBe(
+        onA,
+      );
+    });
+
+    it('plans groups that need each other in a circle of aggregates', () => {
+      const x = { aggregate: 'x' };
+      const circle = set(
+        group('a', { ...x, activeOnlyIfActive: 'web' }),
+        group('b', x),
+        group('web', { ...everywhere, activeOnlyIfActive: 'b' }),
+      );
+      const placements = plan(circle, picture({}, {}));
+      expect(['a', 'b'].map((name) => wants(placements, name))).toEqual([onA, onA]);
+    });
+  });
+
+  it('runs a core group wherever a node is unlocked: the node is ready only with it', () => {
+    const core = { nActive: 2, mStandby: 0, exclusive: false, core: true } as const;
+    const booting = { ready: false, notReadyReason: 'base is not active' };
+    const placements = plan(set(group('base', core), group('oam')), picture(booting, {}));
+    expect(wants(placements, 'base')).toBe(`${A}: active, ${B}: active`);
+    expect(wants(placements, 'oam')).toBe(onlyB);
+    expect(wants(plan(set(group('base', core)), picture({ administrative: 'locked' }, {})), 'base')).toBe(
+      onlyB,
+    );
+  });
 });

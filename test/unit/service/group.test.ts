@@ -62,9 +62,23 @@ describe('aggregation', () => {
     d.untilState('a', 'enabled-active');
     d.pass(299_000);
     expect(d.engine.service('a').status).toBe('');
-    expect(d.engine.group('g').status).toBe('failed');
+    // With its condition: the plan goes by that when it looks for a better node.
+    expect(d.engine.group('g')).toMatchObject({ status: 'failed', condition: 'recovery-failure' });
     d.pass(2000);
-    expect(d.engine.group('g')).toMatchObject({ status: '', health: HEALTH_PERFECT });
+    expect(d.engine.group('g')).toMatchObject({ status: '', condition: '', health: HEALTH_PERFECT });
+  });
+
+  it('forgets a failure at once when an operator says that it is mended, but not one that lasts', () => {
+    const recover = { type: 'group.recover', group: 'g', clearFatal: true, forgive: true } as const;
+    const d = active({ a: {} });
+    park(d, 'a');
+    d.step(recover);
+    expect(d.engine.group('g')).toMatchObject({ status: '', condition: '' });
+    d.untilState('a', 'enabled-active');
+    park(d, 'a');
+    d.step({ ...recover, forgive: false });
+    d.untilState('a', 'enabled-active');
+    expect(d.engine.group('g').status).toBe('failed');
   });
 
   it('forgets ten times sooner on a single node', () => {

@@ -156,7 +156,7 @@ describe('promotable services', () => {
     });
     expect(d.engine.group('g').inactive).toBe(false);
     d.behaviour = () => undefined;
-    d.step({ type: 'group.recover', group: 'g', clearFatal: false });
+    d.step({ type: 'group.recover', group: 'g', clearFatal: false, forgive: true });
     d.untilGroup('g', 'standby');
     expect(d.engine.group('g').inactive).toBe(true);
   });
@@ -295,7 +295,7 @@ describe('failing scripts', () => {
     expect(d.engine.service('web').wait?.reason).toMatch(/^waits for recover: /);
     expect(d.engine.group('g')).toMatchObject({ state: 'disabling', status: 'failed', inactive: false });
     d.behaviour = () => undefined;
-    d.step({ type: 'group.recover', group: 'g', clearFatal: false });
+    d.step({ type: 'group.recover', group: 'g', clearFatal: false, forgive: true });
     d.untilGroup('g', 'disabled');
     expect(d.engine.group('g').inactive).toBe(true);
   });
@@ -308,10 +308,10 @@ describe('failing scripts', () => {
     expect(d.actions('web').filter((action) => action === 'disable')).toHaveLength(16);
     expect(d.engine.service('web').condition).toBe('fatal-failure');
     d.behaviour = () => undefined;
-    d.step({ type: 'group.recover', group: 'g', clearFatal: false });
+    d.step({ type: 'group.recover', group: 'g', clearFatal: false, forgive: true });
     d.pass(60_000);
     expect(d.state('web')).toBe('disabling');
-    d.step({ type: 'group.recover', group: 'g', clearFatal: true });
+    d.step({ type: 'group.recover', group: 'g', clearFatal: true, forgive: true });
     d.untilState('web', 'disabled');
     expect(d.engine.service('web')).toMatchObject({ status: '', condition: '' });
   });
