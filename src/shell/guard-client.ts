@@ -14,9 +14,16 @@ import type { Verdict } from './perform.ts';
 import type { GuardPort, KillListPort, Log, Time } from './ports.ts';
 import { killProcess, ownIdentity } from './process-identity.ts';
 
-const PING_INTERVAL_MS = 50;
-/** A check that comes later than this after the one before was late itself: it judges nobody. */
+/**
+ * Shares of P. A watchdog whose facts come with its heartbeats is not asked for a sign of life; one that was quiet for the
+ * first share is, and hangs when it has not answered by the second (docs/SAFETY.md, rule 10).
+ */
+const ASK_AFTER = 0.3;
+const HANGS_AFTER = 0.5;
+/** A check that comes later than this was late itself: it judges nobody. */
 const CHECK_LATE_MS = 100;
+/** At the deadline a watchdog lives if it was heard within this; it is asked half of it before. */
+const DEADLINE_HEARD_MS = 100;
 /** A new watchdog has to say its first word within this. */
 const START_LIMIT_MS = 10_000;
 const RESTART_BACKOFF_MS = [0, 100, 200, 400, 800, 1600] as const;
@@ -53,7 +60,8 @@ export class GuardClient implements GuardPort, KillListPort {
   #greeted = false;
   #ended = false;
   #lastHeardAt = 0;
-  #lastCheckAt = 0;
+  #checkAt = 0;
+  #cancelCheck: () => void = () => {};
   #pings = 0;
   #restarts = 0;
   #restartedAt = 0;
@@ -78,10 +86,7 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   start(): void {
-    const now = this.#options.time.now();
-    this.#lastCheckAt = now;
     this.#attach(this.#options.stream, () => {}, null);
-    this.#check();
     this.#after(SPARE_DELAY_MS, () => this.#keepSpare());
   }
 
@@ -165,7 +170,7 @@ export class GuardClient implements GuardPort, KillListPort {
   #attach(stream: Duplex, kill: () => void, copy: Copy | null): void {
     this.#greeted = false;
     this.#killWatchdog = kill;
-    this.#lastHeardAt = this.#options.time.now();
+    this.#heard();
     const channel: Channel<FromWatchdog, FromSm> = new Channel(stream, {
       message: (message) => {
         if (this.#channel === channel) this.#receive(message);
@@ -182,7 +187,7 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #receive(message: FromWatchdog): void {
-    this.#lastHeardAt = this.#options.time.now();
+    this.#heard();
     switch (message.type) {
       case 'life':
         this.#greeted = true;
@@ -238,21 +243,41 @@ export class GuardClient implements GuardPort, KillListPort {
 
   // --- its life ------------------------------------------------------------------------------------------------------
 
-  #check(): void {
+  #heard(): void {
+    this.#lastHeardAt = this.#options.time.now();
+    this.#checkIn(ASK_AFTER * this.#options.permissionMs);
+  }
+
+  /** One timer, which every word of the watchdog puts off: while it speaks by itself, nothing wakes us up. */
+  #checkIn(delayMs: number): void {
+    this.#cancelCheck();
     if (this.#ended) return;
+    const { time } = this.#options;
+    this.#checkAt = time.now() + delayMs;
+    // What it said while we were busy waits in the pipe, and is read first.
+    this.#cancelCheck = time.after(delayMs, () => time.defer(() => this.#check(this.#checkAt)));
+  }
+
+  #check(dueAt: number): void {
+    // Heard meanwhile: there is another timer.
+    if (this.#ended || this.#channel === null || dueAt !== this.#checkAt) return;
     const { time, permissionMs } = this.#options;
     const now = time.now();
-    const gap = now - this.#lastCheckAt;
-    this.#lastCheckAt = now;
-    // We were away ourselves: what the watchdog said meanwhile waits in the pipe.
-    if (gap > CHECK_LATE_MS) this.#lastHeardAt += gap;
-    const limitMs = this.#greeted ? permissionMs / 2 : START_LIMIT_MS;
-    if (this.#channel !== null && now - this.#lastHeardAt > limitMs) {
-      this.#channel.close(`no sign of life for ${Math.round(now - this.#lastHeardAt)} ms`);
+    // We were away ourselves, and so was perhaps the watchdog.
+    if (now - dueAt > CHECK_LATE_MS) this.#lastHeardAt += now - dueAt;
+    const limitMs = this.#greeted ? HANGS_AFTER * permissionMs : START_LIMIT_MS;
+    const quietMs = now - this.#lastHeardAt;
+    if (quietMs >= limitMs) {
+      this.#channel.close(`no sign of life for ${Math.round(quietMs)} ms`);
+      return;
     }
+    this.#ping();
+    this.#checkIn(limitMs - quietMs);
+  }
+
+  #ping(): void {
     this.#pings += 1;
     this.#say({ type: 'ping', number: this.#pings });
-    this.#after(PING_INTERVAL_MS, () => this.#check());
   }
 
   /** Ends what is left of the old watchdog, starts a new one and hands it our copy. */
@@ -296,22 +321,31 @@ export class GuardClient implements GuardPort, KillListPort {
     if (this.#deadlineWatched || !this.#holding || this.#lost || this.#ended) return;
     if (this.#deadline === Number.POSITIVE_INFINITY) return;
     this.#deadlineWatched = true;
-    const waitMs = Math.max(DEADLINE_REPEAT_MS, Math.ceil(this.#deadline - this.#options.time.now()));
+    const { time } = this.#options;
+    const left = Math.ceil(this.#deadline - time.now());
+    // Asked in time, a watchdog that lives has answered when the deadline is there.
+    const asksFirst = left > DEADLINE_HEARD_MS / 2;
+    const waitMs = asksFirst ? left - DEADLINE_HEARD_MS / 2 : Math.max(DEADLINE_REPEAT_MS, left);
     this.#after(waitMs, () => {
       // What the watchdog said meanwhile is read first: it renews far more often than it lets time run out.
-      this.#options.time.defer(() => {
+      time.defer(() => {
         this.#deadlineWatched = false;
-        this.#enforceDeadline();
+        if (asksFirst) this.#askBeforeDeadline();
+        else this.#enforceDeadline();
         this.#watchDeadline();
       });
     });
+  }
+
+  #askBeforeDeadline(): void {
+    if (this.#deadline - this.#options.time.now() <= DEADLINE_HEARD_MS / 2) this.#ping();
   }
 
   #enforceDeadline(): void {
     const { time, log, kill, post } = this.#options;
     const now = time.now();
     if (!this.#holding || this.#lost || now < this.#deadline) return;
-    const watchdogLives = this.#greeted && now - this.#lastHeardAt < CHECK_LATE_MS;
+    const watchdogLives = this.#greeted && now - this.#lastHeardAt < DEADLINE_HEARD_MS;
     if (watchdogLives) return;
     const reason = 'permission ran out while sm-watchdog was away';
     log.error({ entries: this.#entries.size }, reason);
@@ -329,6 +363,7 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #stopTimers(): void {
+    this.#cancelCheck();
     for (const cancel of this.#cancelTimers) cancel();
     this.#cancelTimers = [];
   }

@@ -30,8 +30,11 @@ export const COMMIT_RETRY_MS_MAX = 1000;
  * meanwhile; a lock that somebody holds for a moment is no reason to move services.
  */
 export const STORE_PATIENCE_MS = 2000;
-/** Longest time between two completed turns: an idle loop turns too, so that its pulse tells the truth. */
-export const IDLE_TURN_MS = 200;
+/**
+ * Longest time between two completed turns: an idle loop turns too, so that its pulse tells the truth. A little longer than
+ * the usual hello interval, because every hello brings a fact, and with it a turn.
+ */
+export const IDLE_TURN_MS = 240;
 /** Turns follow each other within a millisecond while scripts end; one pulse tells as much as twenty. */
 const PULSE_INTERVAL_MS = 20;
 /** Events kept for the log of a broken invariant. */

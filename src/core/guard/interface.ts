@@ -112,6 +112,12 @@ export type GuardEffect =
   | { readonly type: 'start-sm'; readonly kill: boolean; readonly reason: string }
   | TimerEffect;
 
+/**
+ * Keys of timers at which it counts whether our own links are up: heartbeats renew permission on those that are, silence may
+ * be used, an announced take-over may act. The caller looks at the links right before.
+ */
+export const LINK_TIMERS: ReadonlySet<string> = new Set(['hello', 'judge', 'listing']);
+
 /** How often `sm` has to say that it lives. */
 export const PULSE_INTERVAL_MS = 250;
 

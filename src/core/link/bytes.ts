@@ -17,10 +17,19 @@ const encoder = new TextEncoder();
 // A byte order mark is a character like any other here: nothing may vanish between two nodes.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+);
+
 export function hexOf(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) text += HEX_OF_BYTE[byte];
   return text;
+}
+
+/** Of a lower-case hex digit. */
+function digitOf(code: number): number {
+  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
 export function utf8Of(text: string): Uint8Array {
@@ -75,7 +84,10 @@ export class ByteWriter {
   /** Exactly `length` bytes, given as lower-case hex digits. */
   hex(text: string, length: number): void {
     assert(text.length === length * 2 && HEX.test(text), `not ${length} bytes in hex: ${text}`);
-    for (let i = 0; i < text.length; i += 2) this.u8(Number.parseInt(text.slice(i, i + 2), 16));
+    const at = this.#take(length);
+    for (let i = 0; i < length; i += 1) {
+      this.#bytes[at + i] = 16 * digitOf(text.charCodeAt(2 * i)) + digitOf(text.charCodeAt(2 * i + 1));
+    }
   }
 
   /** UTF-8 in a field of fixed width, filled up with zeros; at least one zero remains. */

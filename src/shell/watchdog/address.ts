@@ -43,7 +43,8 @@ export function interfaceWith(address: string, interfaces: Interfaces = networkI
     // An address with a label is listed under `eth0:label`.
     const name = label.replace(/:.*$/, '');
     if (zone !== '' && name !== zone) continue;
-    if (entries?.some((entry) => canonical(entry.address) === wanted)) return name;
+    // The system spells them as `canonical` does.
+    if (entries?.some((entry) => entry.address === wanted)) return name;
   }
   return null;
 }

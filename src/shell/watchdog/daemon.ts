@@ -165,6 +165,7 @@ function makeWatchdog(
                 processLife,
                 ownEarlierLives: [],
                 keys: new KeyRing(config.keysDirectory),
+                linkDownDetectMs: domain.linkDownDetectMs,
                 now: realTime.now,
                 log: {
                   info: (fields, message) => log.info(fields, message),

@@ -1,10 +1,10 @@
 /**
  * Our own end of every link: is the address there, and does its interface have a carrier?
  *
- * A whole look takes a list of all addresses, and is taken when a child `ip monitor` tells of any change, right before
- * heartbeats go out, and several times a second whatever happens. Between two of them the carriers alone, which are what
- * fails by itself, are looked at often enough that a loss is seen within link_down_detect: that bound needs no child. Its
- * output is not read for meaning: what counts is what the kernel says when asked. The list of running interfaces
+ * A whole look, with a list of all addresses, is taken right before heartbeats go out, when a child `ip monitor` tells of
+ * any change, and several times a second whatever happens. In between, while this node holds a permission that a loss would
+ * shorten (`watchClosely`), the carriers alone are looked at, often enough that a loss is seen within link_down_detect also
+ * without the child. Its output is not read for meaning: what counts is what the kernel says when asked. The list of running interfaces
  * comes from the kernel of our own network namespace; /sys may be mounted for another one and is believed only for an
  * interface whose hardware address it shares.
  */
@@ -66,8 +66,10 @@ export class LinkMonitor {
   readonly #states = new Map<InterfaceRole, LinkState>();
   /** Interfaces of links that are up, of which /sys can be believed; null = not of all of them. */
   #visible: ReadonlySet<string> | null = null;
+  #intervalMs = WHOLE_LOOK_MS;
+  #closely = false;
   #lookedAt = 0;
-  #interval: NodeJS.Timeout | null = null;
+  #timer: NodeJS.Timeout | null = null;
   #unwatch: (() => void) | null = null;
 
   constructor(
@@ -80,24 +82,31 @@ export class LinkMonitor {
     this.#ports = ports;
   }
 
-  /** Tells the state of every link at once, then every change; that a carrier is lost within `linkDownDetectMs`. */
+  /** Tells the state of every link at once, then every change. */
   start(linkDownDetectMs: number): void {
+    this.#intervalMs = Math.max(LOOK_INTERVAL_MS_MIN, Math.min(LOOK_SHARE * linkDownDetectMs, WHOLE_LOOK_MS));
     this.poll();
-    const intervalMs = Math.min(LOOK_SHARE * linkDownDetectMs, WHOLE_LOOK_MS);
-    this.#interval = setInterval(() => this.#lookAgain(), Math.max(intervalMs, LOOK_INTERVAL_MS_MIN));
+    this.#arm();
     this.#unwatch = this.#ports.watch(() => this.poll());
   }
 
   stop(): void {
-    if (this.#interval !== null) clearInterval(this.#interval);
-    this.#interval = null;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
     this.#unwatch?.();
     this.#unwatch = null;
   }
 
+  /** From now on a lost carrier is told within link_down_detect; otherwise, and any other change, with the next whole look. */
+  watchClosely(closely: boolean): void {
+    if (closely === this.#closely) return;
+    this.#closely = closely;
+    if (this.#timer !== null) this.#arm();
+  }
+
   /** A whole look. The next one by itself comes as much later. */
   poll(): void {
-    this.#interval?.refresh();
+    this.#timer?.refresh();
     this.#lookedAt = performance.now();
     const interfaces = this.#ports.interfaces();
     // Read where it is needed, and once.
@@ -110,17 +119,27 @@ export class LinkMonitor {
         return inet6;
       },
     };
+    let changed = false;
     for (const { role, address } of this.#links) {
       const before = this.#states.get(role);
       const state = { role, ...judge(address, before?.interfaceName ?? '', ask) };
       if (before !== undefined && same(before, state)) continue;
+      changed = true;
       this.#states.set(role, state);
       this.#changed(state);
     }
+    if (!changed) return;
     const names = this.states().flatMap(({ up, interfaceName }) => (up ? interfaceName : []));
     const visible = new Set(names.filter((name) => name !== 'lo'));
     const all = [...visible].every((name) => isSameInterface(name, interfaces, this.#ports.sys));
     this.#visible = all ? visible : null;
+  }
+
+  #arm(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    // A little more than the usual hello interval, so that the look before the hello makes this one unnecessary.
+    const intervalMs = this.#closely ? this.#intervalMs : WHOLE_LOOK_MS + LOOK_INTERVAL_MS_MIN;
+    this.#timer = setInterval(() => this.#lookAgain(), intervalMs);
   }
 
   #lookAgain(): void {
@@ -130,10 +149,7 @@ export class LinkMonitor {
 
   #carriersHold(): boolean {
     if (this.#visible === null) return false;
-    const { sys } = this.#ports;
-    for (const name of this.#visible) {
-      if (sys(name, 'carrier') !== '1' || isDown(sys(name, 'operstate'))) return false;
-    }
+    for (const name of this.#visible) if (this.#ports.sys(name, 'carrier') !== '1') return false;
     return true;
   }
 
@@ -171,11 +187,7 @@ function judge(address: string, nameBefore: string, sight: Sight): Judgement {
 function carrierFault(name: string, sys: LinkPorts['sys']): string {
   if (sys(name, 'carrier') === '0') return `${name} has no carrier`;
   const operational = sys(name, 'operstate');
-  return isDown(operational) ? `${name} is ${operational}` : '';
-}
-
-function isDown(operational: string | null): boolean {
-  return operational === 'down' || operational === 'lowerlayerdown';
+  return operational === 'down' || operational === 'lowerlayerdown' ? `${name} is ${operational}` : '';
 }
 
 /** Flags of an IPv6 address (linux/if_addr.h). */

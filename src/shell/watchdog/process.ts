@@ -5,7 +5,12 @@
 import type { Duplex } from 'node:stream';
 import type { GuardFact } from '../../core/engine-interface.ts';
 import { Guard } from '../../core/guard/guard.ts';
-import type { GuardEffect, GuardEvent, GuardOptions } from '../../core/guard/interface.ts';
+import {
+  type GuardEffect,
+  type GuardEvent,
+  type GuardOptions,
+  LINK_TIMERS,
+} from '../../core/guard/interface.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
 import { Channel } from '../pair/channel.ts';
 import type { FromSm, FromWatchdog, WatchdogStatus } from '../pair/messages.ts';
@@ -111,11 +116,25 @@ export class WatchdogProcess {
     this.#guarded(() => {
       do {
         const now = this.#clock.now();
-        for (const timer of this.#timers.takeDue(now)) this.#guard.step(timer, now);
+        const due = this.#timers.takeDue(now);
+        if (due.some(({ key }) => LINK_TIMERS.has(key))) this.#lookAtLinks(now);
+        for (const timer of due) this.#guard.step(timer, now);
         const event = this.#queue.shift();
         if (event !== undefined) this.#guard.step(event, this.#clock.now());
       } while (this.#queue.length > 0);
     });
+  }
+
+  /**
+   * What is sent on a link renews our permission, and silence lets us take over, only if the link is up at our own end
+   * (docs/SAFETY.md, rules 3 and 14d): that is found out right before, so that nothing is decided by an old look.
+   */
+  #lookAtLinks(now: number): void {
+    const waiting = this.#queue;
+    this.#queue = [];
+    this.#wire?.look();
+    for (const event of this.#queue) this.#guard.step(event, now);
+    this.#queue = waiting;
   }
 
   #guarded(work: () => void): void {
@@ -292,6 +311,7 @@ export class WatchdogProcess {
       return;
     }
     for (const entry of copy.entries) this.#options.killList.add(entry);
+    this.#wire?.watchClosely(copy.holding);
     const deadline = this.#clock.fromSm(copy.deadline);
     this.#step([{ ...copy, type: 'sm.copy', deadline }, { type: 'sm.connected' }]);
   }
@@ -301,7 +321,9 @@ export class WatchdogProcess {
     const { killList } = this.#options;
     if (event.type === 'sm.list' && event.activating) killList.add(event.entry);
     if (event.type === 'sm.verified') killList.remove(event.service);
-    if (event.type === 'sm.hold' && !event.holding) killList.clear();
+    if (event.type !== 'sm.hold') return;
+    this.#wire?.watchClosely(event.holding);
+    if (!event.holding) killList.clear();
   }
 
   #status(): WatchdogStatus {

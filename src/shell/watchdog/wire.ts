@@ -103,6 +103,11 @@ export class Wire {
     this.#monitor.poll();
   }
 
+  /** While this node holds a permission that the loss of a link would shorten. */
+  watchClosely(closely: boolean): void {
+    this.#monitor.watchClosely(closely);
+  }
+
   /** Signs and sends. On a signed link without a usable key nothing is sent. */
   send(role: InterfaceRole, frame: Frame): void {
     const link = this.#links.get(role);

@@ -153,10 +153,33 @@ describe('a watchdog that ends', () => {
 describe('a watchdog that hangs', () => {
   it('is replaced when it was silent for P/2', async () => {
     await live(pipe, 500);
-    time.advance(P / 2);
+    time.advance(P / 2 - 1);
     expect(later).toEqual([]);
-    time.advance(100);
+    time.advance(1);
     expect(later).toHaveLength(1);
+  });
+
+  it('is asked before, once, and not while it speaks by itself', async () => {
+    await live(pipe, 2000);
+    expect(pipe.of('ping')).toEqual([]);
+    time.advance(0.3 * P);
+    expect(pipe.of('ping')).toHaveLength(1);
+    await pipe.say({ type: 'pong', number: 1 });
+    time.advance(P / 2 - 1);
+    expect(pipe.of('ping')).toHaveLength(2);
+    expect(pipe.stream.destroyed).toBe(false);
+  });
+
+  it('is heard before it is judged, if it spoke while we were busy', async () => {
+    await live(pipe, 500);
+    time.advance(0.3 * P);
+    time.stall(0.2 * P + 50);
+    // As the event loop has it: timers that are due, then the pipe, then what was put off.
+    pipe.stream.push(`${toJson({ type: 'pong', number: 1 })}\n`);
+    await settled();
+    time.advance(0);
+    expect(pipe.stream.destroyed).toBe(false);
+    expect(later).toEqual([]);
   });
 
   it('is not blamed for our own absence', async () => {
@@ -188,6 +211,21 @@ describe('the copy of the deadline', () => {
   it('is left to a watchdog that lives', async () => {
     await live(pipe, 500);
     expect(killed).toEqual([]);
+  });
+
+  it('is left to one that was quiet, and answers when it is asked shortly before', async () => {
+    time.advance(250);
+    expect(pipe.of('ping')).not.toEqual([]);
+    await pipe.say({ type: 'pong', number: 1 });
+    time.advance(60);
+    expect(killed).toEqual([]);
+  });
+
+  it('is acted upon when the watchdog hangs and does not answer', async () => {
+    time.advance(299);
+    expect(killed).toEqual([]);
+    time.advance(1);
+    expect(killed).toEqual([['s']]);
   });
 
   it('moves with the permission', async () => {

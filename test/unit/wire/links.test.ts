@@ -1,5 +1,5 @@
 import type { NetworkInterfaceInfo } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { canonical, expanded, interfaceWith, scoped } from '../../../src/shell/watchdog/address.ts';
 import { LinkMonitor, type LinkPorts } from '../../../src/shell/watchdog/links.ts';
 
@@ -152,6 +152,73 @@ fd000000000000000000000000000001 1e 40 00 ${flags}     eth1
     ] as const;
     new LinkMonitor(links, ({ up }) => told.push(up), ports).poll();
     expect(told).toEqual([true, true]);
+  });
+});
+
+describe('between two whole looks', () => {
+  const LINK_DOWN_DETECT_MS = 100;
+  afterEach(() => void vi.useRealTimers());
+
+  /** A child that tells nothing: only our own looks count. `lists` counts the whole ones. */
+  function alone(closely: boolean) {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const { state, monitor, told } = system();
+    const counts = { lists: 0 };
+    const interfaces = state.interfaces;
+    Object.defineProperty(state, 'interfaces', {
+      get: () => {
+        counts.lists += 1;
+        return interfaces;
+      },
+    });
+    monitor.start(LINK_DOWN_DETECT_MS);
+    monitor.watchClosely(closely);
+    return { state, monitor, told, counts };
+  }
+
+  test('a lost carrier is told within link_down_detect, whenever it is lost, if the loss would count', () => {
+    for (let at = 0; at < 400; at += 10) {
+      const { state, monitor, told } = alone(true);
+      vi.advanceTimersByTime(at);
+      state.sys.carrier = '0';
+      vi.advanceTimersByTime(LINK_DOWN_DETECT_MS - 20);
+      monitor.stop();
+      expect(told, `lost after ${at} ms`).toEqual(['up eth1', 'eth1 has no carrier']);
+    }
+  });
+
+  test('looks that somebody else takes put off our own', () => {
+    const { monitor, counts } = alone(false);
+    const before = counts.lists;
+    for (let looks = 0; looks < 10; looks += 1) {
+      vi.advanceTimersByTime(200);
+      monitor.poll();
+    }
+    monitor.stop();
+    expect(counts.lists - before).toBe(10);
+  });
+
+  test('an address that is taken off is told within a quarter of a second, with no loss of a carrier', () => {
+    for (const closely of [true, false]) {
+      const { state, monitor, told } = alone(closely);
+      vi.advanceTimersByTime(130);
+      Object.defineProperty(state, 'interfaces', { value: { eth1: [entry('10.0.0.9')] } });
+      vi.advanceTimersByTime(280);
+      monitor.stop();
+      expect(told.at(-1)).toBe('address 10.0.0.1 was taken off eth1');
+    }
+  });
+
+  test('where /sys is of another namespace, every look is a whole one', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const { state, monitor, told } = system();
+    state.sys = { address: '02:00:00:00:00:99', carrier: '1', operstate: 'up', flags: '0x1003' };
+    monitor.start(LINK_DOWN_DETECT_MS);
+    monitor.watchClosely(true);
+    state.interfaces = {};
+    vi.advanceTimersByTime(LINK_DOWN_DETECT_MS - 20);
+    monitor.stop();
+    expect(told).toHaveLength(2);
   });
 });
 
