@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { LabNode } from '../src/lab/node.ts';
 import { aborted, perform } from '../src/lab/perform.ts';
 import type { Isolation, Rack } from '../src/lab/rack.ts';
+import { failure, verdictOn } from '../src/lab/verdict.ts';
 import { Witness } from '../src/lab/witness.ts';
 import { BOUNDS, type Figures, Story } from './demo/story.ts';
 
@@ -33,17 +34,13 @@ function show(text: string): void {
 
 /** The last line. Returns the exit code. */
 function conclude(isolation: Isolation, outcome: Figures | Error): number {
-  if (outcome instanceof Error) {
-    console.log(JSON.stringify({ demo: 'failed', reason: outcome.message, isolation }));
-    return 1;
-  }
-  const broken = Object.entries(BOUNDS)
-    .filter(([name, bound]) => outcome[name as keyof Figures] > bound)
-    .map(([name, bound]) => `${name} is above ${bound}`);
-  const verdict = broken.length === 0 ? { demo: 'ok' } : { demo: 'failed' };
-  const reason = broken.length === 0 ? {} : { reason: broken.join(', ') };
-  console.log(JSON.stringify({ ...verdict, ...outcome, ...reason, isolation }));
-  return broken.length === 0 ? 0 : 1;
+  const more = { isolation };
+  const { line, code } =
+    outcome instanceof Error
+      ? failure('demo', outcome, more)
+      : verdictOn('demo', { ...outcome }, { ...BOUNDS }, more);
+  console.log(line);
+  return code;
 }
 
 /** Plays to the end, or until `stop`; nothing of the nodes is left then. Returns the exit code. */

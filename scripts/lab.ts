@@ -11,6 +11,7 @@ import type { Machine } from '../src/lab/machine.ts';
 import { LabNode } from '../src/lab/node.ts';
 import { aborted, perform } from '../src/lab/perform.ts';
 import type { NamespaceRack } from '../src/lab/rack.ts';
+import { failure, verdictOn } from '../src/lab/verdict.ts';
 import { Witness } from '../src/lab/witness.ts';
 import { BOUNDS, type Figures, Scenarios } from './lab/scenarios.ts';
 
@@ -59,17 +60,10 @@ function tell(line: string): void {
 
 /** The last line. Returns the exit code. */
 function conclude(outcome: Figures | Error): number {
-  if (outcome instanceof Error) {
-    console.log(JSON.stringify({ lab: 'failed', reason: outcome.message }));
-    return 1;
-  }
-  const broken = Object.entries(BOUNDS)
-    .filter(([name, bound]) => outcome[name as keyof Figures] > bound)
-    .map(([name, bound]) => `${name} is above ${bound}`);
-  const verdict = broken.length === 0 ? { lab: 'ok' } : { lab: 'failed' };
-  const reason = broken.length === 0 ? {} : { reason: broken.join(', ') };
-  console.log(JSON.stringify({ ...verdict, ...outcome, ...reason }));
-  return broken.length === 0 ? 0 : 1;
+  const { line, code } =
+    outcome instanceof Error ? failure('lab', outcome) : verdictOn('lab', { ...outcome }, { ...BOUNDS });
+  console.log(line);
+  return code;
 }
 
 function makeNode(rack: NamespaceRack, root: string, key: Buffer, index: 0 | 1): LabNode {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '../../src/lab/machine.ts';
 import { eventually, type LabNode, type NodeView } from '../../src/lab/node.ts';
-import { changedLives, sentence, settled } from '../../src/lab/pair.ts';
+import { changesSince, sentence, settled } from '../../src/lab/pair.ts';
 import type { Rack } from '../../src/lab/rack.ts';
 import { type ActiveRun, allActiveAt, bothActiveMs, overlaps } from '../../src/lab/stamps.ts';
 import type { Witness } from '../../src/lab/witness.ts';
@@ -160,7 +160,7 @@ export class Story {
     await this.#settled();
     await sleep(CALM_MS);
     unsubscribe();
-    const events = told.length + this.#changes(at);
+    const events = told.length + (await this.#changes(at));
     const noticed = events === 0 ? 'nothing' : `${events} events`;
     this.#tell(
       `sm-watchdog has started it again, it answers after ${round(tookMs)} ms. The services and ${peer.name} noticed ${noticed}.`,
@@ -204,7 +204,7 @@ export class Story {
     node.machine.pressStart();
     await this.#allActive([EVERYWHERE], node, since);
     await this.#settled();
-    const changes = this.#changes(since, this.#active.name);
+    const changes = await this.#changes(since, this.#active.name);
     if (changes > 0) throw new Error(`the return of ${node.name} disturbed ${this.#active.name}`);
     this.#tell(`${node.name} is back, as standby. ${this.#active.name} was not disturbed.`);
   }
@@ -217,8 +217,8 @@ export class Story {
   }
 
   /** How many of the services' lives began or ended since then, on one node or on both. */
-  #changes(sinceMs: number, node?: string): number {
-    return changedLives(this.#runs(), sinceMs, node);
+  #changes(sinceMs: number, node?: string): Promise<number> {
+    return changesSince(() => this.#runs(), sinceMs, node);
   }
 
   #bothActive(): number {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AnswerLog, doubleAnswers } from '../../src/lab/answers.ts';
 import { monotonicMs } from '../../src/lab/machine.ts';
 import { eventually, type LabNode } from '../../src/lab/node.ts';
-import { changedLives, sentence, settled } from '../../src/lab/pair.ts';
+import { changesSince, sentence, settled } from '../../src/lab/pair.ts';
 import { LINK_COUNT, type Rack } from '../../src/lab/rack.ts';
 import { changingScripts, ScriptWatch } from '../../src/lab/scripts.ts';
 import { type ActiveRun, allActiveAt, bothActiveMs } from '../../src/lab/stamps.ts';
@@ -97,11 +97,12 @@ export class Scenarios {
     const loss = await this.#loss();
     const pulled = await this.#pulledCables();
     await this.#oneSided();
+    const bothActive = this.#bothActive(true);
     const { count, widestMs } = this.#stage.answers.asked;
     return {
       failover_ms: round(median),
       failover_worst_ms: round(sorted.at(-1)!),
-      both_active_ms: this.#bothActive(true),
+      both_active_ms: bothActive,
       standby_poweroff_events: standbyPowerOff,
       sm_restart_events: managerRestart,
       cold_start_both_active: coldStartBothActive,
@@ -210,7 +211,7 @@ export class Scenarios {
       allActiveAt(this.#runs(), [EVERYWHERE], node.name, since),
     );
     await this.#settled();
-    if (changedLives(this.#runs(), since, this.#active.name) > 0)
+    if ((await changesSince(() => this.#runs(), since, this.#active.name)) > 0)
       throw new Error(`the return of ${node.name} disturbed ${this.#active.name}`);
   }
 
@@ -256,7 +257,7 @@ export class Scenarios {
       ...scripts.end().map((script) => `script: ${script}`),
       ...events.filter((event) => /^(service|group) /.test(event)),
       ...Array.from(
-        { length: changedLives(this.#runs(), since, node.name) },
+        { length: await changesSince(() => this.#runs(), since, node.name) },
         () => 'a process began or ended',
       ),
     ];
