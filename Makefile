@@ -1,7 +1,7 @@
 # Everything that a developer or an operator runs from a clone. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build lint test demo bench lab install uninstall deb test-install clean
+.PHONY: help setup build lint test demo bench bench-peers lab install uninstall deb test-install clean
 
 BIN := node_modules/.bin
 PREFIX ?= /usr
@@ -14,8 +14,10 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-# One stamp for each binary interface of node: a compiled addon fits only the one it was made for.
-INSTALLED := node_modules/.installed-abi-$(NODE_ABI)
+# One stamp for each binary interface of node, since a compiled addon fits only the one it was made for, and for each content
+# of the lock file: its time says nothing, every checkout gives it another one.
+LOCK_HASH := $(firstword $(shell sha256sum package-lock.json))
+INSTALLED := node_modules/.installed-abi-$(NODE_ABI)-$(LOCK_HASH)
 SYSTEM := node_modules/.system-packages
 BUILT := dist/.built
 SOURCES := $(shell find src -name '*.ts')
@@ -27,7 +29,7 @@ help: ## List the targets
 
 setup: $(INSTALLED) $(SYSTEM) ## Check the tools of this machine, install the pinned npm packages
 
-$(INSTALLED): package-lock.json
+$(INSTALLED):
 	@scripts/setup.sh tools
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -57,8 +59,12 @@ test-install: setup ## Type docs/OPERATING.md on two fresh machines (root)
 demo: setup build ## Two nodes, a power-off, a restart and a swact, told as a story
 	@node --import tsx scripts/demo.ts
 
-bench: setup build ## Measure pairs on this machine; ONLY=failover,swact,... REPEAT=5
+bench: setup build ## Measure pairs on this machine; ONLY=failover,swact,... REPEAT=5 (docs/BENCH.md)
 	@ONLY='$(ONLY)' REPEAT='$(REPEAT)' node --import tsx scripts/bench.ts
+
+bench-peers: setup build ## The same work by sm, Pacemaker and keepalived (root; installs them)
+	@scripts/bench/peers/install.sh
+	@ONLY='$(ONLY)' REPEAT='$(REPEAT)' node --import tsx scripts/bench-peers.ts
 
 lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss (root; docs/LAB.md)
 	@node --import tsx scripts/lab.ts

@@ -24,6 +24,9 @@ export interface Timing {
 /** What is shipped, with a short wait. */
 export const SHIPPED: Timing = { hello: 200, dead: 800, stopBound: 300, linkDownDetect: 100, wait: 1000 };
 
+/** One group of services that all start at once. */
+export const FIVE: Shape = { groups: 1, services: 5 };
+
 export interface Shape {
   readonly groups: number;
   /** In each group. They do not depend on each other. */
@@ -50,7 +53,7 @@ export function writeSet(folder: string, shape: Shape, timing: Timing): void {
     range(shape.services).map((service) => ({ group: groupName(group), name: serviceName(group, service) })),
   );
   const groups = range(shape.groups).map(groupName);
-  const stopGrace = Math.min(100, Math.floor(timing.stopBound / 3));
+  const stopGrace = stopGraceOf(timing);
   const statements = [
     insert('SERVICE_DOMAINS (NAME, HELLO_INTERVAL, DEAD_INTERVAL, WAIT_INTERVAL, EXCHANGE_INTERVAL)', [
       `'controller', ${timing.hello}, ${timing.dead}, ${timing.wait}, 500`,
@@ -106,6 +109,21 @@ export function writeSet(folder: string, shape: Shape, timing: Timing): void {
     ),
   ];
   writeFileSync(join(folder, '10-generated.sql'), statements.join('\n'));
+}
+
+/** Of S, ms: for the scripts, and the same for the look at what is left. */
+function stopGraceOf({ stopBound }: Timing): number {
+  return Math.min(100, Math.floor(stopBound / 3));
+}
+
+/** Sets this timing in any set of one domain. */
+export function timingStatements(timing: Timing): string {
+  const { hello, dead, wait, stopBound, linkDownDetect } = timing;
+  const grace = stopGraceOf(timing);
+  return `UPDATE SERVICE_DOMAINS SET HELLO_INTERVAL = ${hello}, DEAD_INTERVAL = ${dead}, WAIT_INTERVAL = ${wait};
+UPDATE SM_DOMAIN_SAFETY SET STOP_BOUND = ${stopBound}, STOP_GRACE = ${grace}, KILL_VERIFY = ${grace},
+  LINK_DOWN_DETECT = ${linkDownDetect};
+`;
 }
 
 /** The demo's set, as it is. */

@@ -9,6 +9,8 @@ export interface Result {
   readonly unit: string;
   /** Largest median that is good enough; for `simulated min/s` the least. null = for information. */
   readonly target: number | null;
+  /** A median above the target is a failure: no matter of speed. */
+  readonly isBound?: true;
   /** The same work, done by something else in the same run. */
   readonly beside?: { readonly what: string; readonly median: number; readonly ratio: number };
   /** Facts that explain the figure. */
@@ -29,11 +31,12 @@ export interface Measured {
   readonly values: readonly number[];
   readonly unit: string;
   readonly target: number | null;
+  readonly isBound?: true;
   readonly beside?: { readonly what: string; readonly values: readonly number[] };
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
-export function resultOf({ name, values, unit, target, beside, facts }: Measured): Result {
+export function resultOf({ name, values, unit, target, isBound, beside, facts }: Measured): Result {
   const median = medianOf(values);
   const other = beside === undefined ? null : medianOf(beside.values);
   return {
@@ -43,6 +46,7 @@ export function resultOf({ name, values, unit, target, beside, facts }: Measured
     n: values.length,
     unit,
     target: target === null ? null : round(target),
+    ...(isBound === undefined ? {} : { isBound }),
     ...(other === null || beside === undefined
       ? {}
       : { beside: { what: beside.what, median: round(other), ratio: round(median / other) } }),
@@ -53,4 +57,14 @@ export function resultOf({ name, values, unit, target, beside, facts }: Measured
 /** Three digits are more than the spread allows to believe. */
 export function round(value: number): number {
   return Number(value.toPrecision(3));
+}
+
+/** Why the figure says that something is wrong, not slow; null = it does not. */
+export function faultOf({ name, median, target, isBound, facts }: Result): string | null {
+  const bothActiveMs = facts?.bothActiveMs;
+  if (typeof bothActiveMs === 'number' && bothActiveMs > 0)
+    return `${name}: both active for ${round(bothActiveMs)} ms`;
+  return isBound === true && target !== null && median > target
+    ? `${name}: ${median}, and not ${target}`
+    : null;
 }

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { SHIPPED, serviceNames, type Timing, writeSet } from '../../../scripts/bench/definitions.ts';
-import { resultOf } from '../../../scripts/bench/result.ts';
+import { ratios } from '../../../scripts/bench/peers/rounds.ts';
+import { faultOf, resultOf } from '../../../scripts/bench/result.ts';
+import { requestOf } from '../../../scripts/bench/suite.ts';
+import { parseUsage } from '../../../scripts/bench/usage.ts';
 import { buildDefinitions } from '../../../src/core/definitions/build.ts';
 import { loadRows } from '../../../src/shell/store/source.ts';
 
@@ -45,5 +48,50 @@ test('a result names the median, the spread, and the ratio to what ran beside it
     unit: 'ms',
     target: 7,
     beside: { what: 'a shell', median: 2, ratio: 3.75 },
+  });
+});
+
+test('a figure is a fault where it is a bound, and wherever both were active', () => {
+  const figure = { name: 'x', values: [3], unit: 'events', target: 0 };
+  expect(faultOf(resultOf(figure))).toBeNull();
+  expect(faultOf(resultOf({ ...figure, isBound: true }))).toBe('x: 3, and not 0');
+  expect(faultOf(resultOf({ ...figure, isBound: true, values: [0] }))).toBeNull();
+  expect(faultOf(resultOf({ ...figure, facts: { bothActiveMs: 12.34 } }))).toBe('x: both active for 12.3 ms');
+  expect(faultOf(resultOf({ ...figure, facts: { bothActiveMs: 0 } }))).toBeNull();
+});
+
+const NAMES = ['failover', 'swact', 'cuts'] as const;
+
+test.each([
+  [{}, { names: NAMES, repeat: 5 }],
+  [
+    { ONLY: '', REPEAT: '' },
+    { names: NAMES, repeat: 5 },
+  ],
+  [
+    { ONLY: 'cuts,failover', REPEAT: '2' },
+    { names: ['failover', 'cuts'], repeat: 2 },
+  ],
+  [{ ONLY: 'failover,typo' }, null],
+  [{ REPEAT: '0' }, null],
+  [{ REPEAT: '1.5' }, null],
+  [{ REPEAT: 'x' }, null],
+])('%j asks for %j', (environment, request) => {
+  expect(requestOf(NAMES, environment)).toEqual(request);
+});
+
+test('processor time and memory are read, whatever the name of the process', () => {
+  const stat = `7 (a) b (c) S 1 7 7 0 -1 4194304 1 0 0 0 120 30 9 9 20 0 1 0 5 6 7\n`;
+  expect(parseUsage(`${stat}Name:\tx\nVmRSS:\t    2048 kB\n`)).toEqual({ cpuMs: 1500, rssMb: 2 });
+});
+
+test('the ratios of others stand by figure', () => {
+  const other = (name: string, value: number) =>
+    resultOf({ name, values: [value], unit: 'ms', target: null, beside: { what: 'sm', values: [100] } });
+  const ours = resultOf({ name: 'node-death.sm', values: [100], unit: 'ms', target: null });
+  expect(
+    ratios([ours, other('node-death.a', 250), other('node-death.b', 50), other('start.a', 100)]),
+  ).toEqual({
+    ratios: { 'node-death': { a: 2.5, b: 0.5 }, start: { a: 1 } },
   });
 });
