@@ -6,6 +6,7 @@ import { type CommandSpec, type Given, type OptionSpec, type Outcome, text } fro
 import { COMPLETE } from './complete.ts';
 import { EVENTS } from './events.ts';
 import { EXPLAIN } from './explain.ts';
+import { HISTORY } from './history.ts';
 import { type KeyIo, runKeyAccept, runKeyList, runKeyNew, runKeyUse } from './key.ts';
 import { OPERATE } from './operate.ts';
 import { SETUP } from './setup.ts';
@@ -105,5 +106,5 @@ export const SMCTL: CommandSpec = {
   name: 'smctl',
   summary: 'Ask and command the service manager of this node',
   details: ['Commands that change something wait for their end and tell what came of it.'],
-  commands: [STATUS, EXPLAIN, ALARMS, EVENTS, ...OPERATE, CHECK, KEY, ...SETUP, COMPLETE],
+  commands: [STATUS, EXPLAIN, ALARMS, EVENTS, HISTORY, ...OPERATE, CHECK, KEY, ...SETUP, COMPLETE],
 };

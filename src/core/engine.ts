@@ -42,13 +42,18 @@ export class Engine {
       maxRunning: LIMITS.actionsRunningMax,
     };
     this.#local = new LocalEngine(local, (effect) => this.#onLocalEffect(effect));
-    this.#cluster = new Cluster(options, this.#local, emit);
+    this.#cluster = new Cluster(options, this.#local, (effect) => this.#onClusterEffect(effect));
     this.#timers = new Timers(emit);
   }
 
   start(now: number): void {
     const { restored, startedWallMs } = this.#options;
     this.#wallOffsetMs = startedWallMs - now;
+    const boot = restored.kernelLife !== this.#options.kernelLife;
+    const reason = boot
+      ? 'the kernel was started anew: nothing of what ran before is left'
+      : 'the kernel has run on: services are taken up where their audits find them';
+    this.#tellDaemon('not running', 'running', boot ? 'boot' : 'start', reason);
     for (const { group, held } of restored.numbers) {
       const members = held > 0 ? (this.#definitions.groups.get(group)?.members ?? []) : [];
       for (const { service } of members) this.#listed.add(service);
@@ -90,6 +95,8 @@ export class Engine {
         return this.#cluster.onReady(event.ready, event.reason, now);
       case 'shutdown':
         return this.#cluster.onShutdown(event.actor, event.reason, now);
+      case 'restart':
+        return this.#restart(event.actor, event.reason);
       default:
         return this.#stepLocal(event, now);
     }
@@ -143,6 +150,22 @@ export class Engine {
     this.#emit(effect);
   }
 
+  #onClusterEffect(effect: EngineEffect): void {
+    if (effect.type === 'exit') this.#tellDaemon('leaving', 'not running', 'exit', effect.reason);
+    this.#emit(effect);
+  }
+
+  /** Where the life of `sm` begins and ends: without both, a silence of the history would have no meaning. */
+  #tellDaemon(from: string, to: string, cause: string, reason: string): void {
+    this.#emit({ type: 'history', entity: 'daemon', name: 'sm', from, to, cause, actor: 'engine', reason });
+  }
+
+  #restart(actor: string, reason: string): void {
+    const daemon = { entity: 'daemon', name: 'sm', from: 'running', to: 'restarting' } as const;
+    this.#emit({ type: 'history', ...daemon, cause: 'restart', actor, reason });
+    this.#emit({ type: 'restart', reason });
+  }
+
   /** Off the kill list goes only what is proven not to be active, not what merely has such a state. */
   #tellVerified(): void {
     for (const service of this.#listed) {
@@ -155,7 +178,16 @@ export class Engine {
   #manageAgain(key: string, now: number): void {
     const service = key.slice(MANAGE_TIMER.length);
     const reason = 'the time for which it was left alone is over';
+    this.#tellManaged(service, true, true, 'engine', reason);
     this.#stepLocal({ type: 'service.manage', service, managed: true, reason }, now);
+  }
+
+  /** Leaving a service alone changes no state of it, and has to be found in the history all the same. */
+  #tellManaged(name: string, alone: boolean, managed: boolean, actor: string, reason: string): void {
+    const from = alone ? 'unmanaged' : 'managed';
+    const to = managed ? 'managed' : 'unmanaged';
+    const cause = managed ? 'manage' : 'unmanage';
+    if (from !== to) this.#emit({ type: 'history', entity: 'service', name, from, to, cause, actor, reason });
   }
 
   #armManage(service: string, until: number): void {
@@ -183,8 +215,12 @@ export class Engine {
       return;
     }
     const until = command.kind === 'unmanage' && command.forMs > 0 ? wallMs + command.forMs : 0;
+    if (command.kind === 'manage' || command.kind === 'unmanage') {
+      const managed = !this.#local.service(command.service).managed;
+      this.#tellManaged(command.service, managed, command.kind === 'manage', actor, command.why);
+      this.#armManage(command.service, until);
+    }
     this.#stepLocal(serviceEvent(command, actor, until), now);
-    if (command.kind === 'manage' || command.kind === 'unmanage') this.#armManage(command.service, until);
     this.#emit({
       type: 'reply',
       request,

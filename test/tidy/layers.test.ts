@@ -5,6 +5,7 @@ import { importsOf, isModule, readSources, type Source } from './project.ts';
 const READERS = [
   'core/view',
   'core/explain',
+  'core/story/',
   'core/kernel/',
   'core/definitions/',
   'shell/client',

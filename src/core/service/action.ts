@@ -141,13 +141,14 @@ export class Actions {
     const text = () => failureText(definition.pluginName, definition.pluginCommand, event);
     applyStatus(service, verdict, text);
     if (verdict.result === 'success') {
+      const said = isAudit(action) ? '' : successText(service, action, event.durationMs);
       service.attempts = 0;
       service.failure = '';
       if (isAudit(action)) this.#reportAudit(service, verdict);
       else {
         // What was stopped or demoted by its script is not active; what is activated counts as active from the start on.
         if (!isStart(action) && provesStop(event.outcome)) setMaybeActive(this.#context, service, false);
-        this.#report(service, passEvent(action), `${action} success`);
+        this.#report(service, passEvent(action), said);
       }
       return;
     }
@@ -333,6 +334,16 @@ function failureText(plugin: string, command: string, event: RunDone): string {
     .filter((line) => line !== '');
   const output = lines.slice(-2).join(' | ').slice(-OUTPUT_CHARACTERS_MAX);
   return `${plugin} ${command} ${endText(outcome, event.durationMs)}${output === '' ? '' : `: ${output}`}`;
+}
+
+/** How long it took, and what went wrong before it went well: an earlier try changes no state, and is told nowhere else. */
+function successText(
+  { attempts, failure }: ServiceRecord,
+  action: ServiceAction,
+  durationMs: number,
+): string {
+  const text = `${action} success after ${Math.round(durationMs)} ms`;
+  return attempts > 1 && failure !== '' ? `${text}, at try ${attempts}: ${failure}` : text;
 }
 
 function endText(outcome: RunOutcome, durationMs: number): string {

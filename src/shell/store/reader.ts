@@ -5,6 +5,8 @@
 import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { failure, type Result } from '../../core/kernel/errors.ts';
+import { LIMITS } from '../../core/kernel/limits.ts';
+import type { NodeHistory } from '../../core/story/events.ts';
 import { openError } from './open.ts';
 
 /** How long a tool waits for a writer, ms. */
@@ -95,6 +97,11 @@ export interface EventFilter {
   readonly afterId?: number;
   /** The newest so many. */
   readonly limit: number;
+}
+
+export interface StoredHistory extends NodeHistory {
+  /** Nodes of the domain. */
+  readonly nodes: number;
 }
 
 export class StateReader {
@@ -217,6 +224,30 @@ export class StateReader {
        ORDER BY ID DESC LIMIT :limit`,
       { sinceMs, afterId, entity, limit },
     ).reverse();
+  }
+
+  /** What was told since ever, as far as it is kept, for the story of a time. `fallback`: a name for the node. */
+  history(fallback: string): StoredHistory {
+    const events = this.events({ limit: LIMITS.historyRowsMax });
+    const told = events.findLast(({ cause }) => cause === 'node-ready')?.name;
+    const node = this.#stateOf('node') || told || fallback;
+    const members = this.services().map(({ name, group }) => [name, group] as const);
+    return {
+      node,
+      nodes: Math.max(
+        1,
+        this.#has('SM_DOMAIN_NODES') ? this.#all('SELECT 1 FROM SM_DOMAIN_NODES').length : 1,
+      ),
+      events: events.map((event) => ({ ...event, node })),
+      members: new Map(members),
+    };
+  }
+
+  #stateOf(key: string): string {
+    if (!this.#has('SM_STATE')) return '';
+    return (
+      this.#all<{ value: string }>('SELECT VALUE AS value FROM SM_STATE WHERE KEY = ?', key)[0]?.value ?? ''
+    );
   }
 
   #has(table: string): boolean {

@@ -189,6 +189,8 @@ export class Store {
     const restored = this.#immediate(() => {
       cleanUp(this.#database, start.node, readState(this.#database, 'kernel_life') !== start.kernelLife);
       this.#kernelLifeToStore = start.kernelLife;
+      // Whose file this is, for whoever finds it elsewhere.
+      this.setState('node', start.node);
       return this.restored();
     });
     this.#database.pragma(`busy_timeout = ${TURN_BUSY_TIMEOUT_MS}`);

@@ -185,7 +185,7 @@ describe('process death', () => {
     expect(d.history('web')[5]?.reason).toBe('process 4711 died <- g wanted active: test');
     expect(d.watched.get('web')).toBe('/run/web.pid');
     expect(d.history('web').at(-1)?.reason).toBe(
-      'enable success <- process 4711 died <- g wanted active: test',
+      'enable success after 10 ms <- process 4711 died <- g wanted active: test',
     );
   });
 
