@@ -210,8 +210,6 @@ export type EngineEffect =
       readonly announceNumber: number;
       readonly leaving: boolean;
     }
-  /** Kill and forbid at once, without waiting for a commit (rule 9): the groups lost their right to act. */
-  | { readonly type: 'guard.stop'; readonly services: readonly string[]; readonly reason: string }
   /** This node holds (or no longer holds) exclusive activity: sm-watchdog keeps the deadline only while it does. */
   | { readonly type: 'guard.hold'; readonly holding: boolean }
   /** The service is verified as not active (stopped, demoted or audited so): off the kill list. */

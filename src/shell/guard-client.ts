@@ -110,13 +110,6 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#say(this.#report);
   }
 
-  stop(services: readonly string[], reason: string): void {
-    const entries = services.flatMap((service) => this.#entries.get(service) ?? []);
-    // Nobody else is there to do it.
-    if (!this.#greeted && entries.length > 0) this.#options.kill(entries, reason);
-    this.#event({ type: 'sm.stop', services, reason });
-  }
-
   hold(holding: boolean): void {
     this.#holding = holding;
     if (!holding) this.#entries.clear();

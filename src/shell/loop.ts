@@ -224,9 +224,6 @@ export class Loop {
       case 'kill.service':
         performer.killService(effect.service, effect.reason);
         return;
-      case 'guard.stop':
-        guard.stop(effect.services, effect.reason);
-        return;
       case 'guard.verified':
         guard.verified(effect.service);
         return;

@@ -57,7 +57,6 @@ type Effect<T extends EngineEffect['type']> = Extract<EngineEffect, { type: T }>
 /** What the engine tells sm-watchdog. */
 export interface GuardPort {
   send(effect: Effect<'guard.send'>): void;
-  stop(services: readonly string[], reason: string): void;
   hold(holding: boolean): void;
   verified(service: string): void;
   /** A turn is complete: `sm` lives. */

@@ -175,17 +175,22 @@ export class Executor {
     this.#later(KILL_DELAY_MS[1], () => this.killOrphans(done));
   }
 
-  /** Kills everything that a service ever started, wherever it went; tells what survived. */
-  kill(names: readonly string[], done: (survivors: string[]) => void): void {
+  /** Kills everything that a service ever started, wherever it went, but scripts that are spared; tells what survived. */
+  kill(
+    names: readonly string[],
+    done: (survivors: string[]) => void,
+    spared: (run: ScriptRun) => boolean = () => false,
+  ): void {
     this.#later(this.#rng.between(...KILL_DELAY_MS), () => {
       const survivors: string[] = [];
       for (const name of names) {
         const service = this.services.get(name);
         if (service === undefined) continue;
-        this.#killNow(service);
+        this.#killNow(service, spared);
         // Who kills by process group sees no daemon that has left it either.
         const seen = !this.#node.world.breaks.has('kill-by-pgid');
-        if ((seen && service.pid > 0) || service.runs.size > 0) survivors.push(name);
+        const runs = [...service.runs].filter((run) => !spared(run));
+        if ((seen && service.pid > 0) || runs.length > 0) survivors.push(name);
       }
       done(survivors);
     });
@@ -291,10 +296,11 @@ export class Executor {
     });
   }
 
-  #killNow(service: ServiceTruth): void {
+  #killNow(service: ServiceTruth, spared: (run: ScriptRun) => boolean): void {
     const { world } = this.#node;
     if (world.now < service.unkillableUntil) return;
-    for (const run of [...service.runs]) this.#end(service, run, { kind: 'signal', signal: 'SIGKILL' });
+    for (const run of [...service.runs])
+      if (!spared(run)) this.#end(service, run, { kind: 'signal', signal: 'SIGKILL' });
     service.frozen = false;
     // A daemon has left the process group of the script that started it.
     if (world.breaks.has('kill-by-pgid') || service.pid === 0) return;

@@ -9,6 +9,7 @@ import { splitReport } from '../core/link/parts.ts';
 import { encodeReport } from '../core/link/report.ts';
 import type { RunEffect, RunOutcome } from '../core/service/interface.ts';
 import { isPersist } from './disk.ts';
+import type { ScriptRun } from './executor.ts';
 import type { SimNode } from './node.ts';
 import { SimProcess } from './process.ts';
 import type { Scheduled } from './queue.ts';
@@ -291,6 +292,13 @@ export class SimManager extends SimProcess {
     }
   }
 
+  /** A stop script that is begun meanwhile goes on. */
+  #killService(service: string): void {
+    const since = this.world.now;
+    const spared = (run: ScriptRun) => !isActivating(run.effect) && run.startedAt >= since;
+    this.#node.executor.kill([service], () => {}, spared);
+  }
+
   #performUnstored(effect: EngineEffect): void {
     if (effect.type === 'guard.send' && !effect.leaving) this.#withheld = effect;
     else if (effect.type === 'run' && (isActivating(effect) || this.world.breaks.has('commit-before-kill'))) {
@@ -299,24 +307,18 @@ export class SimManager extends SimProcess {
   }
 
   #perform(effect: EngineEffect): void {
-    const { executor, watchdog, world, name } = this.#node;
+    const { executor, watchdog, world } = this.#node;
     switch (effect.type) {
       case 'run':
         return this.#run(effect);
       case 'kill':
         return this.#kill(effect.run);
       case 'kill.service':
-        return executor.kill([effect.service], () => {});
+        return this.#killService(effect.service);
       case 'watch':
         return executor.watch(effect.service, effect.pidFile !== null);
       case 'guard.send':
         return this.#send(effect);
-      case 'guard.stop':
-        world.note('engine', name, `stops ${effect.services.join(' ')}: ${effect.reason}`);
-        if (this.#copy.connected)
-          watchdog.post({ type: 'sm.stop', services: effect.services, reason: effect.reason });
-        else executor.kill(effect.services, () => {});
-        return;
       case 'guard.hold':
         this.#copy.holding = effect.holding;
         if (!effect.holding) this.#copy.entries.clear();
@@ -465,7 +467,6 @@ function isRemoval(effect: EngineEffect): boolean {
   switch (effect.type) {
     case 'kill':
     case 'kill.service':
-    case 'guard.stop':
     case 'guard.verified':
       return true;
     case 'guard.hold':

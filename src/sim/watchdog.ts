@@ -6,6 +6,7 @@ import type { GuardEffect, GuardEvent, KillEntry } from '../core/guard/interface
 import type { InterfaceRole } from '../core/kernel/names.ts';
 import { ReplayGuard } from '../core/link/replay.ts';
 import type { Frame } from '../core/link/types.ts';
+import type { ScriptRun } from './executor.ts';
 import type { SimNode } from './node.ts';
 import { SimProcess } from './process.ts';
 import type { Scheduled } from './queue.ts';
@@ -150,7 +151,7 @@ export class SimWatchdog extends SimProcess {
         return;
       case 'kill':
         world.note('guard', node.name, `kills ${effect.services.join(' ')}: ${effect.reason}`);
-        this.#atOnce(() => this.#kill(effect.services));
+        this.#atOnce(() => this.#kill(effect));
         return;
       case 'self-fence':
         world.note('guard', node.name, `fences itself: ${effect.reason}`);
@@ -170,11 +171,18 @@ export class SimWatchdog extends SimProcess {
     this.after(20, () => this.#atOnce(remove));
   }
 
-  #kill(services: readonly string[]): void {
+  #kill({ services, lostAt }: Extract<GuardEffect, { type: 'kill' }>): void {
     const { life } = this;
-    this.#node.executor.kill(services, (survivors) => {
-      if (this.life === life) this.deliver(() => this.step({ type: 'killed', survivors }));
-    });
+    const { executor, manager, clock } = this.#node;
+    const spared = (run: ScriptRun) =>
+      manager.alive && run.effect.token === null && clock.read(run.startedAt) >= lostAt;
+    executor.kill(
+      services,
+      (survivors) => {
+        if (this.life === life) this.deliver(() => this.step({ type: 'killed', services, survivors }));
+      },
+      spared,
+    );
   }
 
   #tell(fact: GuardFact): void {

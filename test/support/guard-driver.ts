@@ -146,6 +146,12 @@ export class GuardDriver {
       this.step({ type: 'sm.list', run, entry: entry(service), activating: true });
   }
 
+  /** The last kill has left only these. */
+  killed(...survivors: string[]): void {
+    const services = this.of('kill').at(-1)?.services ?? [];
+    this.step({ type: 'killed', services, survivors });
+  }
+
   /** Is an activating script refused now? '' = it is allowed. */
   listingRefusal(service = 'probe'): string {
     this.step({ type: 'sm.list', run: 999, entry: entry(service), activating: true });

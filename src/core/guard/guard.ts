@@ -74,6 +74,10 @@ export class Guard {
   readonly #waiting: { run: number; entry: KillEntry }[] = [];
   /** Permission was lost while holding; ends when nothing is held any more. */
   #lostAt: number | null = null;
+  /** Of what was listed when permission was lost, that of which the last look did not show that nothing is left. */
+  readonly #doubted = new Set<string>();
+  /** In this step everything was frozen first, because of a gap. */
+  #frozen = false;
   /** Last told to `sm`. */
   #told = { heard: false, silent: false, mayTake: false, announcement: 0, deaf: '' };
   #duplicateAt = Number.NEGATIVE_INFINITY;
@@ -120,11 +124,12 @@ export class Guard {
     const { helloIntervalMs, deadIntervalMs } = this.#options.domain;
     if (gap > helloIntervalMs * 1.5) this.#peer.stallCreditMs += gap - helloIntervalMs;
     const frozen = gap > deadIntervalMs / 2 && this.#holding ? [...this.#entries.keys()] : [];
-    if (frozen.length > 0) this.#emit({ type: 'freeze', services: frozen, frozen: true });
+    this.#frozen = frozen.length > 0;
+    if (this.#frozen) this.#emit({ type: 'freeze', services: frozen, frozen: true });
     if (this.#holding && now >= this.#deadline)
       this.#lose('permission ran out: no link on which the peer was last heard is up', now);
     this.#handle(event, now);
-    if (frozen.length > 0 && this.#lostAt === null)
+    if (this.#frozen && this.#lostAt === null)
       this.#emit({ type: 'freeze', services: frozen, frozen: false });
   }
 
@@ -170,14 +175,12 @@ export class Guard {
         return this.#onHold(event.holding, now);
       case 'sm.list':
         return this.#onList(event.run, event.entry, event.activating, now);
-      case 'sm.stop':
-        this.#emit({ type: 'kill', services: event.services, reason: event.reason });
-        return;
       case 'sm.verified':
         this.#entries.delete(event.service);
+        this.#doubted.delete(event.service);
         return;
       case 'killed':
-        return this.#onKilled(event.survivors, now);
+        return this.#onKilled(event.services, event.survivors, now);
     }
   }
 
@@ -537,9 +540,10 @@ export class Guard {
       return;
     }
     this.#timers.clear('deadline');
-    this.#timers.clear('grace');
+    this.#timers.clear('kill');
     this.#timers.clear('fence');
     this.#entries.clear();
+    this.#doubted.clear();
     if (this.#lostAt === null) return;
     this.#lostAt = null;
     if (!this.#limited()) this.#deadline = Number.POSITIVE_INFINITY;
@@ -586,29 +590,44 @@ export class Guard {
     this.#deadline = Math.min(this.#deadline, now);
     this.#timers.clear('deadline');
     this.#tell({ type: 'guard.lost', reason });
+    for (const service of this.#entries.keys()) this.#doubted.add(service);
     const { stopGraceMs, killVerifyMs } = this.#options.domain;
-    const graceMs = this.#manager.connected ? stopGraceMs : 0;
+    // Nobody stops what is frozen, and without sm nobody runs scripts.
+    const graceMs = this.#manager.connected && !this.#frozen ? stopGraceMs : 0;
     this.#timers.set('fence', now + graceMs + killVerifyMs);
-    if (graceMs > 0) this.#timers.set('grace', now + graceMs);
+    if (graceMs > 0) this.#timers.set('kill', now + graceMs);
     else this.#killAll(reason);
   }
 
   #killAll(reason: string): void {
     const services = [...this.#entries.keys()];
-    if (services.length > 0) this.#emit({ type: 'kill', services, reason });
+    if (services.length === 0 || this.#lostAt === null) return;
+    this.#emit({ type: 'kill', services, lostAt: this.#lostAt, reason });
   }
 
-  #onKilled(survivors: readonly string[], now: number): void {
+  /**
+   * Nobody left at one look is no proof for the next: a process that slipped away, or one that something else than sm
+   * starts again. So the list is kept, and looked at again until sm has verified that everything is stopped.
+   */
+  #onKilled(services: readonly string[], survivors: readonly string[], now: number): void {
     if (this.#lostAt === null) return;
-    for (const [service, entry] of this.#entries) {
-      if (!survivors.includes(service) && !entry.kernelState) this.#entries.delete(service);
+    for (const service of services) {
+      const entry = this.#entries.get(service);
+      if (entry === undefined) continue;
+      if (survivors.includes(service) || entry.kernelState) this.#doubted.add(service);
+      else this.#doubted.delete(service);
     }
-    if (survivors.length > 0) this.#timers.set('grace', now + KILL_REPEAT_MS);
+    const { killVerifyMs } = this.#options.domain;
+    const fenceArmed = this.#timers.armed.has('fence');
+    // What comes back later has the time of a kill, and no more.
+    if (survivors.length > 0 && !fenceArmed) this.#timers.set('fence', now + killVerifyMs);
+    const pauseMs = survivors.length > 0 ? KILL_REPEAT_MS : fenceArmed ? killVerifyMs / 2 : LOOK_AGAIN_MS;
+    this.#timers.set('kill', now + pauseMs);
   }
 
   #onFence(): void {
-    if (this.#lostAt === null || this.#entries.size === 0) return;
-    const services = [...this.#entries.keys()].join(', ');
+    if (this.#lostAt === null || this.#doubted.size === 0) return;
+    const services = [...this.#doubted].join(', ');
     this.#emit({ type: 'self-fence', reason: `not verified as stopped within the stop bound: ${services}` });
   }
 
@@ -666,7 +685,11 @@ export class Guard {
   #onCopy(event: Extract<GuardEvent, { type: 'sm.copy' }>, now: number): void {
     for (const entry of event.entries) this.#entries.set(entry.service, entry);
     this.#awaitsCopy = false;
-    if (this.#limited()) this.#deadline = Math.max(this.#deadline, event.deadline);
+    if (this.#limited()) {
+      // Given by one that guarded a node alone: nobody may replace it before there was time to hear it.
+      const deadline = event.deadline === Number.POSITIVE_INFINITY ? now + this.#afterSendMs : event.deadline;
+      this.#deadline = Math.max(this.#deadline, deadline);
+    }
     this.#onHold(event.holding, now);
     if (event.holding && (event.lost === true || now >= this.#deadline))
       this.#lose('permission was lost before sm-watchdog was restarted', now);
@@ -729,7 +752,7 @@ export class Guard {
         // Lazily moved: renewals do not re-arm it. Running out itself was judged at the start of this step.
         if (this.#holding && this.#lostAt === null) this.#timers.set('deadline', this.#deadline);
         return;
-      case 'grace':
+      case 'kill':
         return this.#killAll('permission was lost');
       case 'fence':
         return this.#onFence();
@@ -751,5 +774,7 @@ const EMPTY = new Uint8Array(0);
 const DUPLICATE_MEMORY_MS = 10_000;
 const RESTART_MEMORY_MS = 60_000;
 const KILL_REPEAT_MS = 20;
+/** After the stop bound, while sm has not yet verified everything. */
+const LOOK_AGAIN_MS = 1000;
 /** A heartbeat and its answer, whoever sends first. */
 const DOUBT_HELLOS = 1.5;

@@ -90,12 +90,10 @@ export type GuardEvent =
       readonly entry: KillEntry;
       readonly activating: boolean;
     }
-  /** Kill these now (rule 9). */
-  | { readonly type: 'sm.stop'; readonly services: readonly string[]; readonly reason: string }
   /** The service is verified as not active: off the kill list. */
   | { readonly type: 'sm.verified'; readonly service: string }
-  /** Result of a `kill` effect: what of it still lives. */
-  | { readonly type: 'killed'; readonly survivors: readonly string[] };
+  /** Result of a `kill` effect for the same services: of which of them something still lives. */
+  | { readonly type: 'killed'; readonly services: readonly string[]; readonly survivors: readonly string[] };
 
 export type GuardEffect =
   /** Sign and send this frame on this interface. */
@@ -104,8 +102,16 @@ export type GuardEffect =
   | { readonly type: 'listed'; readonly run: number; readonly ok: boolean; readonly reason: string }
   /** SIGSTOP/freeze, or thaw, these services. */
   | { readonly type: 'freeze'; readonly services: readonly string[]; readonly frozen: boolean }
-  /** Kill everything of these services; answered by `killed`. */
-  | { readonly type: 'kill'; readonly services: readonly string[]; readonly reason: string }
+  /**
+   * Kill everything of these services but scripts that `sm` began after `lostAt`: they stop, for nothing else is begun
+   * without permission. Answered by `killed`.
+   */
+  | {
+      readonly type: 'kill';
+      readonly services: readonly string[];
+      readonly lostAt: number;
+      readonly reason: string;
+    }
   /** The node could not be made to stop otherwise: the armed port ends it (rule 11). */
   | { readonly type: 'self-fence'; readonly reason: string }
   /** Start `sm`; `kill` first where it hangs. */

@@ -34,6 +34,7 @@ import {
   type KillResult,
   killEntries,
   ProcessTable,
+  type Spared,
 } from './kill-entry.ts';
 import { doubt, type NamedProcess } from './pid-belief.ts';
 import { type Pid, readChildren, readStat } from './procfs.ts';
@@ -198,8 +199,8 @@ export class Containment {
   }
 
   /** Kills everything that the service ever started and verifies that nothing is left, within the bound. */
-  async kill(service: string, boundMs = KILL_BOUND_MS): Promise<KillResult> {
-    const [result] = await killEntries([this.#open(service)], boundMs);
+  async kill(service: string, boundMs = KILL_BOUND_MS, spared: Spared | null = null): Promise<KillResult> {
+    const [result] = await killEntries([this.#open(service)], boundMs, spared);
     return result!;
   }
 

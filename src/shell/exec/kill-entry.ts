@@ -122,8 +122,8 @@ export class KillHandle {
   }
 
   /** SIGKILL to everything found; returns it. An empty list is the proof that nothing is left. */
-  strike(table: ProcessTable): ProcessStat[] {
-    const found = this.find(table);
+  strike(table: ProcessTable, spared: Spared | null): ProcessStat[] {
+    const found = this.find(table).filter((stat) => !isSpared(stat, this.entry, spared));
     for (const stat of found) signalProcess(stat, 'SIGKILL');
     return found;
   }
@@ -166,15 +166,38 @@ export class KillHandle {
 export const KILL_BOUND_MS = 2000;
 const PAUSE_MS = 3;
 
+/**
+ * Scripts that a kill leaves alone, for they take activity away and are no part of it: begun by `sm` since then, without
+ * a token, and whatever runs below them. What they leave behind when they end is nobody's any more, and killed.
+ */
+export interface Spared {
+  readonly sm: number;
+  /** Kernel ticks since boot. */
+  readonly since: number;
+}
+
+function isSpared(stat: ProcessStat, { marker }: KillEntry, spared: Spared | null): boolean {
+  if (spared === null || Number(stat.startTime) < spared.since) return false;
+  const environment = readEnvironment(stat.pid);
+  if (!environment.includes(marker) || environment.some((line) => line.startsWith('SM_ACTIVATION=')))
+    return false;
+  // What one that is older has forked since is nobody's child once that is killed.
+  let above = stat.parent;
+  while (above > 1 && above !== spared.sm) above = readStat(above)?.parent ?? 0;
+  return above === spared.sm;
+}
+
 /** The rounds of a kill, shared by the waiting and the blocking form: each call strikes once. */
 class Kill {
   readonly #handles: readonly KillHandle[];
+  readonly #spared: Spared | null;
   readonly #killed = new Map<KillHandle, Set<number>>();
   readonly #left = new Map<KillHandle, readonly ProcessStat[]>();
   readonly #start = performance.now();
 
-  constructor(handles: readonly KillHandle[]) {
+  constructor(handles: readonly KillHandle[], spared: Spared | null) {
     this.#handles = handles;
+    this.#spared = spared;
     for (const handle of handles) this.#killed.set(handle, new Set());
   }
 
@@ -185,16 +208,20 @@ class Kill {
   round(): boolean {
     let left = 0;
     for (const handle of this.#handles) {
-      const found = handle.group?.members() ?? [];
+      const members = handle.group?.members() ?? [];
+      const found = members.filter((stat) => !isSpared(stat, handle.entry, this.#spared));
       for (const stat of found) this.#killed.get(handle)!.add(stat.pid);
-      if (found.length > 0) handle.group?.kill();
+      if (found.length === members.length && found.length > 0) handle.group?.kill();
+      else for (const stat of found) signalProcess(stat, 'SIGKILL');
+      // Whatever was frozen before: in version 1 it dies only now, and a stop script runs in a group below this one.
+      handle.group?.thaw();
       this.#left.set(handle, found);
       left += found.length;
     }
     if (left > 0) return false;
     const table = new ProcessTable();
     for (const handle of this.#handles) {
-      const found = handle.strike(table);
+      const found = handle.strike(table, this.#spared);
       for (const stat of found) this.#killed.get(handle)!.add(stat.pid);
       this.#left.set(handle, found);
       left += found.length;
@@ -220,9 +247,10 @@ class Kill {
 export async function killEntries(
   handles: readonly KillHandle[],
   boundMs = KILL_BOUND_MS,
+  spared: Spared | null = null,
 ): Promise<KillResult[]> {
   for (const handle of handles) await handle.refresh();
-  const kill = new Kill(handles);
+  const kill = new Kill(handles, spared);
   while (!kill.round() && !kill.isOver(boundMs)) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
@@ -233,8 +261,12 @@ export async function killEntries(
  * The same, blocking and alone: no disk, no exec, no other process. For sm-watchdog at its deadline. Pid files, which
  * may lie on a disk, come last, and only for entries without a control group.
  */
-export function killEntriesSync(handles: readonly KillHandle[], boundMs = KILL_BOUND_MS): KillResult[] {
-  const kill = new Kill(handles);
+export function killEntriesSync(
+  handles: readonly KillHandle[],
+  boundMs = KILL_BOUND_MS,
+  spared: Spared | null = null,
+): KillResult[] {
+  const kill = new Kill(handles, spared);
   let pidFilesRead = false;
   for (;;) {
     const gone = kill.round();

@@ -104,7 +104,7 @@ export function readControlGroups(pid: number): string[] {
 export function ticksNow(): number {
   const [seconds = '0', hundredths = '0'] = (readProc('/proc/uptime') ?? '').split(/[. ]/, 2);
   const byUptime = Number(seconds) * TICKS_PER_SECOND + Number(hundredths);
-  const byAge = Number(ownStart()) + Math.floor((performance.now() * TICKS_PER_SECOND) / 1000);
+  const byAge = Number(ownStart()) + Math.floor(performance.now() / TICK_MS);
   return Math.max(byUptime || 0, byAge || 0);
 }
 
@@ -114,8 +114,14 @@ function ownStart(): string {
   return start;
 }
 
+/** So many ticks ago began what began `ms` ago, rounded towards the present. */
+export function ticksOf(ms: number): number {
+  return Math.floor(ms / TICK_MS);
+}
+
 /** USER_HZ, 100 on every architecture that node runs on (proc(5)). */
 const TICKS_PER_SECOND = 100;
+const TICK_MS = 1000 / TICKS_PER_SECOND;
 
 /** Direct children of the process's main thread; cheap, but empty on a kernel without CONFIG_PROC_CHILDREN. */
 export function readChildren(pid: number): number[] {

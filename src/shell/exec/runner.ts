@@ -13,6 +13,7 @@ import type { Containment, Log } from './containment.ts';
 import { KILL_BOUND_MS, type KillHandle, type KillResult, killEntries } from './kill-entry.ts';
 import { type Output, OutputDirectory } from './output.ts';
 import { type PluginDirectories, pluginPath, pluginProblem } from './plugin.ts';
+import { ticksNow } from './procfs.ts';
 
 export interface RunnerOptions {
   readonly directories: PluginDirectories & {
@@ -63,6 +64,8 @@ export class Runner {
   readonly #outputs: OutputDirectory;
   readonly #runs = new Map<number, Run>();
   readonly #queue: RunEffect[] = [];
+  /** Kills that are under way, by service. */
+  readonly #kills = new Map<string, number>();
   readonly #sweeper: NodeJS.Timeout;
   #ticker: NodeJS.Timeout | null = null;
 
@@ -105,15 +108,22 @@ export class Runner {
 
   /**
    * Kills everything that the service ever started, with a script of it that runs now (its outcome is `aborted`), and
-   * verifies that nothing is left.
+   * verifies that nothing is left. A stop script that is begun meanwhile goes on; others wait.
    */
   async killService(service: string, reason: string, boundMs = KILL_BOUND_MS): Promise<KillResult> {
+    const spared = { sm: process.pid, since: ticksNow() };
+    this.#kills.set(service, (this.#kills.get(service) ?? 0) + 1);
     const waiting = this.#queue.filter((effect) => effect.service === service);
     for (const effect of waiting) this.abort(effect.run, reason);
     for (const running of this.#runs.values()) {
       if (running.effect.service === service) void this.#end(running, 'aborted', 0);
     }
-    const result = await this.#options.containment.kill(service, boundMs);
+    const result = await this.#options.containment.kill(service, boundMs, spared).finally(() => {
+      const kills = this.#kills.get(service)! - 1;
+      if (kills > 0) this.#kills.set(service, kills);
+      else this.#kills.delete(service);
+      this.#startNext();
+    });
     const level = result.left.length === 0 ? 'info' : 'error';
     this.#log(level, `killed everything of the service: ${reason}`, { ...result });
     return result;
@@ -130,14 +140,18 @@ export class Runner {
       running.output.finish();
     }
     this.#runs.clear();
+    this.#kills.clear();
     this.#queue.length = 0;
   }
 
   #startNext(): void {
     let running = 0;
     for (const { effect } of this.#runs.values()) if (!REMOVING.has(effect.action)) running++;
-    for (; running < LIMITS.actionsRunningMax && this.#queue.length > 0; running++)
-      this.#start(this.#queue.shift()!);
+    for (; running < LIMITS.actionsRunningMax; running++) {
+      const next = this.#queue.findIndex(({ service }) => !this.#kills.has(service));
+      if (next < 0) return;
+      this.#start(this.#queue.splice(next, 1)[0]!);
+    }
   }
 
   #start(effect: RunEffect): void {

@@ -3,7 +3,7 @@
  * deadline is there, without disk, exec or anybody's help (docs/SAFETY.md, rule 10).
  */
 import type { KillEntry } from '../../core/guard/interface.ts';
-import { freezeEntries, KillHandle, killEntriesSync, thawEntries } from '../exec/kill-entry.ts';
+import { freezeEntries, KillHandle, killEntriesSync, type Spared, thawEntries } from '../exec/kill-entry.ts';
 
 /**
  * Where a control group holds the service, its pid file is read in one of so many rounds: with hundreds of services that is
@@ -53,10 +53,14 @@ export class KillList {
     else thawEntries(handles);
   }
 
-  /** Blocks until everything is dead, at most `boundMs`. Returns the services of which something still lives. */
-  kill(services: readonly string[], boundMs: number): string[] {
-    const results = killEntriesSync(this.#select(services), boundMs);
-    return results.filter(({ left }) => left.length > 0).map(({ service }) => service);
+  /**
+   * Blocks until everything is dead, at most `boundMs`. Returns the services of which something still lives; of one that
+   * is not on the list nothing is known.
+   */
+  kill(services: readonly string[], boundMs: number, spared: Spared | null = null): string[] {
+    const results = killEntriesSync(this.#select(services), boundMs, spared);
+    const gone = new Set(results.filter(({ left }) => left.length === 0).map(({ service }) => service));
+    return services.filter((service) => !gone.has(service));
   }
 
   #select(services: readonly string[]): KillHandle[] {

@@ -11,6 +11,7 @@ import {
   type GuardOptions,
   LINK_TIMERS,
 } from '../../core/guard/interface.ts';
+import { ticksNow, ticksOf } from '../exec/procfs.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
 import { Channel } from '../pair/channel.ts';
 import type { FromSm, FromWatchdog, WatchdogStatus } from '../pair/messages.ts';
@@ -50,6 +51,8 @@ interface Manager {
   /** Ends it, exactly it, by SIGKILL. */
   kill: () => void;
   saidBye: boolean;
+  /** Known from its first word on. */
+  pid: number | null;
 }
 
 export class WatchdogProcess {
@@ -177,7 +180,7 @@ export class WatchdogProcess {
         killList.setFrozen(effect.services, effect.frozen);
         return;
       case 'kill':
-        this.#kill(effect.services, effect.reason);
+        this.#kill(effect);
         return;
       case 'self-fence':
         this.#selfFence.fire(effect.reason);
@@ -202,10 +205,12 @@ export class WatchdogProcess {
     return { ...fact, reason: this.#wire?.silenceReason(fact.role) || fact.reason };
   }
 
-  #kill(services: readonly string[], reason: string): void {
+  #kill({ services, lostAt, reason }: Extract<GuardEffect, { type: 'kill' }>): void {
     const { killList, log, guard } = this.#options;
-    const survivors = killList.kill(services, guard.domain.killVerifyMs);
-    this.#queue.push({ type: 'killed', survivors });
+    const sm = this.#manager?.pid ?? null;
+    const spared = sm === null ? null : { sm, since: ticksNow() - ticksOf(this.#clock.now() - lostAt) };
+    const survivors = killList.kill(services, guard.domain.killVerifyMs, spared);
+    this.#queue.push({ type: 'killed', services, survivors });
     log.warn({ services, survivors, reason }, 'killed');
   }
 
@@ -256,7 +261,7 @@ export class WatchdogProcess {
         if (this.#manager?.channel === channel) this.#gone(this.#manager, reason);
       },
     });
-    this.#manager = { channel, kill, saidBye: false };
+    this.#manager = { channel, kill, saidBye: false, pid: null };
     const { deadline, lost, holding } = this.#guard.view();
     const entries = this.#options.killList.entries();
     const copy = { deadline: this.#clock.toSm(deadline), lost, holding, entries };
@@ -278,6 +283,7 @@ export class WatchdogProcess {
     switch (message.type) {
       case 'life':
         manager.kill = () => killProcess(message.process);
+        manager.pid = message.process.pid;
         this.#adopt(message);
         // It speaks once its control socket is open.
         this.#options.serviceManager.ready();

@@ -79,7 +79,7 @@ describe('sm is away for too long', () => {
     g.clear();
     g.pass(1000);
     expect(g.of('send')).toEqual([]);
-    g.step({ type: 'killed', survivors: [] });
+    g.step({ type: 'killed', services: ['db'], survivors: [] });
     g.connect();
     g.pass(200);
     expect(g.of('send').length).toBeGreaterThan(0);

@@ -110,19 +110,71 @@ describe('a lost permission (rules 9, 10, 13)', () => {
     const g = lost('db', 'web');
     g.pass(100);
     expect(g.of('kill').map(({ services }) => services)).toEqual([['db', 'web']]);
-    g.step({ type: 'killed', survivors: [] });
+    g.killed();
     g.pass(1000);
     expect(g.of('self-fence')).toEqual([]);
-    expect(g.guard.view().entries).toEqual([]);
+  });
+
+  it('tells the kill since when scripts only stop', () => {
+    const g = lost('db');
+    const lostAt = g.now;
+    g.pass(100);
+    expect(g.of('kill')[0]?.lostAt).toBe(lostAt - 1);
+  });
+
+  it('looks again until everything is verified, for what is killed may be started again', () => {
+    const g = lost('db', 'web');
+    g.pass(100);
+    g.killed();
+    expect(g.guard.view().entries).toEqual(['db', 'web']);
+    for (let looks = 0; looks < 5; looks++) {
+      g.clear();
+      g.pass(1000);
+      expect(g.of('kill').at(-1)?.services).toEqual(['db', 'web']);
+      g.killed();
+    }
+    g.step({ type: 'sm.verified', service: 'db' });
+    g.clear();
+    g.pass(1000);
+    expect(g.of('kill').at(-1)?.services).toEqual(['web']);
+    g.killed();
+    g.step({ type: 'sm.hold', holding: false });
+    g.clear();
+    g.pass(5000);
+    expect(g.of('kill')).toEqual([]);
+    expect(g.of('self-fence')).toEqual([]);
+  });
+
+  it('what comes back after the stop bound has the time of a kill, then the node fences itself', () => {
+    const g = lost('db', 'web');
+    g.pass(100);
+    g.killed();
+    g.pass(1000);
+    g.killed();
+    g.pass(1000);
+    g.killed('web');
+    g.pass(99);
+    expect(g.of('self-fence')).toEqual([]);
+    g.pass(1);
+    expect(g.of('self-fence')[0]?.reason).toMatch(/bound: web$/);
+  });
+
+  it('a kill of one service says nothing of another', () => {
+    const g = lost('db', 'web');
+    g.pass(100);
+    g.step({ type: 'killed', services: ['db'], survivors: [] });
+    g.pass(100);
+    expect(g.of('self-fence')[0]?.reason).toMatch(/bound: web$/);
   });
 
   it('kills again what survived, and fences itself when the stop bound is near', () => {
     const g = lost('db', 'web');
     g.pass(100);
-    g.step({ type: 'killed', survivors: ['web'] });
+    g.killed('web');
+    g.clear();
     g.pass(25);
-    expect(g.of('kill').at(-1)?.services).toEqual(['web']);
-    g.step({ type: 'killed', survivors: ['web'] });
+    expect(g.of('kill').length).toBe(1);
+    g.killed('web');
     g.pass(200);
     expect(g.of('self-fence')[0]?.reason).toMatch(/web/);
   });
@@ -135,7 +187,7 @@ describe('a lost permission (rules 9, 10, 13)', () => {
       g.step({ type: 'sm.list', run: 1, entry: entry('mount', true), activating: true });
       g.linksDown();
       g.pass(PERMISSION_MS + 101);
-      g.step({ type: 'killed', survivors: [] });
+      g.killed();
       return g;
     };
     const fenced = make();
@@ -255,12 +307,6 @@ describe('listing (rules 1 and 10)', () => {
     g.step({ type: 'sm.hold', holding: true });
     expect(g.listingRefusal()).not.toBe('');
   });
-
-  it('kills at once what sm says has lost its right, without a grace', () => {
-    const g = new GuardDriver();
-    g.step({ type: 'sm.stop', services: ['db'], reason: 'revoked' });
-    expect(g.of('kill')).toEqual([{ type: 'kill', services: ['db'], reason: 'revoked' }]);
-  });
 });
 
 describe('a gap (rule 10)', () => {
@@ -287,6 +333,12 @@ describe('a gap (rule 10)', () => {
     expect(g.told('guard.lost').length).toBe(1);
     expect(g.of('freeze').length).toBe(1);
     expect(g.deadline).toBeLessThanOrEqual(g.now);
+  });
+
+  it('longer than permission: killed at once, for nobody can stop in order what is frozen', () => {
+    const g = holder();
+    g.stall(PERMISSION_MS + 1);
+    expect(g.of('kill').map(({ services }) => services)).toEqual([['db']]);
   });
 
   it('of less than P/2 is nothing', () => {

@@ -100,7 +100,6 @@ class World {
       },
       guard: {
         send: (effect) => note(`send ${effect.version}`),
-        stop: (services) => note(`stop ${services.join()}`),
         hold: (holding) => note(`hold ${holding}`),
         verified: (service) => note(`verified ${service}`),
         pulse: () => {},
@@ -135,14 +134,12 @@ describe('a turn', () => {
       { type: 'reply', request: 7, ok: true, code: '', message: '', operation: '' },
       { type: 'kill', run: 9, reason: '' },
       { type: 'kill.service', service: 'x', reason: '' },
-      { type: 'guard.stop', services: ['y'], reason: '' },
       { type: 'guard.verified', service: 'z' },
     );
     world.time.settle();
     expect(world.journal).toEqual([
       'kill 9',
       'kill.service x',
-      'stop y',
       'verified z',
       'commit 2',
       'published s',
