@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FIVE, SHIPPED, type Shape, serviceNames, type Timing, writeSet } from './bench/definitions.ts';
 import { BenchPair } from './bench/pair.ts';
+import { compareIdle } from './bench/peers/idle.ts';
 import { KeepalivedPair } from './bench/peers/keepalived.ts';
 import { PacemakerPair } from './bench/peers/pacemaker.ts';
 import { type AnyPair, type Contender, OURS, ratios, rounds } from './bench/peers/rounds.ts';
@@ -33,7 +34,7 @@ function ours({ rack }: Bench, name: string, shape: Shape, timing: Timing): Cont
     return new BenchPair(rack, root, folder);
   };
   const { hello, dead, stopBound } = timing;
-  return { name, make, facts: { hello, dead, stopBound } };
+  return { name, make, processes: /^(node|MainThread|sm|sm-watchdog)$/, facts: { hello, dead, stopBound } };
 }
 
 function pacemaker(
@@ -46,6 +47,7 @@ function pacemaker(
   return {
     name: tokenMs === null ? 'pacemaker' : `pacemaker-token-${tokenMs}`,
     make: (root) => new PacemakerPair(rack, root, options),
+    processes: /^(corosync|pacemaker)/,
     facts: { tokenMs, monitorSeconds: MONITOR_S, deadTimeSeconds },
   };
 }
@@ -55,6 +57,7 @@ function keepalived({ rack }: Bench, advertSeconds: number): Contender {
   return {
     name: `keepalived-${1000 * advertSeconds}ms`,
     make: (root) => new KeepalivedPair(rack, root, { services, advertSeconds }),
+    processes: /^keepalived$/,
     facts: { advertSeconds, restart: 'everything moves' },
   };
 }
@@ -77,6 +80,16 @@ async function fifty(bench: Bench): Promise<void> {
   ]);
 }
 
+/** With a wait of 2 s at the start, which changes nothing of it. */
+async function idle(bench: Bench): Promise<void> {
+  await compareIdle(bench, [
+    ours(bench, OURS, FIVE, SHIPPED),
+    pacemaker(bench, FIVE, null, SHORT_WAIT_S),
+    keepalived(bench, 1),
+    keepalived(bench, 0.1),
+  ]);
+}
+
 function refuse(): string | null {
   if (process.getuid?.() !== 0) return 'Pacemaker runs as a user of its own: only root can start it';
   const missing = NEEDED.filter(([path]) => !existsSync(path)).map(([, name]) => name);
@@ -87,7 +100,7 @@ await runSuite({
   name: 'bench-peers',
   program: fileURLToPath(import.meta.url),
   limitMs: 20 * 60_000,
-  benchmarks: { five, fifty },
+  benchmarks: { five, fifty, idle },
   refuse,
   // Only ours: the others promise nothing of the kind without fencing.
   fault: (result) => (result.name.includes(`.${OURS}`) ? faultOf(result) : null),

@@ -14,14 +14,24 @@ export interface Usage {
   readonly rssMb: number;
 }
 
+/** A line of /proc/PID/stat. */
+export function parseStat(line: string): { name: string; cpuMs: number; rssPages: number } {
+  // The name in parentheses may hold anything. Behind it begins field 3.
+  const [from, to] = [line.indexOf('('), line.lastIndexOf(')')];
+  const fields = line.slice(to + 2).split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return {
+    name: line.slice(from + 1, to),
+    cpuMs: (1000 * ticks) / TICKS_PER_SECOND,
+    rssPages: Number(fields[21]),
+  };
+}
+
 /** `text`: /proc/PID/stat, and after it /proc/PID/status. */
 export function parseUsage(text: string): Usage {
-  // Fields 14 and 15; the name in parentheses, field 2, may hold anything.
   const [stat = ''] = text.split('\n');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
   const rssKb = Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1]);
-  return { cpuMs: (1000 * ticks) / TICKS_PER_SECOND, rssMb: rssKb / 1024 };
+  return { cpuMs: parseStat(stat).cpuMs, rssMb: rssKb / 1024 };
 }
 
 export async function usageOf(node: LabNode): Promise<Record<(typeof PROCESSES)[number], Usage>> {

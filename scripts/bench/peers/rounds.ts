@@ -13,6 +13,8 @@ export interface Contender {
   readonly name: string;
   /** `root`: a directory that does not exist yet. */
   readonly make: (root: string) => AnyPair;
+  /** Names of its processes. */
+  readonly processes: RegExp;
   /** What the reader has to know of its figures. */
   readonly facts: Readonly<Record<string, unknown>>;
 }

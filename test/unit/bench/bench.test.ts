@@ -6,7 +6,7 @@ import { SHIPPED, serviceNames, type Timing, writeSet } from '../../../scripts/b
 import { ratios } from '../../../scripts/bench/peers/rounds.ts';
 import { faultOf, resultOf } from '../../../scripts/bench/result.ts';
 import { requestOf } from '../../../scripts/bench/suite.ts';
-import { parseUsage } from '../../../scripts/bench/usage.ts';
+import { parseStat, parseUsage } from '../../../scripts/bench/usage.ts';
 import { buildDefinitions } from '../../../src/core/definitions/build.ts';
 import { loadRows } from '../../../src/shell/store/source.ts';
 
@@ -83,6 +83,7 @@ test.each([
 test('processor time and memory are read, whatever the name of the process', () => {
   const stat = `7 (a) b (c) S 1 7 7 0 -1 4194304 1 0 0 0 120 30 9 9 20 0 1 0 5 6 7\n`;
   expect(parseUsage(`${stat}Name:\tx\nVmRSS:\t    2048 kB\n`)).toEqual({ cpuMs: 1500, rssMb: 2 });
+  expect(parseStat(stat.trim())).toEqual({ name: 'a) b (c', cpuMs: 1500, rssPages: 7 });
 });
 
 test('the ratios of others stand by figure', () => {
