@@ -1,0 +1,335 @@
+/** What goes in and out, as JSON Schema: validation, types and api/openapi.yaml come from this one text. */
+import Type, { type TSchema } from 'typebox';
+import { ROLES } from '../src/shell/credentials/tokens.ts';
+
+const word = (description: string) => Type.String({ description });
+const number = (description: string) => Type.Integer({ description });
+const time = (description: string) => Type.String({ description: `${description}, ISO 8601, UTC` });
+const Open = { additionalProperties: true } as const;
+
+export const Fault = Type.Object(
+  {
+    error_message: word(
+      'JSON text: {"faultcode":"Client"|"Server","faultstring":"<sentence>","debuginfo":null}; for a failed node action its result',
+    ),
+    code: word('coded error, docs/reference/errors.md'),
+  },
+  { $id: 'Fault' },
+);
+
+const Link = Type.Object({ href: Type.String(), rel: Type.String() });
+const Version = Type.Object({ id: Type.String(), links: Type.Array(Link) });
+
+export const Root = Type.Object({
+  name: Type.String(),
+  description: Type.String(),
+  version: Type.Array(Version),
+  default_version: Version,
+});
+export const V1 = Type.Object({ id: Type.String(), links: Type.Array(Link) }, Open);
+
+export const Node = Type.Object(
+  {
+    id: number('row'),
+    name: word('host name'),
+    administrative_state: word('locked or unlocked'),
+    operational_state: word('enabled or disabled'),
+    availability_status: word('available, degraded, failed, offline...'),
+    ready_state: word('enabled or disabled'),
+  },
+  { $id: 'Node' },
+);
+
+export const Service = Type.Object(
+  {
+    id: number('row'),
+    name: word('service'),
+    desired_state: word('what the service is wanted to be on this node'),
+    state: word('what it is on this node'),
+    status: word('empty, warn, degraded or failed'),
+  },
+  { $id: 'Service' },
+);
+
+export const Assignment = Type.Object(
+  {
+    id: number('row'),
+    uuid: word('the same on both nodes'),
+    name: word('domain'),
+    node_name: word('node'),
+    service_group_name: word('service group'),
+    state: word('what the group is on that node'),
+    desired_state: word('what it is wanted to be'),
+    status: word('empty, warn, degraded or failed'),
+    condition: word('more about the status'),
+  },
+  { $id: 'Assignment' },
+);
+
+/** The items of each list, by its member. */
+export function ListOf(member: string, item: TSchema) {
+  return Type.Object({
+    [member]: Type.Array(item),
+    next: Type.Optional(word('address of the next page; missing on the last one')),
+  });
+}
+
+export const PagingQuery = Type.Object(
+  {
+    limit: Type.Optional(word('items of a page; 0 or none: 1000, which is also the most')),
+    marker: Type.Optional(word('id, uuid or name of the last item seen')),
+    sort_key: Type.Optional(word('a member of the items; name without it')),
+    sort_dir: Type.Optional(word('asc or desc')),
+  },
+  { additionalProperties: false },
+);
+
+export const NoQuery = Type.Object({}, { additionalProperties: false });
+export const KeyParams = Type.Object({ key: Type.String({ minLength: 1, maxLength: 64 }) });
+export const HostParams = Type.Object({ hostname: Type.String({ minLength: 1, maxLength: 64 }) });
+
+export const ServiceNode = Type.Object(
+  {
+    origin: word('always sm'),
+    hostname: word('node'),
+    admin: word('locked or unlocked'),
+    oper: word('enabled or disabled'),
+    avail: word('available, degraded, failed...'),
+    active_services: word('yes: a group is active there, on its way, or not known to be inactive'),
+    swactable_services: word('yes: one of those is a group that a switch-over moves'),
+  },
+  { $id: 'ServiceNode' },
+);
+
+export const NODE_ACTIONS = [
+  'swact-pre-check',
+  'swact',
+  'swact-force',
+  'lock-pre-check',
+  'lock',
+  'unlock',
+  'event',
+] as const;
+
+const text = (description: string) => Type.Optional(Type.String({ maxLength: 64, description }));
+
+export const NodeAction = Type.Object(
+  {
+    action: Type.String({
+      maxLength: 64,
+      description: `one of ${NODE_ACTIONS.join(', ')}`,
+    }),
+    origin: text('who asks: mtce, sysinv...'),
+    admin: text('administrative state as the caller sees it'),
+    oper: text('operational state as the caller sees it'),
+    avail: text('availability as the caller sees it'),
+  },
+  { additionalProperties: false, $id: 'NodeAction' },
+);
+
+export const NodeActionResult = Type.Object(
+  {
+    origin: Type.String(),
+    hostname: Type.String(),
+    action: Type.String(),
+    admin: Type.Optional(Type.String()),
+    oper: Type.Optional(Type.String()),
+    avail: Type.Optional(Type.String()),
+    error_code: word('"0" success, "-1000" no such node, "-1001" refused, "-1003" sole provider'),
+    error_details: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    impact_service_list: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+  },
+  { $id: 'NodeActionResult' },
+);
+
+export const OPERATION_WORDS = ['swact', 'swact-force', 'lock', 'unlock', 'recover'] as const;
+export const SERVICE_WORDS = ['restart', 'restart-safe', 'manage', 'unmanage'] as const;
+
+const why = Type.Optional(
+  Type.String({
+    maxLength: 256,
+    description: 'why, for the history; one line',
+    pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+  }),
+);
+const forMs = Type.Optional(
+  Type.Integer({
+    minimum: 0,
+    maximum: 366 * 24 * 3600 * 1000,
+    description: 'ends by itself after so many ms; 0 = it does not',
+  }),
+);
+
+export const OperationRequest = Type.Object(
+  {
+    kind: Type.Enum([...OPERATION_WORDS], { description: 'what to do' }),
+    node: Type.Optional(Type.String({ maxLength: 31, description: 'node it is about' })),
+    group: Type.Optional(Type.String({ maxLength: 31, description: 'group to recover' })),
+    why,
+    forMs,
+  },
+  { additionalProperties: false, $id: 'OperationRequest' },
+);
+
+export const ServiceActionRequest = Type.Object(
+  { kind: Type.Enum([...SERVICE_WORDS], { description: 'what to do' }), why, forMs },
+  { additionalProperties: false, $id: 'ServiceActionRequest' },
+);
+
+export const Accepted = Type.Object(
+  {
+    message: word('what was accepted'),
+    operation: word('id to follow at /v1/operations/{id}; empty: it is done at once'),
+  },
+  { $id: 'Accepted' },
+);
+
+export const OPERATION_ENDS = ['done', 'failed-back', 'refused', 'timed-out'] as const;
+
+export const Operation = Type.Object(
+  {
+    id: Type.String(),
+    kind: Type.String(),
+    node: Type.String(),
+    group: Type.String(),
+    step: word('accepted, stopping, stopped, activating; at the end done, failed-back, refused or timed-out'),
+    ended: Type.Boolean(),
+    actor: word('who asked'),
+    why: Type.String(),
+    reason: word('why it is at that step'),
+    requested_at: time('when'),
+  },
+  { $id: 'Operation' },
+);
+
+export const Change = Type.Object(
+  {
+    id: number('rising'),
+    time: time('when it was stored'),
+    entity: word('service, group, node, interface, domain, operation, alarm, daemon'),
+    name: Type.String(),
+    from: word('state before'),
+    to: word('state after'),
+    cause: Type.String(),
+    actor: word('engine, or who asked'),
+    reason: Type.String(),
+  },
+  { $id: 'Change' },
+);
+
+export const ChangeQuery = Type.Object(
+  {
+    entity: Type.Optional(word('only of this kind')),
+    name: Type.Optional(word('only of this name')),
+    since: Type.Optional(word('only from this time on, ISO 8601 or ms since 1970')),
+    until: Type.Optional(word('only up to this time')),
+    after: Type.Optional(word('only after the one with this id')),
+    limit: Type.Optional(word('at most so many; 100 without it, 1000 is the most')),
+  },
+  { additionalProperties: false },
+);
+
+export const Alarm = Type.Object(
+  {
+    id: Type.String(),
+    entity: Type.String(),
+    severity: word('minor, major or critical'),
+    reason: Type.String(),
+    repair: word('what to do'),
+    raised_at: time('since when'),
+  },
+  { $id: 'Alarm' },
+);
+
+export const Interface = Type.Object(
+  {
+    name: Type.String(),
+    domain: Type.String(),
+    state: word('enabled, disabled, unknown'),
+    path_type: Type.String(),
+    auth_type: Type.String(),
+    interface_name: Type.String(),
+    network_type: Type.String(),
+    network_address: Type.String(),
+    network_port: Type.Union([Type.Integer(), Type.Literal('')]),
+    network_peer_address: Type.String(),
+    network_peer_port: Type.Union([Type.Integer(), Type.Literal('')]),
+  },
+  { $id: 'Interface' },
+);
+
+export const Neighbor = Type.Object(
+  { name: Type.String(), domain: Type.String(), state: Type.String(), designation: Type.String() },
+  { $id: 'Neighbor' },
+);
+
+export const Domain = Type.Object(
+  {
+    name: Type.String(),
+    state: word('waiting, leader, backup'),
+    leader: Type.String(),
+    generation: number('leadership number'),
+    hello_interval: number('ms'),
+    dead_interval: number('ms'),
+    wait_interval: number('ms'),
+    exchange_interval: number('ms'),
+    policy: word('what is done about a silent peer'),
+    stop_bound: number('ms'),
+  },
+  { $id: 'Domain' },
+);
+
+export const Definitions = Type.Object(
+  {
+    digest: word('of the set in use'),
+    tables: Type.Record(Type.String(), Type.Array(Type.Object({}, Open))),
+  },
+  { $id: 'Definitions' },
+);
+
+export const Explanation = Type.Object(
+  {
+    kind: Type.String(),
+    name: Type.String(),
+    sentences: Type.Array(Type.String(), { description: 'nearest cause first, what can be done last' }),
+  },
+  { $id: 'Explanation' },
+);
+
+export const Health = Type.Object(
+  {
+    live: Type.Boolean({ description: 'this server works' }),
+    ready: Type.Boolean({ description: 'sm answers and the database can be read' }),
+    reasons: Type.Array(Type.String(), { description: 'why it is not ready' }),
+  },
+  { $id: 'Health' },
+);
+
+export const Identity = Type.Object(
+  { name: Type.String(), role: Type.Union([Type.Enum([...ROLES]), Type.Null()]) },
+  { $id: 'Identity' },
+);
+
+/** Named in api/openapi.yaml. */
+export const NAMED: readonly TSchema[] = [
+  Fault,
+  Node,
+  Service,
+  Assignment,
+  ServiceNode,
+  NodeAction,
+  NodeActionResult,
+  OperationRequest,
+  ServiceActionRequest,
+  Accepted,
+  Operation,
+  Change,
+  Alarm,
+  Interface,
+  Neighbor,
+  Domain,
+  Definitions,
+  Explanation,
+  Health,
+  Identity,
+];
