@@ -1,7 +1,7 @@
 # Everything that a developer or an operator runs from a clone. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build lint test demo bench bench-peers lab install uninstall deb test-install clean
+.PHONY: help setup build lint test demo bench bench-peers figures lab install uninstall deb test-install clean
 
 BIN := node_modules/.bin
 PREFIX ?= /usr
@@ -65,6 +65,9 @@ bench: setup build ## Measure pairs on this machine; ONLY=failover,swact,... REP
 bench-peers: setup build ## The same work by sm, Pacemaker and keepalived (root; installs them)
 	@scripts/bench/peers/install.sh
 	@ONLY='$(ONLY)' REPEAT='$(REPEAT)' node --import tsx scripts/bench-peers.ts
+
+figures: setup ## Put outputs of both into the tables of README.md and docs/BENCH.md: FROM='bench.out peers.out'
+	@node --import tsx scripts/figures.ts $(FROM)
 
 lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss (root; docs/LAB.md)
 	@node --import tsx scripts/lab.ts

@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { idle } from './bench/idle.ts';
 import { load, simulator } from './bench/programs.ts';
-import { faultOf } from './bench/result.ts';
+import { faultOf, missed } from './bench/result.ts';
 import { coldStarts, cuts, loss } from './bench/steady.ts';
 import { runSuite } from './bench/suite.ts';
 import { failover, restart, start, swact } from './bench/times.ts';
@@ -27,4 +27,5 @@ await runSuite({
     'cold-starts': coldStarts,
   },
   fault: faultOf,
+  conclude: missed,
 });

@@ -7,7 +7,7 @@ export interface Result {
   readonly spread: readonly [number, number];
   readonly n: number;
   readonly unit: string;
-  /** Largest median that is good enough; for `simulated min/s` the least. null = for information. */
+  /** Largest median that is good enough; null = for information. */
   readonly target: number | null;
   /** A median above the target is a failure: no matter of speed. */
   readonly isBound?: true;
@@ -67,4 +67,13 @@ export function faultOf({ name, median, target, isBound, facts }: Result): strin
   return isBound === true && target !== null && median > target
     ? `${name}: ${median}, and not ${target}`
     : null;
+}
+
+/** For the last line: names of the figures that are not good enough. */
+export function missed(results: readonly Result[]): object {
+  return {
+    missed: results
+      .filter(({ median, target }) => target !== null && median > target)
+      .map(({ name }) => name),
+  };
 }

@@ -16,7 +16,7 @@ import {
 } from './definitions.ts';
 import { BenchPair } from './pair.ts';
 import { plainSwitchOver } from './plain.ts';
-import { medianOf, resultOf } from './result.ts';
+import { medianOf, resultOf, round } from './result.ts';
 import type { Bench } from './suite.ts';
 import { fastestTiming } from './timing.ts';
 import { managerShares } from './usage.ts';
@@ -102,7 +102,7 @@ export async function swact(bench: Bench): Promise<void> {
       }
       return { values, bothActiveMs: pair.journal.bothActiveMs() };
     });
-    const scheduleBoundMs = medianOf(plain) * SCHEDULE_SHARE + SCHEDULE_MORE_MS;
+    const scheduleBoundMs = round(medianOf(plain) * SCHEDULE_SHARE + SCHEDULE_MORE_MS);
     const facts = { groups: shape.groups, bothActiveMs, scheduleBoundMs };
     const beside = { what: `xargs -P ${WORKERS}: all stops, then all starts`, values: plain };
     bench.add(resultOf({ name, values, unit: 'ms', target, beside, facts }));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { SHIPPED, serviceNames, type Timing, writeSet } from '../../../scripts/bench/definitions.ts';
 import { ratios } from '../../../scripts/bench/peers/rounds.ts';
-import { faultOf, resultOf } from '../../../scripts/bench/result.ts';
+import { faultOf, missed, resultOf } from '../../../scripts/bench/result.ts';
 import { requestOf } from '../../../scripts/bench/suite.ts';
 import { parseStat, parseUsage } from '../../../scripts/bench/usage.ts';
 import { buildDefinitions } from '../../../src/core/definitions/build.ts';
@@ -58,6 +58,12 @@ test('a figure is a fault where it is a bound, and wherever both were active', (
   expect(faultOf(resultOf({ ...figure, isBound: true, values: [0] }))).toBeNull();
   expect(faultOf(resultOf({ ...figure, facts: { bothActiveMs: 12.34 } }))).toBe('x: both active for 12.3 ms');
   expect(faultOf(resultOf({ ...figure, facts: { bothActiveMs: 0 } }))).toBeNull();
+});
+
+test('figures above their target are named', () => {
+  const of = (name: string, value: number, target: number | null) =>
+    resultOf({ name, values: [value], unit: 'ms', target });
+  expect(missed([of('a', 5, 5), of('b', 6, 5), of('c', 7, null)])).toEqual({ missed: ['b'] });
 });
 
 const NAMES = ['failover', 'swact', 'cuts'] as const;
