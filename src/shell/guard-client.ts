@@ -8,7 +8,15 @@ import type { KillEntry } from '../core/guard/interface.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport } from '../core/link/report.ts';
 import { Channel } from './pair/channel.ts';
-import type { Copy, FromSm, FromWatchdog, PlainSmEvent, WatchdogStatus } from './pair/messages.ts';
+import {
+  type Copy,
+  type FromSm,
+  type FromWatchdog,
+  type KnownLives,
+  NO_LIVES,
+  type PlainSmEvent,
+  type WatchdogStatus,
+} from './pair/messages.ts';
 import type { Started } from './pair/programs.ts';
 import type { Verdict } from './perform.ts';
 import type { GuardPort, KillListPort, Log, Time } from './ports.ts';
@@ -75,6 +83,7 @@ export class GuardClient implements GuardPort, KillListPort {
   #lost = false;
   #holding = false;
   readonly #entries = new Map<string, KillEntry>();
+  #lives: KnownLives = NO_LIVES;
   /** Listings without an answer, asked again of a new watchdog. */
   readonly #unanswered = new Map<number, PlainSmEvent>();
   #report: Extract<FromSm, { type: 'report' }> | null = null;
@@ -191,6 +200,9 @@ export class GuardClient implements GuardPort, KillListPort {
       case 'fact':
         this.#fact(message.fact);
         return;
+      case 'lives':
+        this.#lives = message.lives;
+        return;
       case 'listed':
         this.#unanswered.delete(message.run);
         this.#options.listed(message.run, message.ok, message.reason);
@@ -206,7 +218,8 @@ export class GuardClient implements GuardPort, KillListPort {
     }
   }
 
-  #takeCopy({ deadline, lost, holding, entries }: Copy): void {
+  #takeCopy({ deadline, lost, holding, entries, lives }: Copy): void {
+    this.#lives = lives;
     this.#deadline = deadline;
     this.#lost = lost;
     this.#holding = holding;
@@ -298,6 +311,7 @@ export class GuardClient implements GuardPort, KillListPort {
       lost: this.#lost,
       holding: this.#holding,
       entries: [...this.#entries.values()],
+      lives: this.#lives,
     });
   }
 

@@ -17,6 +17,13 @@ export const LIVES_MAX = 8;
 /** Ended lives that are remembered; one that is forgotten is a stranger without our echo. */
 export const ENDED_LIVES_MAX = 64;
 
+/** What a successor has to know, so that recorded frames say as little to it: of the peer's lives, oldest first. */
+export interface PeerLives {
+  readonly ended: readonly LifeId[];
+  /** The peer as it was heard last, and the highest sequence of it; null = none was ever confirmed. */
+  readonly current: { readonly life: LifeId; readonly sequence: number } | null;
+}
+
 const WINDOW_MASK = (1n << BigInt(REPLAY_WINDOW + 1)) - 1n;
 
 interface Window {
@@ -30,17 +37,34 @@ export class ReplayGuard {
   readonly #lives = new Map<LifeId, Map<InterfaceRole, Window>>();
   readonly #ended = new Set<LifeId>();
   #confirmed: LifeId | null = null;
+  /** Up to here a predecessor has heard the peer. */
+  #heardBefore: PeerLives['current'] = null;
 
   /** True if the frame is new; it is remembered then. Call it for authentic frames only. */
   admit(life: LifeId, role: InterfaceRole, sequence: number): boolean {
     if (this.#ended.has(life)) return false;
     const windows = this.#touch(life);
-    const window = windows.get(role);
-    if (window === undefined) {
+    const window = windows.get(role) ?? this.#windowBefore(life);
+    if (window === null) {
       windows.set(role, { highest: sequence, seen: 1n });
       return true;
     }
+    windows.set(role, window);
     return advance(window, sequence);
+  }
+
+  known(): PeerLives {
+    const life = this.#confirmed;
+    const highest = [...(this.#lives.get(life ?? '')?.values() ?? [])].map((window) => window.highest);
+    const sequence = Math.max(0, this.#windowBefore(life)?.highest ?? 0, ...highest);
+    return { ended: [...this.#ended], current: life === null ? null : { life, sequence } };
+  }
+
+  /** What a predecessor knew. Before the first frame. */
+  recall({ ended, current }: PeerLives): void {
+    for (const life of ended) this.end(life);
+    this.#heardBefore = current;
+    if (current !== null) this.confirm(current.life);
   }
 
   /** This life echoed ours: it is the peer. The one before it has ended. */
@@ -59,6 +83,11 @@ export class ReplayGuard {
       if (this.#ended.size <= ENDED_LIVES_MAX) break;
       this.#ended.delete(oldest);
     }
+  }
+
+  #windowBefore(life: LifeId | null): Window | null {
+    const before = this.#heardBefore;
+    return before === null || before.life !== life ? null : { highest: before.sequence, seen: WINDOW_MASK };
   }
 
   #touch(life: LifeId): Map<InterfaceRole, Window> {

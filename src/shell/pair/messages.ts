@@ -1,6 +1,8 @@
 /** What `sm` and `sm-watchdog` say to each other. */
 import type { GuardFact } from '../../core/engine-interface.ts';
 import type { GuardEvent, GuardView, KillEntry } from '../../core/guard/interface.ts';
+import type { PeerLives } from '../../core/link/replay.ts';
+import type { LifeId } from '../../core/link/types.ts';
 import type { ProcessIdentity } from '../process-identity.ts';
 import type { Wire } from '../watchdog/wire.ts';
 
@@ -11,7 +13,17 @@ export interface Copy {
   readonly lost: boolean;
   readonly holding: boolean;
   readonly entries: readonly KillEntry[];
+  readonly lives: KnownLives;
 }
+
+/** Whose frames a new watchdog shall not take for news: they may have been recorded (docs/SAFETY.md, rule 14d). */
+export interface KnownLives {
+  /** Of sm-watchdog on this node, the latest last. */
+  readonly own: readonly LifeId[];
+  readonly peer: PeerLives;
+}
+
+export const NO_LIVES: KnownLives = { own: [], peer: { ended: [], current: null } };
 
 export interface WatchdogStatus {
   readonly guard: GuardView;
@@ -49,6 +61,8 @@ export type FromWatchdog =
   /** First of all, with what a new `sm` must know to be able to restart the watchdog. */
   | { readonly type: 'life'; readonly process: ProcessIdentity; readonly copy: Copy }
   | { readonly type: 'fact'; readonly fact: GuardFact }
+  /** Belongs into the copy from now on. */
+  | { readonly type: 'lives'; readonly lives: KnownLives }
   | { readonly type: 'listed'; readonly run: number; readonly ok: boolean; readonly reason: string }
   | { readonly type: 'pong'; readonly number: number }
   | { readonly type: 'status'; readonly number: number; readonly status: WatchdogStatus }

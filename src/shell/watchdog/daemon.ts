@@ -163,7 +163,6 @@ function makeWatchdog(
                 peer,
                 interfaces,
                 processLife,
-                ownEarlierLives: [],
                 keys: new KeyRing(config.keysDirectory),
                 linkDownDetectMs: domain.linkDownDetectMs,
                 now: realTime.now,

@@ -14,7 +14,13 @@ import {
 import { ticksNow, ticksOf } from '../exec/procfs.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
 import { Channel } from '../pair/channel.ts';
-import type { FromSm, FromWatchdog, WatchdogStatus } from '../pair/messages.ts';
+import {
+  type FromSm,
+  type FromWatchdog,
+  type KnownLives,
+  NO_LIVES,
+  type WatchdogStatus,
+} from '../pair/messages.ts';
 import type { Started } from '../pair/programs.ts';
 import type { Log, Time } from '../ports.ts';
 import { killProcess, ownIdentity } from '../process-identity.ts';
@@ -89,9 +95,17 @@ export class WatchdogProcess {
   start(): void {
     const { adopted } = this.#options;
     this.#guarded(() => this.#guard.start(this.#clock.now()));
-    if (adopted !== null) this.#attach(adopted, () => {});
-    this.#wire?.start();
+    if (adopted === null) this.#listen();
+    else this.#attach(adopted, () => {});
     this.#refresh();
+  }
+
+  /** Not before the copy is here: without it a recorded frame would be news. */
+  #listening = false;
+  #listen(): void {
+    if (this.#listening) return;
+    this.#listening = true;
+    this.#wire?.start();
   }
 
   /** The orderly stop: `sm` stops its services and says bye; both end. */
@@ -197,6 +211,13 @@ export class WatchdogProcess {
     if (fact.type === 'guard.peer' && fact.heard) this.#wire?.confirmPeer(fact.processLife);
     if (fact.type === 'guard.lost') this.#options.log.error({ reason: fact.reason }, 'permission lost');
     this.#manager?.channel.send({ type: 'fact', fact: this.#clock.factToSm(this.#explained(fact)) });
+    // From the end of an announcement on, the frames that made it are old ones.
+    const isNews = fact.type === 'guard.peer' ? fact.heard : fact.type === 'guard.announcement';
+    if (isNews) this.#manager?.channel.send({ type: 'lives', lives: this.#lives() });
+  }
+
+  #lives(): KnownLives {
+    return this.#wire?.lives() ?? NO_LIVES;
   }
 
   /** The guard sees only that a link is silent; here it is known what was dropped meanwhile, and why. */
@@ -264,7 +285,7 @@ export class WatchdogProcess {
     this.#manager = { channel, kill, saidBye: false, pid: null };
     const { deadline, lost, holding } = this.#guard.view();
     const entries = this.#options.killList.entries();
-    const copy = { deadline: this.#clock.toSm(deadline), lost, holding, entries };
+    const copy = { deadline: this.#clock.toSm(deadline), lost, holding, entries, lives: this.#lives() };
     channel.send({ type: 'life', process: ownIdentity(), copy });
   }
 
@@ -274,6 +295,7 @@ export class WatchdogProcess {
       this.#linger();
       return;
     }
+    this.#listen();
     // A process without its pipe is no use, and must not act beside the next one.
     manager.kill();
     this.#step([{ type: 'sm.gone', reason: `sm is gone: ${reason}` }]);
@@ -312,6 +334,8 @@ export class WatchdogProcess {
 
   /** The copy comes before the greeting, so that what is told first is already true. */
   #adopt({ copy }: Extract<FromSm, { type: 'life' }>): void {
+    if (copy !== null) this.#wire?.recall(copy.lives);
+    this.#listen();
     if (copy === null) {
       this.#step([{ type: 'sm.connected' }]);
       return;

@@ -7,6 +7,7 @@ import type { InterfaceRole } from '../../core/kernel/names.ts';
 import { admit, type CheckSignature, type LinkExpectations } from '../../core/link/admission.ts';
 import { ReplayGuard } from '../../core/link/replay.ts';
 import type { Frame, FrameHeader, LifeId } from '../../core/link/types.ts';
+import type { KnownLives } from '../pair/messages.ts';
 import { DropCounters } from './drops.ts';
 import type { Key, KeyRing } from './keyring.ts';
 import { LinkMonitor, type LinkPorts, type LinkState, SYSTEM_LINK_PORTS } from './links.ts';
@@ -20,8 +21,6 @@ export interface WireOptions {
   /** The provisioned interfaces, at most LIMITS.interfacesMax. */
   readonly interfaces: readonly InterfaceDefinition[];
   readonly processLife: LifeId;
-  /** Earlier lives of this node's sm-watchdog, where they are known. */
-  readonly ownEarlierLives: readonly LifeId[];
   readonly keys: KeyRing;
   /** Limit for noticing that a link is down at our own end. */
   readonly linkDownDetectMs: number;
@@ -41,6 +40,8 @@ export interface WireHandlers {
   readonly link: (role: InterfaceRole, up: boolean, reason: string) => void;
 }
 
+/** Frames of lives before these do not echo in a network any more. */
+const OWN_LIVES_MAX = 16;
 const UPKEEP_INTERVAL_MS = 1_000;
 
 interface Link {
@@ -66,6 +67,8 @@ export class Wire {
   readonly #handlers: WireHandlers;
   readonly #links = new Map<InterfaceRole, Link>();
   readonly #replay = new ReplayGuard();
+  /** Of this node's sm-watchdog, as far as they are known. */
+  readonly #earlierLives: LifeId[] = [];
   readonly #drops: DropCounters;
   readonly #monitor: LinkMonitor;
   #upkeep: NodeJS.Timeout | null = null;
@@ -120,6 +123,18 @@ export class Wire {
     this.#replay.confirm(life);
   }
 
+  /** What a successor of this process has to know of us and of the peer. */
+  lives(): KnownLives {
+    const own = [...this.#earlierLives, this.#options.processLife];
+    return { own: own.slice(-OWN_LIVES_MAX), peer: this.#replay.known() };
+  }
+
+  /** What a predecessor knew. Before the start. */
+  recall({ own, peer }: KnownLives): void {
+    this.#earlierLives.push(...own);
+    this.#replay.recall(peer);
+  }
+
   /** Why a link is not heard although datagrams arrive; '' = nothing arrives, or all is well. */
   silenceReason(role: InterfaceRole): string {
     return this.#drops.reason(role, this.#options.now());
@@ -146,7 +161,7 @@ export class Wire {
 
   #link(definition: InterfaceDefinition): Link {
     const { role, authType } = definition;
-    const { domain, node, peer, processLife, ownEarlierLives } = this.#options;
+    const { domain, node, peer, processLife } = this.#options;
     const socket = new LinkSocket(definition, {
       datagram: (bytes) => this.#receive(role, bytes),
       wrongSource: () => this.#drops.count(role, 'wrong-source', this.#options.now()),
@@ -159,7 +174,7 @@ export class Wire {
       ownName: node,
       peerName: peer,
       ownProcessLife: processLife,
-      ownEarlierLives,
+      ownEarlierLives: this.#earlierLives,
     };
     return {
       definition,

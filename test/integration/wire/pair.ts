@@ -73,7 +73,6 @@ export class Node {
         peer,
         interfaces,
         processLife: this.life,
-        ownEarlierLives: [],
         keys: new KeyRing(this.directory),
         linkDownDetectMs: 100,
         now: () => performance.now(),

@@ -230,6 +230,36 @@ describe('bad datagrams', () => {
     await droppedAs(() => send(good({ processLife: before })), node, role, 'replayed');
   });
 
+  test('that were recorded say as little to a restarted watchdog as to the one before', async () => {
+    const role = 'management-interface';
+    const [one, two] = await started(pair());
+    const announcing = (life: string) => () =>
+      one.wire.send(role, one.frame(role, { processLife: life, announceNumber: 5, sequence: 7 }));
+    const ended = 'aa'.repeat(16);
+    const present = 'bb'.repeat(16);
+    for (const life of [ended, present]) {
+      const before = two.heard(role);
+      announcing(life)();
+      await two.signal.until(() => two.heard(role) > before, 'the announcement, when it is new');
+      two.wire.confirmPeer(life);
+    }
+    const lives = JSON.parse(JSON.stringify(two.wire.lives()));
+    expect(lives.own).toEqual([two.life]);
+    await two.wire.stop();
+    const successor = new Node(two.name, two.peer, two.interfaces);
+    copyFileSync(join(two.directory, 'pair'), join(successor.directory, 'pair'));
+    nodes.push(successor);
+    successor.wire.recall(lives);
+    await successor.up();
+    for (const life of [ended, present]) await droppedAs(announcing(life), successor, role, 'replayed');
+    const own = () =>
+      one.wire.send(role, one.frame(role, { sender: two.name, receiver: one.name, processLife: two.life }));
+    await droppedAs(own, successor, role, 'own-reflected');
+    expect(successor.frames).toEqual([]);
+    one.wire.send(role, one.frame(role, { processLife: present, sequence: 8 }));
+    await successor.signal.until(() => successor.heard(role) === 1, 'what is new');
+  });
+
   test('in a flood are logged once per cause', async () => {
     const { node, send } = await attacked();
     for (let i = 0; i < 200; i += 1) await droppedAs(() => send(Buffer.alloc(64)), node, role, 'magic');

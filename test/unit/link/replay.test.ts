@@ -75,6 +75,27 @@ describe('lives', () => {
     expect(guard.admit(life(2), ROLE, 5)).toBe(true);
   });
 
+  test('a successor knows what was ended, and how far the peer was heard', () => {
+    const guard = new ReplayGuard();
+    guard.admit(PEER, ROLE, 1);
+    guard.confirm(PEER);
+    guard.confirm(life(2));
+    guard.admit(life(2), ROLE, 7);
+    guard.admit(life(2), 'oam-interface', 9);
+    const successor = new ReplayGuard();
+    successor.recall(guard.known());
+    expect(successor.known()).toEqual({ ended: [PEER], current: { life: life(2), sequence: 9 } });
+    expect(successor.admit(PEER, ROLE, 100)).toBe(false);
+    for (const role of [ROLE, 'cluster-host-interface'] as const) {
+      expect(successor.admit(life(2), role, 9)).toBe(false);
+      expect(successor.admit(life(2), role, 10)).toBe(true);
+    }
+    expect(successor.admit(life(3), ROLE, 1)).toBe(true);
+    successor.confirm(life(3));
+    expect(successor.admit(life(2), ROLE, 11)).toBe(false);
+    expect(new ReplayGuard().known()).toEqual({ ended: [], current: null });
+  });
+
   test('ended lives are remembered up to a bound', () => {
     const guard = new ReplayGuard();
     for (let i = 1; i <= ENDED_LIVES_MAX + 1; i += 1) guard.end(life(i));

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { GuardFact } from '../../../src/core/engine-interface.ts';
 import { GuardClient } from '../../../src/shell/guard-client.ts';
 import { toJson } from '../../../src/shell/json.ts';
-import type { FromSm, FromWatchdog } from '../../../src/shell/pair/messages.ts';
+import { type FromSm, type FromWatchdog, NO_LIVES } from '../../../src/shell/pair/messages.ts';
 import { FakeTime, silentLog } from './fakes.ts';
 
 const P = 800;
@@ -58,7 +58,7 @@ let killed: string[][];
 let client: GuardClient;
 
 async function greet(on: Pipe, deadline = Number.POSITIVE_INFINITY): Promise<void> {
-  const copy = { deadline, lost: false, holding: false, entries: [] };
+  const copy = { deadline, lost: false, holding: false, entries: [], lives: NO_LIVES };
   await on.say({ type: 'life', process: nobody, copy });
 }
 
@@ -127,6 +127,15 @@ describe('a watchdog that ends', () => {
     await newest().say({ type: 'listed', run: 7, ok: true, reason: '' });
     expect(listed).toEqual([7]);
     expect(killed).toEqual([]);
+  });
+
+  it('is replaced by one that knows the lives of which frames are old', async () => {
+    const lives = { own: ['a'], peer: { ended: ['b'], current: { life: 'c', sequence: 7 } } };
+    await pipe.say({ type: 'lives', lives });
+    pipe.stream.destroy();
+    await settled();
+    time.advance(0);
+    expect(newest().of('life')[0]?.copy?.lives).toEqual(lives);
   });
 
   it('is replaced at once by the spare', async () => {

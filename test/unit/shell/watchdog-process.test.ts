@@ -1,21 +1,16 @@
-import { PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
+import { toJson } from '../../../src/shell/json.ts';
+import { type KnownLives, NO_LIVES } from '../../../src/shell/pair/messages.ts';
 import { KillList } from '../../../src/shell/watchdog/kill-list.ts';
-import { WatchdogProcess } from '../../../src/shell/watchdog/process.ts';
+import { type WatchdogOptions, WatchdogProcess } from '../../../src/shell/watchdog/process.ts';
+import type { Wire } from '../../../src/shell/watchdog/wire.ts';
 import { DOMAIN, life } from '../../support/guard-driver.ts';
 import { FakeTime, silentLog } from './fakes.ts';
 
-test('a pid file that can not be read on a hung mount keeps no sign of life from systemd', () => {
-  const time = new FakeTime();
-  let alive = 0;
-  let looks = 0;
-  class HungKillList extends KillList {
-    override refresh(): Promise<void> {
-      looks += 1;
-      return new Promise(() => {});
-    }
-  }
-  const watchdog = new WatchdogProcess({
+/** A watchdog with these parts; the others do nothing. */
+function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): WatchdogProcess {
+  return new WatchdogProcess({
     guard: {
       node: 'controller-0',
       peer: null,
@@ -28,17 +23,11 @@ test('a pid file that can not be read on a hung mount keeps no sign of life from
       copyExpected: true,
     },
     wire: null,
-    killList: new HungKillList(),
+    killList: new KillList(),
     selfFence: () => ({ fire: () => {} }),
     startSm: () => ({ stream: new PassThrough(), end: () => {}, alive: () => true, pid: 2 }),
     adopted: null,
-    serviceManager: {
-      ready: () => {},
-      alive: () => {
-        alive += 1;
-      },
-      stopping: () => {},
-    },
+    serviceManager: { ready: () => {}, alive: () => {}, stopping: () => {} },
     exit: () => {},
     time: {
       now: () => time.now(),
@@ -46,7 +35,57 @@ test('a pid file that can not be read on a hung mount keeps no sign of life from
       after: (delayMs, work) => time.after(delayMs, work),
     },
     log: silentLog,
+    ...parts,
   });
+}
+
+test('takes the copy in before it listens: what was recorded is no news then', async () => {
+  const journal: string[] = [];
+  const wire = {
+    start: () => journal.push('start'),
+    recall: (lives: KnownLives) => journal.push(`recall ${lives.peer.ended.join()}`),
+    lives: () => NO_LIVES,
+    watchClosely: () => {},
+    look: () => {},
+  } as unknown as Wire;
+  const adopted = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+  makeWatchdog({ wire: () => wire, adopted }).start();
+  expect(journal).toEqual([]);
+  const lives: KnownLives = { own: [], peer: { ended: ['x'], current: null } };
+  const copy = { deadline: 0, lost: false, holding: false, entries: [], lives };
+  adopted.push(`${toJson({ type: 'life', process: { pid: 5_000_000, startTime: '1' }, copy })}\n`);
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  expect(journal).toEqual(['recall x', 'start']);
+});
+
+test('listens also where the sm that had the copy is no more', async () => {
+  let started = 0;
+  const wire = { start: () => void started++, lives: () => NO_LIVES, look: () => {} } as unknown as Wire;
+  const adopted = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+  makeWatchdog({ wire: () => wire, adopted }).start();
+  adopted.destroy();
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  expect(started).toBe(1);
+});
+
+test('a pid file that can not be read on a hung mount keeps no sign of life from systemd', () => {
+  const time = new FakeTime();
+  let alive = 0;
+  let looks = 0;
+  class HungKillList extends KillList {
+    override refresh(): Promise<void> {
+      looks += 1;
+      return new Promise(() => {});
+    }
+  }
+  const serviceManager = {
+    ready: () => {},
+    alive: () => {
+      alive += 1;
+    },
+    stopping: () => {},
+  };
+  const watchdog = makeWatchdog({ killList: new HungKillList(), serviceManager }, time);
   watchdog.start();
   time.advance(5000);
   expect(alive).toBeGreaterThanOrEqual(5);
