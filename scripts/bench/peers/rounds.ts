@@ -32,6 +32,7 @@ export async function rounds(
   prefix: string,
   shape: Shape,
   contenders: readonly Contender[],
+  pause: () => Promise<void> = anyMoment,
 ): Promise<void> {
   const measured = new Map<string, Figures[]>(contenders.map(({ name }) => [name, []]));
   const failures: string[] = [];
@@ -39,7 +40,7 @@ export async function rounds(
     for (const { name, make } of contenders) {
       const root = join(bench.root, `${name}-${round}`);
       try {
-        const figures = await bench.during(make(root), (pair) => session(pair, shape));
+        const figures = await bench.during(make(root), (pair) => session(pair, shape, pause));
         measured.get(name)?.push(figures);
         const words = FIGURES.map((figure) => `${figure} ${figures[figure].toFixed(0)}`);
         bench.tell(`${prefix}${name} ${round + 1}/${bench.repeat}: ${words.join(', ')} ms`);
@@ -78,7 +79,7 @@ function result(
 }
 
 /** One life of a pair: switched on, a service dies, a planned move, the active node dies. */
-async function session(pair: AnyPair, shape: Shape): Promise<Figures> {
+async function session(pair: AnyPair, shape: Shape, pause: () => Promise<void>): Promise<Figures> {
   const names = serviceNames(shape);
   const [victim = ''] = names;
   const { journal } = pair;
@@ -86,18 +87,18 @@ async function session(pair: AnyPair, shape: Shape): Promise<Figures> {
   const start = (await journal.allStartedSomewhere(names, switchedOn)) - switchedOn;
 
   let active = await pair.settled();
-  await anyMoment();
+  await pause();
   const killed = await pair.killService(active, victim);
   const restart = (await journal.allStartedSomewhere([victim], killed)) - killed;
 
   active = await pair.settled();
-  await anyMoment();
+  await pause();
   const asked = await pair.switchOver(active);
   const moved = (await journal.allStarted(names, pair.other(active), asked)) - asked;
   await pair.allow(active);
 
   active = await pair.settled();
-  await anyMoment();
+  await pause();
   const off = await pair.powerOff(active);
   const death = (await journal.allStarted(names, pair.other(active), off)) - off;
   return { start, restart, 'switch-over': moved, 'node-death': death, bothActiveMs: journal.bothActiveMs() };
