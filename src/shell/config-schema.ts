@@ -43,15 +43,33 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const CONTAINMENTS = ['auto', 'cgroup', 'marker'] as const;
 export const SELF_FENCES = ['processes'] as const;
 
+const API_CHANGE = 'Restart of the REST server alone.';
+
+const Tls = {
+  type: 'object',
+  properties: {
+    certificate: path('Certificate of the REST server, PEM.', 'none', API_CHANGE),
+    key: path('Its private key, PEM, mode 0600.', 'none', API_CHANGE),
+    clientCa: path(
+      'Authority, PEM, whose certificates callers may prove themselves with; the role is their OU.',
+      'none: tokens only',
+      API_CHANGE,
+    ),
+  },
+  required: ['certificate', 'key'],
+  additionalProperties: false,
+  rule: 'a mapping with the keys certificate and key, and perhaps clientCa',
+} as const;
+
 const Api = {
   type: 'object',
   properties: {
     address: {
       type: 'string',
-      description: 'Address on which the REST server listens.',
+      description: 'Address on which the REST server listens. Any but loopback needs TLS and a credential.',
       rule: 'an IPv4 or IPv6 address',
       fallback: '127.0.0.1',
-      change: 'Restart of the REST server alone.',
+      change: API_CHANGE,
     },
     port: {
       type: 'integer',
@@ -60,11 +78,31 @@ const Api = {
       description: 'Port on which the REST server listens.',
       rule: 'a whole number from 1 to 65535',
       fallback: '7777',
-      change: 'Restart of the REST server alone.',
+      change: API_CHANGE,
+    },
+    tls: Tls,
+    tokensFile: path(
+      'Sums of the tokens that callers prove themselves with; `smctl token` writes it.',
+      '/etc/sm/tokens',
+      API_CHANGE,
+    ),
+    auditFile: path(
+      'File to which every change that was asked for is appended, one line of JSON each.',
+      '/var/log/sm/audit.log',
+      API_CHANGE,
+    ),
+    keystone: {
+      type: 'string',
+      pattern: '^https?://[^\\s]+$',
+      maxLength: 1023,
+      description: 'Keystone that is asked about tokens that are not ours.',
+      rule: 'an address like https://keystone:5000/v3',
+      fallback: 'none',
+      change: API_CHANGE,
     },
   },
   additionalProperties: false,
-  rule: 'a mapping with the keys address and port',
+  rule: 'a mapping with the keys address, port, tls, tokensFile, auditFile and keystone',
 } as const;
 
 const Log = {

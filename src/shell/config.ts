@@ -12,6 +12,22 @@ import { type CONTAINMENTS, ConfigFile, type LOG_LEVELS, type SELF_FENCES } from
 
 export const CONFIG_PATH = '/etc/sm/sm.yaml';
 
+export interface ApiConfig {
+  readonly address: string;
+  readonly port: number;
+  /** null = plain HTTP, on loopback only. */
+  readonly tls: {
+    readonly certificate: string;
+    readonly key: string;
+    /** null = callers prove themselves by tokens only. */
+    readonly clientCa: string | null;
+  } | null;
+  readonly tokensFile: string;
+  readonly auditFile: string;
+  /** null = none. */
+  readonly keystone: string | null;
+}
+
 /** With the defaults filled in; docs/reference/configuration.md says what each key means. */
 export interface Config {
   readonly node: string;
@@ -24,7 +40,7 @@ export interface Config {
   readonly controlSocket: string;
   readonly lsbDirectory: string;
   readonly ocfRoot: string;
-  readonly api: { readonly address: string; readonly port: number };
+  readonly api: ApiConfig;
   /** `file` null = stderr. */
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly file: string | null };
   readonly selfFence: (typeof SELF_FENCES)[number];
@@ -86,13 +102,24 @@ function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
     controlSocket: file.controlSocket ?? join(runDirectory, 'control.sock'),
     lsbDirectory: file.lsbDirectory ?? '/etc/init.d',
     ocfRoot: file.ocfRoot ?? '/usr/lib/ocf',
-    api: { address: file.api?.address ?? '127.0.0.1', port: file.api?.port ?? 7777 },
+    api: apiOf(file.api ?? {}),
     log: { level: file.log?.level ?? 'info', file: file.log?.file ?? null },
     selfFence: file.selfFence ?? 'processes',
     containment: file.containment ?? 'auto',
     kernelLifeFile: file.kernelLifeFile ?? '/proc/sys/kernel/random/boot_id',
     productUuidFile: file.productUuidFile ?? '/sys/class/dmi/id/product_uuid',
     realtime: file.realtime ?? 'yes',
+  };
+}
+
+function apiOf(file: NonNullable<XStatic<typeof ConfigFile>['api']>): ApiConfig {
+  return {
+    address: file.address ?? '127.0.0.1',
+    port: file.port ?? 7777,
+    tls: file.tls === undefined ? null : { ...file.tls, clientCa: file.tls.clientCa ?? null },
+    tokensFile: file.tokensFile ?? '/etc/sm/tokens',
+    auditFile: file.auditFile ?? '/var/log/sm/audit.log',
+    keystone: file.keystone ?? null,
   };
 }
 

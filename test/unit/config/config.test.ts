@@ -29,7 +29,14 @@ describe('good files', () => {
         controlSocket: '/run/sm/control.sock',
         lsbDirectory: '/etc/init.d',
         ocfRoot: '/usr/lib/ocf',
-        api: { address: '127.0.0.1', port: 7777 },
+        api: {
+          address: '127.0.0.1',
+          port: 7777,
+          tls: null,
+          tokensFile: '/etc/sm/tokens',
+          auditFile: '/var/log/sm/audit.log',
+          keystone: null,
+        },
         log: { level: 'info', file: null },
         selfFence: 'processes',
         containment: 'auto',
@@ -51,7 +58,13 @@ runDirectory: /r
 controlSocket: /c
 lsbDirectory: /i
 ocfRoot: /o
-api: { address: "fd00::1", port: 1 }
+api:
+  address: "fd00::1"
+  port: 1
+  tls: { certificate: /c.pem, key: /k.pem, clientCa: /ca.pem }
+  tokensFile: /t
+  auditFile: /a
+  keystone: https://k:5000/v3
 log:
   level: trace
   file: /f
@@ -73,7 +86,14 @@ realtime: no
         controlSocket: '/c',
         lsbDirectory: '/i',
         ocfRoot: '/o',
-        api: { address: 'fd00::1', port: 1 },
+        api: {
+          address: 'fd00::1',
+          port: 1,
+          tls: { certificate: '/c.pem', key: '/k.pem', clientCa: '/ca.pem' },
+          tokensFile: '/t',
+          auditFile: '/a',
+          keystone: 'https://k:5000/v3',
+        },
         log: { level: 'trace', file: '/f' },
         selfFence: 'processes',
         containment: 'marker',
@@ -105,6 +125,8 @@ describe('faults are told with their place and what is allowed', () => {
     [`node: ${'a'.repeat(32)}\n`, /'node' must be a name of at most 31/],
     ['node: 7\n', /'node' must be a name/],
     ['api: { port: 0 }\n', /^line 1, column 14: 'api.port' must be a whole number from 1 to 65535$/],
+    ['api: { keystone: "ftp://k" }\n', /'api.keystone' must be an address like/],
+    ['api: { tls: { key: /k.pem } }\n', /'api.tls' must be a mapping with the keys certificate and key/],
     ['api: { port: "7777" }\n', /'api.port' must be a whole number/],
     ['api: { address: localhost }\n', /^line 1, column 17: 'api.address' must be an IPv4 or IPv6 address$/],
     ['selfFence: reboot\n', /'selfFence' must be one of: processes$/],

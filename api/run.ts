@@ -1,0 +1,152 @@
+/** The process `sm-api`: builds the server from the configuration, refuses unsafe addresses, ends in order. */
+import { readFileSync, statSync } from 'node:fs';
+import { codedError, type Result } from '../src/core/kernel/errors.ts';
+import type { Config } from '../src/shell/config.ts';
+import { isOperator } from '../src/shell/credentials/group-members.ts';
+import { uidOfPeer } from '../src/shell/credentials/local-caller.ts';
+import { readTokens, type Token } from '../src/shell/credentials/tokens.ts';
+import type { Logger } from '../src/shell/log.ts';
+import { LiveReader } from '../src/shell/store/live-reader.ts';
+import { Answers } from './answers.ts';
+import { AuditFile } from './audit.ts';
+import { Daemon } from './daemon.ts';
+import { keystoneValidator } from './keystone.ts';
+import { Once } from './once.ts';
+import { buildServer, type ServerOptions } from './server.ts';
+import { Stream, UNREAD_MS_MAX } from './stream.ts';
+
+export interface RunningApi {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.');
+
+/**
+ * Resolves when it listens. Errors: `SM_API_ADDRESS`, `SM_API_CREDENTIAL`, `SM_API_TLS`, `SM_API_LISTEN`, those of the
+ * token file.
+ */
+export async function runApi(config: Config, log: Logger): Promise<Result<RunningApi>> {
+  const { api } = config;
+  const tokens = readTokens(api.tokensFile);
+  if (!tokens.ok) return tokens;
+  const unsafe = unsafeReason(config, tokens.value);
+  if (unsafe !== null) return { ok: false, error: unsafe };
+  const tls = tlsOf(config);
+  if (!tls.ok) return tls;
+
+  const now = () => performance.now();
+  const reader = new LiveReader(config.database, now);
+  const answers = new Answers(reader);
+  const daemon = new Daemon({ socket: config.controlSocket, now });
+  const stream = new Stream({
+    read: (work) => answers.read(work),
+    dropped: (reason) => log.warn({ reason }, 'reader of the stream sent away'),
+    now,
+    unreadMsMax: UNREAD_MS_MAX,
+  });
+  daemon.onChange = () => stream.wake();
+  const audit = new AuditFile(api.auditFile, (detail) =>
+    log.error({ detail }, 'the audit can not be written'),
+  );
+  const app = await buildServer({
+    log,
+    ...(tls.value === null ? {} : { tls: tls.value }),
+    context: {
+      node: config.node,
+      answers,
+      daemon,
+      stream,
+      audit: (record) => audit.write(record),
+      once: new Once(now),
+      wallMs: () => Date.now(),
+      access: {
+        tokens: currentTokens(api.tokensFile, log),
+        localUid: ({ raw }) => {
+          const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = raw.socket;
+          return uidOfPeer({ remoteAddress, remotePort, localAddress, localPort });
+        },
+        mayOperate: (uid) => isOperator(uid),
+        keystone:
+          api.keystone === null
+            ? undefined
+            : keystoneValidator({
+                url: api.keystone,
+                fetch,
+                now,
+                wallMs: () => Date.now(),
+                failed: (detail) => log.warn({ detail }, 'Keystone did not validate a token'),
+              }),
+        wallMs: () => Date.now(),
+      },
+    },
+  });
+  const close = async () => {
+    daemon.close();
+    stream.close();
+    await app.close();
+    reader.close();
+  };
+  await daemon.start();
+  try {
+    const url = await app.listen({ host: api.address, port: api.port });
+    return { ok: true, value: { url, close } };
+  } catch (error) {
+    await close();
+    const detail = error instanceof Error ? error.message : String(error);
+    return {
+      ok: false,
+      error: codedError('SM_API_LISTEN', { address: api.address, port: api.port, detail }),
+    };
+  }
+}
+
+/** Away from loopback there has to be TLS, and somebody who can prove who he is. */
+function unsafeReason({ api }: Config, tokens: readonly Token[]) {
+  const { address, tls, keystone } = api;
+  if (isLoopback(address)) return null;
+  if (tls === null) return codedError('SM_API_ADDRESS', { address });
+  if (tokens.length === 0 && tls.clientCa === null && keystone === null)
+    return codedError('SM_API_CREDENTIAL', { address });
+  return null;
+}
+
+type Tls = NonNullable<ServerOptions['tls']>;
+
+function tlsOf({ api: { tls } }: Config): Result<Tls | null> {
+  if (tls === null) return { ok: true, value: null };
+  try {
+    const ca = tls.clientCa === null ? {} : { ca: readFileSync(tls.clientCa) };
+    const mode = statSync(tls.key).mode & 0o077;
+    if (mode !== 0) throw new Error(`${tls.key} may be read by others: chmod 0600 ${tls.key}`);
+    const value: Tls = {
+      cert: readFileSync(tls.certificate),
+      key: readFileSync(tls.key),
+      ...ca,
+      minVersion: 'TLSv1.2',
+      requestCert: tls.clientCa !== null,
+      // Who has no certificate may have a token: what a certificate is worth is judged for each request.
+      rejectUnauthorized: false,
+    };
+    return { ok: true, value };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { ok: false, error: codedError('SM_API_TLS', { detail }) };
+  }
+}
+
+/** The tokens of the file as it is now: a revoked token is worth nothing from the next request on. */
+function currentTokens(path: string, log: Logger): () => readonly Token[] {
+  let stamp = '';
+  let tokens: readonly Token[] = [];
+  return () => {
+    const facts = statSync(path, { throwIfNoEntry: false, bigint: true });
+    const seen = facts === undefined ? 'none' : `${facts.ino} ${facts.mtimeNs} ${facts.size}`;
+    if (seen === stamp) return tokens;
+    stamp = seen;
+    const read = readTokens(path);
+    tokens = read.ok ? read.value : [];
+    if (!read.ok) log.error({ code: read.error.code }, read.error.message);
+    return tokens;
+  };
+}
