@@ -1,7 +1,7 @@
 -- The whole schema, as all migrations together make it (a test proves that they agree). For reading, and for
 -- sqlite3 new.db < db/schema.sql. Nothing here is newer than SQLite 3.40.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- StarlingX's tables: the same names, the same columns in the same order, the same meaning, so that its tools and the
 -- SQL that its operators know keep working. What StarlingX leaves open is closed here: nothing is NULL, every word and
@@ -504,7 +504,7 @@ CREATE TABLE NODES (
   UNIQUE (NAME)
 );
 
--- Kept for tools that know it; the history is in SM_EVENTS.
+-- Former states of nodes, each as it was before the next. Run-time only, bounded.
 CREATE TABLE NODE_HISTORY (
   ID INTEGER PRIMARY KEY AUTOINCREMENT,
   NAME CHAR(32) NOT NULL
@@ -751,6 +751,17 @@ CREATE TABLE SM_ALARMS (
   REASON TEXT NOT NULL DEFAULT '',
   REPAIR TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (ALARM, ENTITY)
+);
+
+-- When this node's kernel was started, and when the node ended itself: it does not do that again soon. Bounded.
+CREATE TABLE SM_BOOTS (
+  ID INTEGER PRIMARY KEY AUTOINCREMENT,
+  WALL_MS INTEGER NOT NULL,
+  KERNEL_LIFE TEXT NOT NULL DEFAULT '',
+  CAUSE CHAR(32) NOT NULL
+    CONSTRAINT "CAUSE must be boot or reboot"
+    CHECK (CAUSE IN ('boot', 'reboot')),
+  REASON TEXT NOT NULL DEFAULT ''
 );
 
 -- Single facts: kernel life, settled, peer's kernel life, digest of the definitions, heartbeat of the daemon...

@@ -499,7 +499,7 @@ CREATE TABLE NODES (
   UNIQUE (NAME)
 );
 
--- Kept for tools that know it; the history is in SM_EVENTS.
+-- Former states of nodes, each as it was before the next. Run-time only, bounded.
 CREATE TABLE NODE_HISTORY (
   ID INTEGER PRIMARY KEY AUTOINCREMENT,
   NAME CHAR(32) NOT NULL

@@ -146,6 +146,15 @@ export interface NodeRow {
   readonly lockReason: string;
 }
 
+/** A start of the kernel, or the decision of this node to end itself. */
+export interface Boot {
+  readonly kernelLife: LifeId;
+  readonly wallMs: number;
+  readonly cause: 'boot' | 'reboot';
+  /** Of a reboot. */
+  readonly reason: string;
+}
+
 /** The numbers of rule 5, persisted before anything is said or done with them. */
 export interface GroupNumbers {
   readonly group: string;
@@ -188,6 +197,7 @@ export type PersistEffect =
   | { readonly type: 'persist.assignment'; readonly assignment: AssignmentRow }
   | { readonly type: 'persist.numbers'; readonly numbers: GroupNumbers }
   | { readonly type: 'persist.operation'; readonly operation: Operation }
+  | { readonly type: 'persist.boot'; readonly boot: Boot }
   | {
       readonly type: 'persist.alarm';
       readonly id: string;
@@ -212,6 +222,8 @@ export type EngineEffect =
     }
   /** This node holds (or no longer holds) exclusive activity: sm-watchdog keeps the deadline only while it does. */
   | { readonly type: 'guard.hold'; readonly holding: boolean }
+  /** The self-fence port has to end this node now: it has left in order, or the time for that is over. */
+  | { readonly type: 'guard.fence'; readonly reason: string }
   /** The service is verified as not active (stopped, demoted or audited so): off the kill list. */
   | { readonly type: 'guard.verified'; readonly service: string }
   | {
@@ -251,6 +263,8 @@ export interface Restored {
     readonly action: ServiceAction;
   }[];
   readonly peerKernelLife: LifeId;
+  /** Oldest first; the newest ones only. */
+  readonly boots: readonly Boot[];
 }
 
 export interface EngineOptions {
@@ -258,6 +272,8 @@ export interface EngineOptions {
   readonly definitions: DefinitionSet;
   readonly kernelLife: LifeId;
   readonly restored: Restored;
+  /** What is in the way of this node at the start, until `node.ready` says otherwise; '' or missing = nothing. */
+  readonly notReady?: string;
   /** Wall-clock ms at the moment of `start`: locks and operations end by the wall clock. */
   readonly startedWallMs: number;
   /** Deliberate faults, for the simulator's self-test only: each has a checker that must catch it. */

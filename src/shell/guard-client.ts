@@ -131,6 +131,10 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#event({ type: 'sm.verified', service });
   }
 
+  fence(reason: string): void {
+    this.#event({ type: 'sm.fence', reason });
+  }
+
   pulse(): void {
     this.#event({ type: 'sm.pulse' });
   }

@@ -227,6 +227,9 @@ export class Loop {
       case 'guard.verified':
         guard.verified(effect.service);
         return;
+      case 'guard.fence':
+        guard.fence(effect.reason);
+        return;
       case 'guard.hold':
         // Being watched starts at once; the release from it keeps its place among the other effects.
         if (effect.holding) {

@@ -59,6 +59,8 @@ export interface GuardPort {
   send(effect: Effect<'guard.send'>): void;
   hold(holding: boolean): void;
   verified(service: string): void;
+  /** Ends this node by the self-fence port. */
+  fence(reason: string): void;
   /** A turn is complete: `sm` lives. */
   pulse(): void;
 }

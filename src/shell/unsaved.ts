@@ -30,6 +30,8 @@ function rowKey(effect: Exclude<SavedEffect, { type: 'history' }>): string {
       return `${effect.type} ${effect.numbers.group}`;
     case 'persist.operation':
       return `${effect.type} ${effect.operation.id}`;
+    case 'persist.boot':
+      return `${effect.type} ${effect.boot.cause} ${effect.boot.wallMs}`;
     case 'persist.alarm':
       return `${effect.type} ${effect.id} ${effect.entity}`;
   }

@@ -83,7 +83,7 @@ function groupDefinition(group: GroupShape, { nodes, domain }: SimOptions): Grou
     aggregate: group.aggregate,
     activeOnlyIfActive: '',
     exclusive: nActive < nodes.length,
-    autoRecover: true,
+    autoRecover: false,
     core: false,
     failureDebounceMs: domain.failureDebounceMs,
     fatalErrorReboot: false,

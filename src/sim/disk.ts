@@ -4,6 +4,7 @@
  */
 import type {
   AssignmentRow,
+  Boot,
   EngineEffect,
   GroupNumbers,
   NodeRow,
@@ -37,6 +38,7 @@ export class Disk {
   readonly managed = new Map<string, boolean>();
   readonly assignments = new Map<string, AssignmentRow>();
   readonly intents = new Map<number, Intent>();
+  readonly boots = new Map<number, Boot>();
   /** Commits fail while this is true: a full disk. */
   failing = false;
   /** Added to the time of each commit. */
@@ -68,6 +70,7 @@ export class Disk {
         managed: this.managed.get(service) ?? true,
       })),
       intents: [...this.intents.values()],
+      boots: [...this.boots.values()],
     };
   }
 
@@ -101,6 +104,9 @@ export class Disk {
         return;
       case 'persist.assignment':
         this.assignments.set(`${effect.assignment.node}/${effect.assignment.group}`, effect.assignment);
+        return;
+      case 'persist.boot':
+        this.boots.set(effect.boot.wallMs, effect.boot);
         return;
       case 'persist.intent':
         if (effect.ended) this.intents.delete(effect.run);

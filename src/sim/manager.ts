@@ -325,6 +325,9 @@ export class SimManager extends SimProcess {
         this.#act();
         watchdog.post({ type: 'sm.hold', holding: effect.holding });
         return;
+      case 'guard.fence':
+        watchdog.post({ type: 'sm.fence', reason: effect.reason });
+        return;
       case 'guard.verified':
         this.#copy.entries.delete(effect.service);
         watchdog.post({ type: 'sm.verified', service: effect.service });
@@ -467,6 +470,7 @@ function isRemoval(effect: EngineEffect): boolean {
   switch (effect.type) {
     case 'kill':
     case 'kill.service':
+    case 'guard.fence':
     case 'guard.verified':
       return true;
     case 'guard.hold':

@@ -51,6 +51,7 @@ export const NOTHING: Restored = {
   services: [],
   intents: [],
   peerKernelLife: '',
+  boots: [],
 };
 
 export interface ClusterOptions {
@@ -60,6 +61,7 @@ export interface ClusterOptions {
   readonly domain?: Partial<DomainDefinition>;
   readonly restored?: Partial<Restored>;
   readonly failPendingMs?: number;
+  readonly notReady?: string;
   /** Leave sm-watchdog away. */
   readonly bare?: boolean;
 }
@@ -73,6 +75,7 @@ class FakeLocal {
   readonly views = new Map<string, GroupView>();
   readonly slow = new Set<string>();
   readonly wants: string[] = [];
+  readonly recovered: string[] = [];
   readonly tokens = new Map<string, { activation: number; deadline: number }>();
 
   constructor(groups: readonly GroupDefinition[]) {
@@ -87,12 +90,14 @@ class FakeLocal {
         reason: '',
         inactive: true,
         activation: 0,
+        parked: '',
       });
     }
   }
 
   step(event: LocalEvent): void {
-    if (event.type === 'group.revoke') {
+    if (event.type === 'group.recover') this.recovered.push(event.group);
+    else if (event.type === 'group.revoke') {
       this.wants.push(`${event.group} revoked`);
       this.#become(event.group, 'disabled');
     } else if (event.type === 'group.want') {
@@ -173,6 +178,7 @@ export class ClusterDriver {
         kernelLife: KERNEL,
         restored: { ...NOTHING, number: 1, ...options.restored },
         startedWallMs: WALL,
+        notReady: options.notReady ?? '',
       },
       this.local,
       (effect) => this.#take(effect),

@@ -4,13 +4,16 @@
  */
 import type { GroupDefinition } from '../definitions/model.ts';
 import type { Status } from '../kernel/names.ts';
+import { hasFailed } from '../plan/plan.ts';
 import type { LinkView } from '../view.ts';
 import type { Alarm } from './alarms.ts';
 import { type ClusterContext, groupOn } from './context.ts';
+import { RETRY_MS } from './escalation.ts';
 
 /** Starts, swacts and take-overs pass through worse states than they end in. */
 const TRANSITION_PATIENCE_MS = 3000;
 const LINK_PATIENCE_MS = 2000;
+const RETRY_MINUTES = Math.max(...RETRY_MS) / 60_000;
 
 export interface AlarmFacts {
   readonly context: ClusterContext;
@@ -19,6 +22,10 @@ export interface AlarmFacts {
   readonly duplicate: string;
   /** Why commits fail; '' = they do not. */
   readonly storeFailed: string;
+  /** Why this node is not ready; '' = it is. */
+  readonly notReady: string;
+  /** Groups for which this node should end itself, and why it does not. */
+  readonly rebootsWithheld: Iterable<{ readonly group: string; readonly reason: string }>;
 }
 
 type Rule = (facts: AlarmFacts) => Iterable<Alarm>;
@@ -39,6 +46,9 @@ const RULES: readonly Rule[] = [
   communication,
   groupStates,
   redundancy,
+  failedEverywhere,
+  rebootsWithheld,
+  notReady,
   lockedNodes,
   definitionsDiffer,
   duplicateIdentity,
@@ -137,6 +147,48 @@ function lacking(context: ClusterContext, group: GroupDefinition): Pick<Alarm, '
     return { severity: 'major', reason: `${group.name} has lost its redundancy: ${count}` };
   }
   return null;
+}
+
+/** The last rung: no node is left that the group could go to, so each tries again in place, and somebody has to come. */
+function* failedEverywhere({ context }: AlarmFacts): Iterable<Alarm> {
+  const { definitions } = context;
+  for (const { name } of definitions.groups.values()) {
+    const views = definitions.nodes.map((node) => groupOn(context, node, name));
+    if (!views.every(hasFailed)) continue;
+    yield {
+      id: 'group-failed',
+      entity: `service_domain=${definitions.domain.name}.service_group=${name}`,
+      severity: 'critical',
+      reason: `${name} has failed on every node: it is tried again in place, less and less often, at least every ${RETRY_MINUTES} minutes`,
+      repair: `mend the cause (smctl explain group ${name}), then smctl recover on the node that shall run it`,
+      patienceMs: 0,
+    };
+  }
+}
+
+function* rebootsWithheld({ context: { me }, rebootsWithheld }: AlarmFacts): Iterable<Alarm> {
+  for (const { group, reason } of rebootsWithheld) {
+    yield {
+      id: 'reboot-withheld',
+      entity: `host=${me}.service_group=${group}`,
+      severity: 'major',
+      reason: `${group} has failed for good and asks for a reboot of ${me}, which does not do that now: ${reason}`,
+      repair: `mend the cause, then smctl recover ${me}; or swact what runs there away and reboot it`,
+      patienceMs: 0,
+    };
+  }
+}
+
+function* notReady({ context: { me }, notReady }: AlarmFacts): Iterable<Alarm> {
+  if (notReady === '') return;
+  yield {
+    id: 'node-not-ready',
+    entity: `host=${me}`,
+    severity: 'major',
+    reason: `${me} is not ready and is given no groups: ${notReady}`,
+    repair: `smctl explain node ${me}; it goes on by itself when the cause is gone`,
+    patienceMs: TRANSITION_PATIENCE_MS,
+  };
 }
 
 function* lockedNodes({ context: { definitions, nodes } }: AlarmFacts): Iterable<Alarm> {

@@ -6,6 +6,7 @@
 import type { DefinitionSet, GroupDefinition } from '../definitions/model.ts';
 import type {
   AssignmentRow,
+  Boot,
   EngineEffect,
   EngineOptions,
   GuardFact,
@@ -23,6 +24,7 @@ import type { LinkView, PeerView } from '../view.ts';
 import { calledFor } from './alarm-rules.ts';
 import { Alarms } from './alarms.ts';
 import type { ClusterContext, LocalPort } from './context.ts';
+import { Escalation } from './escalation.ts';
 import { judgeLeadership } from './leadership.ts';
 import { Leading } from './leading.ts';
 import { NodeRecords } from './node-records.ts';
@@ -32,7 +34,10 @@ import { OwnGroups } from './own-groups.ts';
 import { PeerState } from './peer-state.ts';
 import { refusal, type Verdict } from './permission.ts';
 import { OperationProgress } from './progress.ts';
+import { Readiness } from './readiness.ts';
+import { rebootObstacle } from './reboot.ts';
 import { DomainRole } from './role.ts';
+import { Takeover } from './takeover.ts';
 import { assignmentRows, groupReports, isQuiet } from './telling.ts';
 
 /** Rounds in which facts, numbers and orders have to settle; each one makes progress, so few are needed. */
@@ -41,14 +46,15 @@ const ROUNDS_MAX = 64;
 const FRESH_AUDIT_PATIENCE_MS = 2000;
 const AUDIT_TIMER = 'cluster/audit-patience';
 const ALARM_TIMER = 'cluster/alarms';
+const FENCE_TIMER = 'cluster/fence';
+/** How long a node that ends itself tries to stop and hand over what it can before. */
+export const ORDERLY_END_MS = 30_000;
 
-interface Announcement {
-  readonly number: number;
-  readonly until: number;
-  /** The wait is over and the groups were taken; it stays on the wire until the exchange. */
-  done: boolean;
-  /** The silence, or our sight of it, was broken since it was done: the peer may be back and may have taken over. */
-  lapsed: boolean;
+interface Departure {
+  readonly actor: string;
+  readonly reason: string;
+  /** The node ends itself when it has left, or at this time although it has not (FATAL_ERROR_REBOOT). */
+  readonly fenceAt: number | null;
 }
 
 export class Cluster {
@@ -68,6 +74,10 @@ export class Cluster {
   readonly #role: DomainRole;
   readonly #own: OwnGroups;
   readonly #leading: Leading;
+  readonly #takeover: Takeover;
+  readonly #readiness: Readiness;
+  readonly #escalation: Escalation;
+  #boots: readonly Boot[];
   readonly #links = new Map<string, LinkView>();
   readonly #assignments = new Map<string, AssignmentRow>();
   #guard = {
@@ -77,15 +87,15 @@ export class Cluster {
     lost: false,
     reason: 'sm-watchdog is not connected',
   };
-  #announcement: Announcement | null = null;
   /** Life of another machine that uses our name; '' = none was heard. */
   #duplicate = '';
   #storeFailed = '';
-  #leaving: { actor: string; reason: string } | null = null;
+  #leaving: Departure | null = null;
   /** The peer was told, because of a failing store, that it may take what this node ran. */
   #yielded = false;
   #holding = false;
-  #readyReason = '';
+  /** The port that ends this node was asked. */
+  #fenced = false;
   #startedAt = 0;
   readonly #freshKernel: boolean;
   #changed = false;
@@ -151,9 +161,34 @@ export class Cluster {
       verdict,
       changed,
       links: () => this.#links.values(),
-      readyReason: () => this.#readyReason,
-      tookOver: () => this.#announcement?.done === true && !this.#announcement.lapsed,
+      readyReason: () => this.#readiness.reason,
+      tookOver: () => this.#takeover.isDone,
       stopsFirst: options.breaks?.has('stop-before-start') !== true,
+    });
+    this.#readiness = new Readiness(this.#context, options.notReady ?? '');
+    this.#boots = restored.boots;
+    this.#escalation = this.#makeEscalation();
+    this.#takeover = this.#makeTakeover(changed);
+  }
+
+  #makeEscalation(): Escalation {
+    return new Escalation(this.#context, {
+      rebootObstacle: (group, at) => rebootObstacle(this.#context, group, this.#boots, this.#wall(at)),
+      reboot: (group, reason, at) => this.#endNode(`${group} has failed for good: ${reason}`, at),
+    });
+  }
+
+  #makeTakeover(changed: () => void): Takeover {
+    return new Takeover(this.#context, {
+      role: this.#role,
+      able: () => this.#mayLead(),
+      highestNumber: () => this.#highestNumber(),
+      changed,
+      complete: (number, reason, at) => {
+        this.#releasePeer(`policy takeover: ${reason}`);
+        this.#becomeLeader(number, reason, at);
+      },
+      waits: this.#options.breaks?.has('announce-wait') !== true,
     });
   }
 
@@ -163,7 +198,7 @@ export class Cluster {
     // A new kernel life voids what an earlier one held (rule 7): its processes are gone.
     if (this.#freshKernel)
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
-    this.#nodes.set(this.#me, { ready: 'enabled', operational: 'enabled', availability: 'available' });
+    if (this.#freshKernel) this.#boot('boot', '', now);
     this.#begin(now);
     if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
@@ -232,21 +267,12 @@ export class Cluster {
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
-    this.#readyReason = ready ? '' : reason;
-    this.#nodes.set(this.#me, { ready: ready ? 'enabled' : 'disabled' });
-    this.#history(
-      'node',
-      this.#me,
-      ready ? 'not ready' : 'ready',
-      ready ? 'ready' : 'not ready',
-      'node-ready',
-      reason,
-    );
+    this.#readiness.obstacle = ready ? '' : reason;
     this.evaluate(now);
   }
 
   onShutdown(actor: string, reason: string, now: number): void {
-    this.#leaving ??= { actor, reason };
+    this.#leaving ??= { actor, reason, fenceAt: null };
     this.#history('daemon', 'sm', 'running', 'leaving', 'shutdown', reason, actor);
     this.evaluate(now);
   }
@@ -303,7 +329,8 @@ export class Cluster {
     this.#holding = fact.holding;
     // What no watchdog guarded since is stopped: it was killed, or nobody would stop it (rules 7, 10). Where the peer may not
     // take over by time the number stays ours, for nobody else can have been given it; else that is over too (rule 3).
-    if (!fact.holding || fact.fresh || fact.lost) {
+    // A node alone stops nothing: there is nobody else who could act.
+    if (this.#peer !== null && (!fact.holding || fact.fresh || fact.lost)) {
       const again = this.#definitions.domain.silencePolicy === 'stay' && !fact.lost;
       this.#own.revokeAll('nobody guarded it meanwhile', now, again);
     }
@@ -360,7 +387,7 @@ export class Cluster {
     const after = peer.heard ? 'heard' : 'not heard';
     if (before !== after) this.#history('node', peer.name, before, after, 'heartbeat', peer.reason);
     if (reborn) {
-      this.#announcement = null;
+      this.#takeover.forget();
       this.#history(
         'node',
         peer.name,
@@ -380,18 +407,52 @@ export class Cluster {
     for (let round = 0; ; round += 1) {
       assert(round < ROUNDS_MAX, 'the cluster does not settle');
       this.#changed = false;
+      this.#readiness.judge();
       this.#upkeep(now);
       this.#judgeLeadership(now);
-      this.#judgeTakeover(now);
+      if (this.#peer !== null) this.#takeover.judge(this.#peer, now);
       if (this.#leaving !== null || this.#storeFailed !== '') this.#yieldAll(now);
-      else if (this.#role.leads) this.#lead(now);
-      else this.#obey(now);
+      else this.#act(now);
       this.#hold();
       if (!this.#changed) break;
     }
     this.#armLockEnd();
     this.#judgeAlarms(now);
     this.#publish();
+    this.#judgeFence(now);
+  }
+
+  #act(now: number): void {
+    this.#ownInitiative(now);
+    if (this.#role.leads) this.#lead(now);
+    else this.#obey(now);
+    if (this.#escalation.judge(now)) this.#changed = true;
+  }
+
+  /**
+   * What a node does without being told, and only with groups that need nobody's permission: core groups are active while it
+   * is unlocked; those with AUTO_RECOVER begin before anybody leads.
+   */
+  #ownInitiative(now: number): void {
+    const unlocked = this.#nodes.own.administrative !== 'locked';
+    const waits = this.#role.state === 'waiting' && unlocked && this.#readiness.reason === '';
+    for (const group of this.#definitions.groups.values()) {
+      const { name, core, exclusive, autoRecover } = group;
+      if (exclusive) continue;
+      if (core) this.#own.want(group, unlocked ? 'active' : 'disabled', 'core group: with its node', now);
+      else if (autoRecover && waits && this.#own.wanted(name) === undefined)
+        this.#own.want(group, 'active', 'AUTO_RECOVER: nobody leads yet', now);
+    }
+  }
+
+  #mayLead(): boolean {
+    return (
+      this.#guard.connected &&
+      !this.#guard.lost &&
+      this.#leaving === null &&
+      this.#storeFailed === '' &&
+      this.#duplicate === ''
+    );
   }
 
   /** Facts about the groups of this node: what stopped is given up, what a rightful peer runs is stopped (rule 20). */
@@ -469,72 +530,6 @@ export class Cluster {
     return Math.max(this.#role.number, this.#peer?.report?.number ?? 0);
   }
 
-  /** Take-over of a silent peer by policy (rule 14d): announce, wait S, then act; any sign of life ends it. */
-  #judgeTakeover(now: number): void {
-    const peer = this.#peer;
-    if (peer === null) return;
-    const silent = !peer.heard && peer.mayTake && peer.announcement === 0;
-    const gain =
-      this.#role.state !== 'leader' || this.#numbers.all().some(({ holder }) => holder !== this.#me);
-    const able =
-      this.#guard.connected &&
-      !this.#guard.lost &&
-      this.#leaving === null &&
-      this.#storeFailed === '' &&
-      this.#duplicate === '';
-    if (this.#announcement === null) {
-      if (silent && gain && able) this.#announce(peer, now);
-      return;
-    }
-    if (this.#announcement.done) {
-      // It stays on the wire, and sm-watchdog lists nothing, until both know what the other runs, or we obey the peer's.
-      if (peer.exchanged || peer.announcement > 0) this.#announcement = null;
-      else if (!silent) this.#announcement.lapsed = true;
-      // What it took it has given up since, or it could not see for a while that the peer stayed away.
-      else if (able && gain && (this.#announcement.lapsed || this.#role.state !== 'leader'))
-        this.#announce(peer, now);
-      return;
-    }
-    if (!silent || !able) {
-      this.#announcement = null;
-      this.#timers.clear('cluster/announce');
-      this.#changed = true;
-      this.#history(
-        'domain',
-        this.#definitions.domain.name,
-        'announcing',
-        this.#role.state,
-        'silence-broken',
-        peer.reason,
-      );
-      return;
-    }
-    if (now < this.#announcement.until) return;
-    this.#announcement.done = true;
-    const silence = Math.round(now - (peer.silentSince ?? now));
-    this.#releasePeer(`policy takeover: ${peer.name} is silent for ${silence} ms`);
-    this.#becomeLeader(this.#announcement.number, `${peer.name} is silent for ${silence} ms`, now);
-  }
-
-  #announce(peer: PeerState, now: number): void {
-    const number = this.#highestNumber() + 1;
-    const waitMs =
-      this.#options.breaks?.has('announce-wait') === true
-        ? 0
-        : Math.max(peer.stopBoundMs, this.#definitions.domain.stopBoundMs);
-    this.#announcement = { number, until: now + waitMs, done: false, lapsed: false };
-    this.#role.setNumber(number);
-    this.#timers.set('cluster/announce', now + waitMs);
-    this.#history(
-      'domain',
-      this.#definitions.domain.name,
-      this.#role.state,
-      'announcing',
-      'silence',
-      peer.reason,
-    );
-  }
-
   /** Nothing that the peer held can be active any more; whoever leads assigns it anew. */
   #releasePeer(reason: string): void {
     for (const { group, holder, holderActivation } of this.#numbers.all()) {
@@ -558,7 +553,7 @@ export class Cluster {
       return;
     for (const theirs of report.groups) {
       const group = this.#definitions.groups.get(theirs.name);
-      if (group === undefined || theirs.order === 'initial') continue;
+      if (group === undefined || group.core || theirs.order === 'initial') continue;
       const reason = `order of ${this.#peer.name}: ${theirs.reason}`;
       if (group.exclusive) this.#obeyExclusive(group, theirs, reason, now);
       else this.#own.want(group, theirs.order, reason, now);
@@ -680,7 +675,7 @@ export class Cluster {
     };
     const gone = this.#leaving !== null;
     const leaving = (gone || this.#storeFailed !== '') && !this.#holding && isQuiet(this.#context, gone);
-    const announceNumber = this.#announcement?.number ?? 0;
+    const announceNumber = this.#takeover.number;
     this.#persistNeighbor();
     this.#persistAssignments();
     const news = { report, leaving, announceNumber };
@@ -696,7 +691,39 @@ export class Cluster {
       announceNumber,
       leaving,
     });
-    if (leaving && this.#leaving !== null) this.#emit({ type: 'exit', reason: this.#leaving.reason });
+    if (leaving && this.#leaving?.fenceAt === null)
+      this.#emit({ type: 'exit', reason: this.#leaving.reason });
+  }
+
+  // --- the node's own end --------------------------------------------------------------------------------------------
+
+  /** In order as far as that goes: everything is stopped and handed over first. Why is stored before anything else. */
+  #endNode(reason: string, now: number): void {
+    if (this.#leaving !== null) return;
+    this.#boot('reboot', reason, now);
+    this.#history('node', this.#me, 'enabled', 'ends itself', 'fatal-error-reboot', reason);
+    this.#leaving = { actor: 'engine', reason, fenceAt: now + ORDERLY_END_MS };
+    this.#timers.set(FENCE_TIMER, now + ORDERLY_END_MS);
+    this.#changed = true;
+  }
+
+  #judgeFence(now: number): void {
+    const { fenceAt, reason } = this.#leaving ?? { fenceAt: null, reason: '' };
+    if (fenceAt === null || this.#fenced) return;
+    if (now < fenceAt && this.#published?.leaving !== true) return;
+    this.#fenced = true;
+    this.#emit({ type: 'guard.fence', reason });
+  }
+
+  #boot(cause: Boot['cause'], reason: string, now: number): void {
+    const boot = { kernelLife: this.#options.kernelLife, wallMs: this.#wall(now), cause, reason };
+    this.#boots = [...this.#boots, boot];
+    this.#emit({ type: 'persist.boot', boot });
+  }
+
+  /** Wall-clock ms, by the two clocks at the start. */
+  #wall(now: number): number {
+    return this.#options.startedWallMs + (now - this.#startedAt);
   }
 
   #persistAssignments(): void {
@@ -718,6 +745,8 @@ export class Cluster {
       links: this.#links.values(),
       duplicate: this.#duplicate,
       storeFailed: this.#storeFailed,
+      notReady: this.#readiness.reason,
+      rebootsWithheld: this.#escalation.withheld(),
     };
     const next = this.#alarms.settle(calledFor(facts), now);
     if (next === null) this.#timers.clear(ALARM_TIMER);
@@ -801,17 +830,9 @@ export class Cluster {
       since,
       until: null,
     }));
-    if (this.#announcement !== null && !this.#announcement.done) {
-      const reason = `announced take-over number ${this.#announcement.number}; the peer has its stop bound to stop`;
-      const since = this.#announcement.until - this.#definitions.domain.stopBoundMs;
-      waits.push({
-        entity: 'domain',
-        name: this.#definitions.domain.name,
-        reason,
-        since,
-        until: this.#announcement.until,
-      });
-    }
+    const announced = this.#takeover.wait();
+    if (announced !== null) waits.push(announced);
+    waits.push(...this.#escalation.waits());
     if (this.#role.state === 'waiting') {
       const reason =
         this.#peer === null ? 'sm-watchdog is awaited' : this.#peer.absence || 'the peer is about to lead';

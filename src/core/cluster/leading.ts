@@ -150,7 +150,8 @@ export class Leading {
 
   #order(group: GroupDefinition, node: string, want: Want, reason: string, now: number): void {
     const { me, peer } = this.#context;
-    if (node === me) return this.#own.want(group, want, reason, now);
+    // A node runs its core groups by itself.
+    if (node === me) return group.core ? undefined : this.#own.want(group, want, reason, now);
     // To somebody who can not be asked nothing is said: it would obey a verdict about its absence when it comes back.
     const order = peer?.absence === '' ? want : 'initial';
     if (this.#orders.get(group.name) === order) return;

@@ -63,6 +63,8 @@ export class OwnGroups {
       this.#refusals.delete(name);
       return local.step({ type: 'group.want', group: name, desired, reason }, now);
     }
+    const lacking = wanted?.desired === 'active' ? '' : this.#lacking(group);
+    if (lacking !== '') return this.refuse(name, lacking, now);
     const granted = grant({ group: name, exclusive, held, stopped }, this.#options.verdict(now));
     if (!granted.ok) return this.refuse(name, granted.reason, now);
     this.#refusals.delete(name);
@@ -82,6 +84,14 @@ export class OwnGroups {
     const { history, local } = this.#context;
     history({ entity: 'group', name: group, from: 'active', to: 'revoked', cause: 'revoke', reason });
     local.step({ type: 'group.revoke', group, reason }, now);
+  }
+
+  /** A group that needs no permission waits here for the one beside which alone it may be active; for others the leader does. */
+  #lacking({ exclusive, activeOnlyIfActive: needed }: GroupDefinition): string {
+    const { definitions, local, me } = this.#context;
+    if (exclusive || !definitions.groups.has(needed)) return '';
+    const { state } = local.group(needed);
+    return state === 'active' ? '' : `waits until ${needed} is active on ${me}: it is ${state} there`;
   }
 
   revokeAll(reason: string, now: number, again = false): void {

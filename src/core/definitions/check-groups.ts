@@ -8,7 +8,7 @@ import { tableOf } from './rows.ts';
 export function checkGroups(draft: Draft, domain: string, nodeCount: number): void {
   const members = draft.rows('SERVICE_DOMAIN_MEMBERS');
   for (const row of members) checkDomainMember(draft, row, domain, nodeCount);
-  checkPlacement(draft, members, nodeCount);
+  checkPlacement(draft, members);
   const names = draft.names('SERVICE_DOMAIN_MEMBERS', 'SERVICE_GROUP_NAME');
   for (const row of draft.rows('SERVICE_GROUPS')) {
     if (names.has(row.text('NAME'))) continue;

@@ -2,14 +2,15 @@
  * Checks of what says where groups may be: ACTIVE_ONLY_IF_ACTIVE, aggregates, CORE. A set that passes has a placement of
  * every group for every picture of the nodes (src/core/plan). Pure.
  */
+import { LIMITS } from '../kernel/limits.ts';
 import { type CheckedRow, type Draft, lose } from './draft.ts';
 import { findCycles, graphOf } from './order.ts';
 
-export function checkPlacement(draft: Draft, members: readonly CheckedRow[], nodeCount: number): void {
+export function checkPlacement(draft: Draft, members: readonly CheckedRow[]): void {
   const waiting = members.filter((row) => row.text('ACTIVE_ONLY_IF_ACTIVE') !== '');
   checkNeeded(draft, members, waiting);
   if (!checkCircles(draft, waiting, groupOf)) {
-    const places = new Map(members.map((row) => [groupOf(row), placeOf(row, nodeCount)]));
+    const places = new Map(members.map((row) => [groupOf(row), placeOf(row)]));
     checkCircles(
       draft,
       waiting,
@@ -17,7 +18,7 @@ export function checkPlacement(draft: Draft, members: readonly CheckedRow[], nod
       (name) => places.get(name) ?? name,
     );
   }
-  checkCore(draft, members, nodeCount);
+  checkCore(draft, members);
 }
 
 function groupOf(row: CheckedRow): string {
@@ -25,9 +26,9 @@ function groupOf(row: CheckedRow): string {
 }
 
 /** What is placed as one: the aggregate of an exclusive group, else the group alone. */
-function placeOf(row: CheckedRow, nodeCount: number): string {
+function placeOf(row: CheckedRow): string {
   const aggregate = row.text('SERVICE_GROUP_AGGREGATE');
-  const exclusive = row.number('N_ACTIVE') < nodeCount;
+  const exclusive = row.number('N_ACTIVE') < LIMITS.nodesMax;
   return exclusive && aggregate !== '' ? `aggregate ${aggregate}` : groupOf(row);
 }
 
@@ -73,7 +74,7 @@ function checkCircles(
 }
 
 /** A node counts as ready only while its core groups are active, so each node has to run them, before all others. */
-function checkCore(draft: Draft, members: readonly CheckedRow[], nodeCount: number): void {
+function checkCore(draft: Draft, members: readonly CheckedRow[]): void {
   const core = new Set(
     draft
       .rows('SERVICE_GROUPS')
@@ -83,8 +84,8 @@ function checkCore(draft: Draft, members: readonly CheckedRow[], nodeCount: numb
   for (const row of members) {
     if (!core.has(groupOf(row))) continue;
     const other = row.text('ACTIVE_ONLY_IF_ACTIVE');
-    if (row.number('N_ACTIVE') < nodeCount) {
-      const sentence = `the group is CORE, which every node has to run: set N_ACTIVE to ${nodeCount}, or CORE to no`;
+    if (row.number('N_ACTIVE') < LIMITS.nodesMax) {
+      const sentence = `the group is CORE, which every node has to run: set N_ACTIVE to ${LIMITS.nodesMax}, or CORE to no`;
       lose(draft, row, 'bad-core', sentence);
     } else if (other !== '' && !core.has(other)) {
       const sentence = `the group is CORE, and may be active only beside ${other}, which is not: set CORE of both alike`;

@@ -179,6 +179,8 @@ export class Guard {
         this.#entries.delete(event.service);
         this.#doubted.delete(event.service);
         return;
+      case 'sm.fence':
+        return this.#emit({ type: 'self-fence', reason: event.reason });
       case 'killed':
         return this.#onKilled(event.services, event.survivors, now);
     }

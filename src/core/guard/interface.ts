@@ -90,6 +90,8 @@ export type GuardEvent =
       readonly entry: KillEntry;
       readonly activating: boolean;
     }
+  /** This node has to end itself: a group of its has failed for good, and another node takes over. */
+  | { readonly type: 'sm.fence'; readonly reason: string }
   /** The service is verified as not active: off the kill list. */
   | { readonly type: 'sm.verified'; readonly service: string }
   /** Result of a `kill` effect for the same services: of which of them something still lives. */

@@ -38,6 +38,7 @@ export class GroupMachine {
     group.status = result.status;
     group.condition = result.condition;
     group.health = result.health;
+    group.parked = result.parked;
     const unfinished = TRANSITIONS.includes(group.state) ? waitingMember(group) : null;
     group.reason = result.reason || unfinished || group.desiredReason;
     this.#armExpiry(group, result.expires);
@@ -58,6 +59,7 @@ export class GroupMachine {
       reason: group.reason,
       inactive: group.maybeActive === 0,
       activation: group.activation,
+      parked: group.parked,
     };
     return group.view;
   }

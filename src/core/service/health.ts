@@ -13,6 +13,8 @@ export interface Aggregate {
   /** Larger = healthier. */
   readonly health: number;
   readonly reason: string;
+  /** Gravest condition for which a member is not tried any more by itself. */
+  readonly parked: Condition;
   /** When the next held failure is forgotten; Infinity = none. */
   readonly expires: number;
 }
@@ -46,11 +48,13 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
   const counts = { failed: 0, degraded: 0, warn: 0, healthy: 0 };
   let status: Status = '';
   let condition: Condition = '';
+  let parked: Condition = '';
   let reasons: string[] = [];
   let expires = Number.POSITIVE_INFINITY;
   for (const [index, member] of group.members.entries()) {
     const held = hold(group, index, now, debounceMs);
     if (held !== undefined) expires = Math.min(expires, held.until);
+    parked = graver(parked, member.transition.condition);
     const own: Status = held === undefined ? member.status : 'failed';
     const means = implied(own, member.impact);
     counts[means === '' ? 'healthy' : means] += 1;
@@ -69,6 +73,7 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
     condition,
     health: healthOf(counts.failed, counts.degraded, counts.warn),
     reason: listed(reasons),
+    parked,
     expires,
   };
 }

@@ -182,6 +182,8 @@ export interface GroupView {
   readonly inactive: boolean;
   /** Activation number under which it is, or may be, active; 0 = none. */
   readonly activation: number;
+  /** Gravest condition for which a member is not tried any more by itself; '' = none. Of now: nothing is held. */
+  readonly parked: Condition;
 }
 
 /** A wait that an operator can see: what, since when, until when at most, and for what reason. */

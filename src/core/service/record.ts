@@ -209,6 +209,8 @@ export class GroupRecord {
   status: Status = '';
   condition: Condition = '';
   health: number;
+  /** As in GroupView. */
+  parked: Condition = '';
   reason = '';
   /** The event that brought it into its state. */
   cause = '';

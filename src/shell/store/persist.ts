@@ -1,7 +1,7 @@
 /** From effects of the engine to rows. Statements are prepared once; the caller holds the transaction. */
 import { createHash } from 'node:crypto';
 import type Database from 'better-sqlite3';
-import type { PersistEffect } from '../../core/engine-interface.ts';
+import type { Boot, PersistEffect } from '../../core/engine-interface.ts';
 import { never } from '../../core/kernel/assert.ts';
 import { LIMITS } from '../../core/kernel/limits.ts';
 import type { Operation } from '../../core/link/types.ts';
@@ -12,6 +12,9 @@ type Effect<T extends StoredEffect['type']> = Extract<StoredEffect, { type: T }>
 
 /** Operations that ended, and are kept to be looked at. */
 const FINISHED_OPERATIONS_MAX = 200;
+/** Former states of nodes, and starts of the kernel, that are kept. */
+const NODE_HISTORY_ROWS_MAX = 500;
+export const BOOT_ROWS_MAX = 100;
 /** A reason may carry the tail of a script's output. */
 const REASON_CHARACTERS_MAX = 4 * LIMITS.reasonCharactersMax + LIMITS.outputTailBytesMax;
 
@@ -26,11 +29,19 @@ const SQL = {
   history: `INSERT INTO SM_EVENTS (WALL_MS, ENTITY, NAME, FROM_STATE, TO_STATE, CAUSE, ACTOR, REASON)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   historyLimit: 'DELETE FROM SM_EVENTS WHERE ID <= ?',
-  node: `INSERT INTO NODES (NAME, ADMINISTRATIVE_STATE, OPERATIONAL_STATE, AVAILABILITY_STATUS, READY_STATE)
-    VALUES (?, ?, ?, ?, ?)
+  node: `INSERT INTO NODES
+      (NAME, ADMINISTRATIVE_STATE, OPERATIONAL_STATE, AVAILABILITY_STATUS, READY_STATE, STATE_UUID)
+    VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (NAME) DO UPDATE SET ADMINISTRATIVE_STATE = excluded.ADMINISTRATIVE_STATE,
       OPERATIONAL_STATE = excluded.OPERATIONAL_STATE, AVAILABILITY_STATUS = excluded.AVAILABILITY_STATUS,
-      READY_STATE = excluded.READY_STATE`,
+      READY_STATE = excluded.READY_STATE, STATE_UUID = excluded.STATE_UUID`,
+  nodeHistory: `INSERT INTO NODE_HISTORY
+      (NAME, ADMINISTRATIVE_STATE, OPERATIONAL_STATE, AVAILABILITY_STATUS, READY_STATE, STATE_UUID)
+    SELECT NAME, ADMINISTRATIVE_STATE, OPERATIONAL_STATE, AVAILABILITY_STATUS, READY_STATE, STATE_UUID FROM NODES
+    WHERE NAME = ?
+      AND (ADMINISTRATIVE_STATE, OPERATIONAL_STATE, AVAILABILITY_STATUS, READY_STATE) IS NOT (?, ?, ?, ?)`,
+  nodeHistoryLimit: `DELETE FROM NODE_HISTORY
+    WHERE ID <= (SELECT max(ID) FROM NODE_HISTORY) - ${NODE_HISTORY_ROWS_MAX}`,
   nodeFacts: `INSERT OR REPLACE INTO SM_NODE_FACTS (NODE_NAME, ADMINISTRATIVE_VERSION, LOCKED_UNTIL, LOCK_REASON)
     VALUES (?, ?, ?, ?)`,
   interface: 'UPDATE SERVICE_DOMAIN_INTERFACES SET INTERFACE_STATE = ? WHERE SERVICE_DOMAIN_INTERFACE = ?',
@@ -57,6 +68,8 @@ const SQL = {
   operationLimit: `DELETE FROM SM_OPERATIONS WHERE OPERATION IN (
       SELECT OPERATION FROM SM_OPERATIONS WHERE STEP IN ('done', 'failed-back', 'timed-out', 'refused')
       ORDER BY REQUESTED_AT DESC, OPERATION DESC LIMIT -1 OFFSET ${FINISHED_OPERATIONS_MAX})`,
+  boot: 'INSERT INTO SM_BOOTS (WALL_MS, KERNEL_LIFE, CAUSE, REASON) VALUES (?, ?, ?, ?)',
+  bootLimit: `DELETE FROM SM_BOOTS WHERE ID <= (SELECT max(ID) FROM SM_BOOTS) - ${BOOT_ROWS_MAX}`,
   alarm: `INSERT INTO SM_ALARMS (ALARM, ENTITY, SEVERITY, REASON, REPAIR, RAISED_AT) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (ALARM, ENTITY) DO UPDATE SET SEVERITY = excluded.SEVERITY,
       REASON = excluded.REASON, REPAIR = excluded.REPAIR`,
@@ -143,6 +156,9 @@ export class Persister {
       case 'persist.operation':
         this.#operation(effect.operation);
         return;
+      case 'persist.boot':
+        this.#boot(effect.boot);
+        return;
       case 'persist.alarm':
         this.#alarm(effect, wallMs);
         return;
@@ -152,7 +168,11 @@ export class Persister {
   }
 
   #node({ node }: Effect<'persist.node'>): void {
-    this.#run.node.run(node.name, node.administrative, node.operational, node.availability, node.ready);
+    const { name, administrative, operational, availability, ready } = node;
+    this.#run.nodeHistory.run(name, administrative, operational, availability, ready);
+    this.#run.nodeHistoryLimit.run();
+    const uuid = nameUuid(`${this.#domain}/${name}/version ${node.administrativeVersion}`);
+    this.#run.node.run(name, administrative, operational, availability, ready, uuid);
     this.#run.nodeFacts.run(node.name, node.administrativeVersion, node.lockedUntil, node.lockReason);
   }
 
@@ -168,6 +188,11 @@ export class Persister {
     this.#run.operationLimit.run();
   }
 
+  #boot({ wallMs, kernelLife, cause, reason }: Boot): void {
+    this.#run.boot.run(wallMs, kernelLife, cause, reason.slice(0, REASON_CHARACTERS_MAX));
+    this.#run.bootLimit.run();
+  }
+
   #alarm(effect: Effect<'persist.alarm'>, wallMs: number): void {
     const { id, entity, severity, raised, reason, repair } = effect;
     if (raised) this.#run.alarm.run(id, entity, severity, reason, repair, wallMs);
@@ -175,13 +200,15 @@ export class Persister {
   }
 }
 
-/**
- * A name-based UUID (RFC 9562, version 5), so that both nodes know an assignment by the same one.
- * The namespace is random, and ours for ever.
- */
+/** Both nodes know an assignment by the same one. */
 export function assignmentUuid(domain: string, node: string, group: string): string {
+  return nameUuid(`${domain}/${node}/${group}`);
+}
+
+/** A name-based UUID (RFC 9562, version 5). The namespace is random, and ours for ever. */
+function nameUuid(name: string): string {
   const namespace = Buffer.from('8d0f6d1e5b7c4c53a1f2d0f4b7b6c9a1', 'hex');
-  const hash = createHash('sha1').update(namespace).update(`${domain}/${node}/${group}`).digest();
+  const hash = createHash('sha1').update(namespace).update(name).digest();
   hash[6] = (hash[6]! & 0x0f) | 0x50;
   hash[8] = (hash[8]! & 0x3f) | 0x80;
   const hex = hash.toString('hex', 0, 16);

@@ -1,6 +1,6 @@
 /** What a starting engine finds, and the clean-up that comes before it. */
 import type Database from 'better-sqlite3';
-import type { GroupNumbers, NodeRow, Restored } from '../../core/engine-interface.ts';
+import type { Boot, GroupNumbers, NodeRow, Restored } from '../../core/engine-interface.ts';
 import type { Operation } from '../../core/link/types.ts';
 
 /**
@@ -73,6 +73,8 @@ export function readRestored(database: Database.Database): Restored {
       ...row,
       managed: row.managed === 'yes',
     })),
+    boots: all<Boot>(`SELECT KERNEL_LIFE AS kernelLife, WALL_MS AS wallMs, CAUSE AS cause, REASON AS reason
+      FROM SM_BOOTS ORDER BY ID`),
     intents: all('SELECT RUN AS run, SERVICE_NAME AS service, ACTION AS action FROM SM_INTENTS ORDER BY RUN'),
   };
 }

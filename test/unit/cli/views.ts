@@ -34,6 +34,7 @@ export function group(name: string, change: Partial<GroupView> = {}): GroupView 
     reason: '',
     inactive: false,
     activation: 7,
+    parked: '',
     ...change,
   };
 }

@@ -102,6 +102,7 @@ class World {
         send: (effect) => note(`send ${effect.version}`),
         hold: (holding) => note(`hold ${holding}`),
         verified: (service) => note(`verified ${service}`),
+        fence: (reason) => note(`fence ${reason}`),
         pulse: () => {},
       },
       time: this.time,

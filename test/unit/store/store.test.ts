@@ -213,7 +213,22 @@ test('a set that has lost its domain is not taken for an empty store', () => {
   expect(store.empty).toBe(false);
 });
 
+const BOOT = { kernelLife: LIFE, wallMs: WALL_MS, cause: 'reboot', reason: 'shop-web failed' } as const;
+
 describe('a commit', () => {
+  test('keeps what a node was before, and the newest boots', () => {
+    const store = demo();
+    store.begin({ node: 'controller-0', kernelLife: LIFE });
+    const states = [NODE, { ...NODE, lockReason: 'new' }, { ...NODE, availability: 'failed' } as const];
+    for (const node of states) save(store, { type: 'persist.node', node });
+    expect(store.select('SELECT NAME, AVAILABILITY_STATUS FROM NODE_HISTORY')).toEqual([
+      { NAME: NODE.name, AVAILABILITY_STATUS: NODE.availability },
+    ]);
+    for (let i = 0; i < 250; i += 1) save(store, { type: 'persist.boot', boot: { ...BOOT, wallMs: i } });
+    const kept = store.restored().boots.map(({ wallMs }) => wallMs);
+    expect([kept.length, kept[0], kept.at(-1)]).toEqual([100, 150, 249]);
+  });
+
   test('stores every kind of effect, and a new start finds it', () => {
     const store = demo();
     store.begin({ node: 'controller-0', kernelLife: LIFE });
@@ -271,6 +286,7 @@ describe('a commit', () => {
         },
       },
       { type: 'persist.operation', operation: OPERATION },
+      { type: 'persist.boot', boot: BOOT },
       {
         type: 'persist.alarm',
         id: 'policy',
@@ -298,6 +314,7 @@ describe('a commit', () => {
       number: 12,
       settled: true,
       led: true,
+      boots: [BOOT],
       kernelLife: LIFE,
       peerKernelLife: NEXT_LIFE,
       nodes: [NODE],

@@ -1,0 +1,59 @@
+/**
+ * Whether this node is ready to be given groups, and how it is: what the shell found before it let the node in
+ * (go-enabled), then its core groups, each of which has to be active; its availability is that of its groups.
+ */
+import { hasFailed } from '../plan/plan.ts';
+import type { ClusterContext } from './context.ts';
+
+export class Readiness {
+  readonly #context: ClusterContext;
+  /** What the shell says; '' = ready. */
+  #obstacle: string;
+  #reason: string;
+
+  /** `obstacle`: what is in the way at the start; '' = nothing. */
+  constructor(context: ClusterContext, obstacle: string) {
+    this.#context = context;
+    this.#obstacle = obstacle;
+    this.#reason = obstacle;
+  }
+
+  /** Why the node is not ready; '' = it is. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  /** What the shell says: '' = nothing is in the way. */
+  set obstacle(reason: string) {
+    this.#obstacle = reason;
+  }
+
+  /** Brings the record of this node in line with what is so. */
+  judge(): void {
+    const { me, nodes, local, history } = this.#context;
+    const before = this.#reason;
+    this.#reason = this.#obstacle || this.#coreObstacle();
+    const ready = this.#reason === '';
+    const ill = local.groups().some(({ status }) => status === 'failed' || status === 'degraded');
+    nodes.set(me, {
+      ready: ready ? 'enabled' : 'disabled',
+      operational: ready ? 'enabled' : 'disabled',
+      availability: !ready ? 'failed' : ill ? 'degraded' : 'available',
+    });
+    if ((before === '') === ready) return;
+    const [from, to] = ready ? ['not ready', 'ready'] : ['ready', 'not ready'];
+    const reason = ready ? `over: ${before}` : this.#reason;
+    history({ entity: 'node', name: me, from, to, cause: 'node-ready', reason });
+  }
+
+  #coreObstacle(): string {
+    const { definitions, local } = this.#context;
+    for (const { name, core } of definitions.groups.values()) {
+      if (!core) continue;
+      const group = local.group(name);
+      if (group.state !== 'active') return `core group ${name} is ${group.state}`;
+      if (hasFailed(group)) return `core group ${name} has failed: ${group.reason}`;
+    }
+    return '';
+  }
+}
