@@ -15,7 +15,15 @@ import type { Paint } from './format.ts';
 /** What the tools need of this node's configuration, unless an option says otherwise. */
 export type Settings = Pick<
   Config,
-  'node' | 'database' | 'controlSocket' | 'keysDirectory' | 'lsbDirectory' | 'ocfRoot'
+  | 'node'
+  | 'database'
+  | 'controlSocket'
+  | 'keysDirectory'
+  | 'runDirectory'
+  | 'lsbDirectory'
+  | 'ocfRoot'
+  | 'log'
+  | 'api'
 >;
 
 /** The part of the control client that commands use. */
@@ -33,6 +41,8 @@ export interface Context {
   readonly terminal: boolean;
   /** From that configuration file; null = the usual one, or its defaults where there is none. */
   readonly settings: (config: string | null) => Result<Settings>;
+  /** The file that those settings are from, whether it is there or not. */
+  readonly configurationPath: (config: string | null) => string;
   /** Who asks, for the history. */
   readonly actor: string;
   readonly wallMs: () => number;
@@ -62,6 +72,8 @@ export interface Given {
   readonly arguments: readonly string[];
   readonly options: Readonly<Record<string, unknown>>;
   readonly settings: Settings;
+  /** `problem`: why it can not be used; '' = it can. Only a command of `anyConfiguration` meets one. */
+  readonly configuration: { readonly path: string; readonly problem: string };
 }
 
 export interface ArgumentSpec {
@@ -90,6 +102,8 @@ export interface CommandSpec {
   readonly arguments?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
   readonly commands?: readonly CommandSpec[];
+  /** It runs with the defaults where the configuration can not be used. */
+  readonly anyConfiguration?: true;
   /** For programs, not for people: no help and no reference names it. */
   readonly hidden?: true;
   readonly run?: (context: Context, given: Given) => Promise<Outcome> | Outcome;
@@ -119,11 +133,11 @@ export async function execute(
   context: Context,
 ): Promise<number> {
   let exit: number = EXIT.ok;
-  const program = build(spec, spec.name, context, async (command, words, options) => {
+  const program = build(spec, spec.name, context, async (command, work, words, options) => {
     // Most likely an unset variable of a script: it must not come to mean this node, or everything.
     const outcome = words.includes('')
       ? problem(EXIT.usage, 'usage', 'an argument is empty; leave it out, or give the name')
-      : await start(command, words, options, context);
+      : await start(command, work, words, options, context);
     exit = outcome.exit;
     print(outcome, options.json === true, context);
   });
@@ -138,9 +152,10 @@ export async function execute(
 
 type Work = NonNullable<CommandSpec['run']>;
 type Options = Given['options'];
-type Run = (command: Work, words: readonly string[], options: Options) => Promise<void>;
+type Run = (spec: CommandSpec, work: Work, words: readonly string[], options: Options) => Promise<void>;
 
 async function start(
+  spec: CommandSpec,
   work: Work,
   words: readonly string[],
   options: Options,
@@ -148,14 +163,20 @@ async function start(
 ): Promise<Outcome> {
   const option = (name: string): string | null => (typeof options[name] === 'string' ? options[name] : null);
   const configured = context.settings(option('config'));
-  if (!configured.ok) return failed(configured.error);
+  const usable = configured.ok || spec.anyConfiguration !== true ? configured : context.settings(DEFAULTS);
+  if (!usable.ok) return failed(usable.error);
   const settings = {
-    ...configured.value,
-    database: option('database') ?? configured.value.database,
-    controlSocket: option('socket') ?? configured.value.controlSocket,
+    ...usable.value,
+    database: option('database') ?? usable.value.database,
+    controlSocket: option('socket') ?? usable.value.controlSocket,
   };
-  return await work(context, { arguments: words, options, settings });
+  const path = context.configurationPath(option('config'));
+  const configuration = { path, problem: configured.ok ? '' : configured.error.message };
+  return await work(context, { arguments: words, options, settings, configuration });
 }
+
+/** An empty configuration. */
+const DEFAULTS = '/dev/null';
 
 /** `path`: the words with which the user comes to it. */
 function build(spec: CommandSpec, path: string, context: Context, run: Run): Command {
@@ -178,7 +199,7 @@ function build(spec: CommandSpec, path: string, context: Context, run: Run): Com
   for (const sub of spec.commands ?? [])
     command.addCommand(build(sub, `${path} ${sub.name}`, context, run), { hidden: sub.hidden === true });
   const work = spec.run;
-  if (work !== undefined) command.action(() => run(work, command.args, command.opts()));
+  if (work !== undefined) command.action(() => run(spec, work, command.args, command.opts()));
   return command;
 }
 

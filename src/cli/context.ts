@@ -27,6 +27,7 @@ export function processContext(): Context {
     paint: terminal && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb' ? coloured : plain,
     terminal,
     settings: (config) => configured(config ?? env.SM_CONFIG ?? null),
+    configurationPath: (config) => config ?? env.SM_CONFIG ?? CONFIG_PATH,
     actor: actor(),
     wallMs: () => Date.now(),
     connect,

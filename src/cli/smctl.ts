@@ -2,8 +2,10 @@
 import { KEY_NAME } from '../shell/setup/pair.ts';
 import { ALARMS } from './alarms.ts';
 import { checkSet } from './check.ts';
+import { collectCommand } from './collect.ts';
 import { type CommandSpec, type Given, type OptionSpec, type Outcome, text } from './command.ts';
 import { COMPLETE } from './complete.ts';
+import { SM_DUMP } from './dump.ts';
 import { EVENTS } from './events.ts';
 import { EXPLAIN } from './explain.ts';
 import { HISTORY } from './history.ts';
@@ -102,9 +104,25 @@ function keyOutcome(given: Given, work: (io: KeyIo) => number): Outcome {
   };
 }
 
+/** What a helper would have asked first. */
+const COLLECT = collectCommand((sinceMs) => {
+  const ago = `${Math.ceil(sinceMs / 1000)}s`;
+  const events = ['--since', ago, '--limit', '10000', '--json'];
+  return {
+    'sm/status.txt': { spec: STATUS, words: [] },
+    'sm/status.json': { spec: STATUS, words: ['--json'] },
+    'sm/dump.txt': { spec: SM_DUMP, words: ['--verbose', '--pid'] },
+    'sm/alarms.txt': { spec: ALARMS, words: [] },
+    'sm/history.txt': { spec: HISTORY, words: ['--last', ago, '--full'] },
+    'sm/history.json': { spec: HISTORY, words: ['--last', ago, '--json'] },
+    'sm/events.json': { spec: EVENTS, words: events },
+    'sm/check.txt': { spec: CHECK, words: [] },
+  };
+}, EXPLAIN);
+
 export const SMCTL: CommandSpec = {
   name: 'smctl',
   summary: 'Ask and command the service manager of this node',
   details: ['Commands that change something wait for their end and tell what came of it.'],
-  commands: [STATUS, EXPLAIN, ALARMS, EVENTS, HISTORY, ...OPERATE, CHECK, KEY, ...SETUP, COMPLETE],
+  commands: [STATUS, EXPLAIN, ALARMS, EVENTS, HISTORY, ...OPERATE, CHECK, COLLECT, KEY, ...SETUP, COMPLETE],
 };

@@ -39,6 +39,8 @@ function machine(name: string) {
       database: fixture.database,
       controlSocket: at('control.sock'),
       keysDirectory: at('etc', 'keys.d'),
+      runDirectory: at('run'),
+      log: { level: 'info' as const, file: null },
       lsbDirectory: directory,
       ocfRoot: directory,
     },

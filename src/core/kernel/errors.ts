@@ -304,6 +304,17 @@ export const ERRORS = {
     exitCode: 1,
     httpStatus: 500,
   },
+  SM_COLLECT_EXISTS: {
+    sentence: '{path} exists already, and nothing was changed. Name another file with --out.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
+  SM_COLLECT_WRITE: {
+    sentence:
+      '{path} could not be written ({detail}). Nothing of it was left behind. Name a file on another disk with --out, or make room.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

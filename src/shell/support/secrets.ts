@@ -1,0 +1,86 @@
+/**
+ * Takes secrets out of texts that leave the machine. Two ways together: a value that stands behind the name of a secret
+ * goes wherever it is written so, and values that are known to be secret go wherever they stand.
+ */
+
+export const CENSORED = '[secret]';
+
+const SECRET_WORDS = 'pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|community|auth(?:orization)?|key';
+/** Names end with what the thing is: `auth_key` is a key, `key_id` and `keysDirectory` are not. */
+const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})$`, 'i');
+
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+/** Shorter values would take half of every text with them. */
+const KNOWN_CHARACTERS_MIN = 6;
+
+const PEM = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g;
+/** `https://name:word@host`, `postgresql://...`. */
+const IN_ADDRESS = /\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi;
+/** Authorization: Bearer abc */
+const BEARER = /\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+const VALUE = `\\\\"[^"\\\\]*\\\\"|"(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\[[^\\]]*\\]|[^\\s,;"'}\\])&]+`;
+/** `name=value`, `name: value`, `"name":"value"`, also in a text within a text. */
+const ASSIGNED = new RegExp(`((?:${SECRET_WORDS})\\\\?["']?\\s*[:=]\\s*)(${VALUE})`, 'gi');
+/** `--name value` */
+const OPTION = new RegExp(`(--[\\w-]*(?:${SECRET_WORDS})\\s+)(${VALUE})`, 'gi');
+
+export class Secrets {
+  readonly #known = new Set<string>();
+  #pattern: RegExp | null = null;
+
+  /** A value that must not leave the machine, however it is written. */
+  add(value: string): void {
+    if (value.length < KNOWN_CHARACTERS_MIN || value === CENSORED) return;
+    for (const form of [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1), base64(value)])
+      this.#known.add(form);
+    this.#pattern = null;
+  }
+
+  /** Everything below a name that is secret, in a parsed document; each line, for indentations differ. */
+  learnDocument(value: unknown, secret = false): void {
+    if (value !== null && typeof value === 'object') {
+      for (const [name, part] of Object.entries(value))
+        this.learnDocument(part, secret || isSecretName(name));
+    } else if (secret) for (const line of String(value).split('\n')) this.add(line.trim());
+  }
+
+  /** Of a list `name=value,name=value`: remembers what is secret in it. */
+  learn(parameters: string): void {
+    for (const part of parameters.split(',')) {
+      const at = part.indexOf('=');
+      if (at > 0 && isSecretName(part.slice(0, at).trim())) this.add(part.slice(at + 1).trim());
+    }
+  }
+
+  clean(text: string): string {
+    const plain = text
+      .replace(PEM, CENSORED)
+      .replace(IN_ADDRESS, `$1:${CENSORED}@`)
+      .replace(BEARER, `$1 ${CENSORED}`)
+      .replace(OPTION, (_all, option: string, value: string) => option + quoted(value))
+      .replace(ASSIGNED, (_all, name: string, value: string) => name + quoted(value));
+    this.#pattern ??= this.#makePattern();
+    return this.#pattern === null ? plain : plain.replace(this.#pattern, CENSORED);
+  }
+
+  #makePattern(): RegExp | null {
+    if (this.#known.size === 0) return null;
+    // The longest first: one may be the beginning of another.
+    const words = [...this.#known].sort((a, b) => b.length - a.length);
+    return new RegExp(words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|'), 'g');
+  }
+}
+
+/** What was quoted stays so: JSON has to remain JSON. */
+function quoted(value: string): string {
+  if (value.endsWith('\\"')) return `\\"${CENSORED}\\"`;
+  const last = value.at(-1);
+  return last === '"' || last === "'" ? `${last}${CENSORED}${last}` : CENSORED;
+}
+
+function base64(value: string): string {
+  return Buffer.from(value).toString('base64').replace(/=+$/, '');
+}
