@@ -341,7 +341,8 @@ export class Guard {
     const verdict = this.#mayTake(now);
     this.#told.mayTake = verdict.may;
     this.#tellUnheard(verdict.reason, verdict.may);
-    // While it may not take over, look again each hello (#hello): links come back, the wait interval passes.
+    // While it may not take over, look again each hello (#hello), for links come back, and when the wait is over.
+    if (verdict.lookAt !== undefined) this.#timers.set('judge', verdict.lookAt);
   }
 
   #tellUnheard(reason: string, mayTake: boolean): void {
@@ -355,9 +356,10 @@ export class Guard {
   /**
    * May the silent peer be replaced on our own evidence? Every link of L was up at our own end during the whole silence;
    * with L unknown (never heard, or links of ours were down meanwhile) every configured link for the wait interval, which
-   * is what a lone starter has to show.
+   * is what a lone starter has to show before it acts: of that interval, the S between its announcement and the action is
+   * the end. What comes before an announcement is never shorter than d.
    */
-  #mayTake(now: number): { may: boolean; reason: string } {
+  #mayTake(now: number): { may: boolean; reason: string; lookAt?: number } {
     const { silencePolicy, waitIntervalMs: wishedMs } = this.#options.domain;
     const waitIntervalMs = Math.max(wishedMs, this.#peer.permissionMs);
     if (silencePolicy !== 'takeover')
@@ -375,12 +377,15 @@ export class Guard {
     const down = this.#links.filter((link) => !link.up).map((link) => link.role);
     if (down.length > 0) return { may: false, reason: `own links down: ${down.join(', ')}` };
     const upSince = Math.max(since, ...this.#links.map((link) => link.upSince));
-    if (now - upSince < waitIntervalMs)
-      return { may: false, reason: `waits ${waitIntervalMs} ms of silence with all links up` };
-    return {
-      may: true,
-      reason: `silence for ${waitIntervalMs} ms with every configured link up at our own end`,
-    };
+    const neverHeard = this.#peer.life === null && this.#peer.strangerLife === null;
+    const silenceMs = neverHeard
+      ? Math.max(this.#peer.permissionMs, waitIntervalMs - this.#announcedStopMs())
+      : waitIntervalMs;
+    const lookAt = upSince + silenceMs;
+    if (now < lookAt) {
+      return { may: false, reason: `waits ${waitIntervalMs} ms of silence with all links up`, lookAt };
+    }
+    return { may: true, reason: `silence for ${silenceMs} ms with every configured link up at our own end` };
   }
 
   /** L of rule 14d: the links whose fresh echoes arrived in the d before the last receipt. Empty = unknown. */
@@ -568,7 +573,12 @@ export class Guard {
    */
   #mayActAt(): number {
     if (this.#announcedAt === null || this.#options.breaks?.has('announce-wait') === true) return 0;
-    return this.#announcedAt + Math.max(this.#peer.stopBoundMs, this.#options.domain.stopBoundMs);
+    return this.#announcedAt + this.#announcedStopMs();
+  }
+
+  /** The largest S announced by either side: after an announcement the peer has stopped within it. */
+  #announcedStopMs(): number {
+    return Math.max(this.#peer.stopBoundMs, this.#options.domain.stopBoundMs);
   }
 
   #answerWaiting(now: number): void {

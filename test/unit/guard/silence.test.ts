@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FakePeer, GuardDriver, life, MANAGEMENT, OAM } from '../../support/guard-driver.ts';
+import { entry, FakePeer, GuardDriver, life, MANAGEMENT, OAM } from '../../support/guard-driver.ts';
 
 const silence = (g: GuardDriver) => {
   const fact = g.told('guard.peer').at(-1);
@@ -94,12 +94,32 @@ describe('silence (rule 14d)', () => {
     expect(silence(g)?.mayTake).toBe(true);
   });
 
-  it('lets a lone starter act only after the wait interval with every link up', () => {
+  it('lets a lone starter announce so that S ends with the wait interval, every link up, and act no earlier', () => {
     const g = new GuardDriver();
-    g.pass(4900);
+    const started = g.now;
+    g.pass(4699);
     expect(silence(g)?.mayTake).toBe(false);
-    g.pass(400);
+    g.pass(1);
     expect(silence(g)?.mayTake).toBe(true);
+    g.step({ type: 'sm.hold', holding: true });
+    g.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 1, leaving: false });
+    g.step({ type: 'sm.list', run: 1, entry: entry('s'), activating: true });
+    g.pass(299);
+    expect(g.of('listed')).toEqual([]);
+    g.pass(1);
+    expect(g.of('listed')).toMatchObject([{ run: 1, ok: true }]);
+    expect(g.now - started).toBe(5000);
+  });
+
+  it('lets nobody announce before d of silence, however short the wait interval and long S', () => {
+    const g = new GuardDriver({ domain: { waitIntervalMs: 1000, stopBoundMs: 700 } });
+    g.pass(799);
+    expect(silence(g)).toBeNull();
+    g.pass(1);
+    expect(silence(g)).toMatchObject({ mayTake: true });
+  });
+
+  it('lets a lone starter do nothing with a link down', () => {
     const down = new GuardDriver();
     down.link(OAM, false);
     down.pass(20_000);
