@@ -18,7 +18,7 @@ import { SMCTL } from '../../src/cli/smctl.ts';
 import { failure } from '../../src/core/kernel/errors.ts';
 import { Secrets } from '../../src/shell/support/secrets.ts';
 import { ROOT } from '../tidy/project.ts';
-import { type Fixture, lastJson, makeFixture, type Printed, run } from './fixture.ts';
+import { type Fixture, lastJson, makeFixture, type Printed, run, settingsOf } from './fixture.ts';
 
 const SECRET = 'hunter2-Geheim/42';
 const root = mkdtempSync(join(tmpdir(), 'sm-collect-'));
@@ -86,21 +86,10 @@ function plant(): void {
     INSERT INTO SM_ALARMS (ALARM, ENTITY, SEVERITY, REASON, REPAIR) VALUES ('x', 'y', 'minor', 'secret: ${SECRET}', '');`);
 }
 
-const planted = (): Partial<Context> => ({
-  settings: () => ({
-    ok: true,
-    value: {
-      node: 'controller-0',
-      database: fixture.database,
-      controlSocket: join(fixture.directory, 'control.sock'),
-      keysDirectory: join(fixture.directory, 'keys.d'),
-      runDirectory: join(fixture.directory, 'run'),
-      log: { level: 'info', file: join(fixture.directory, 'sm.log') },
-      lsbDirectory: fixture.directory,
-      ocfRoot: fixture.directory,
-    },
-  }),
-});
+const planted = (): Partial<Context> => {
+  const log = { level: 'info', file: join(fixture.directory, 'sm.log') } as const;
+  return { settings: () => ({ ok: true, value: { ...settingsOf(fixture), log } }) };
+};
 
 describe('a bundle', () => {
   test("is made while sm is away, is its owner's alone, and every file has its sum", async () => {

@@ -3,7 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { type CommandSpec, type Context, type Daemon, execute } from '../../src/cli/command.ts';
+import {
+  type CommandSpec,
+  type Context,
+  type Daemon,
+  execute,
+  type Settings,
+} from '../../src/cli/command.ts';
 import { plain } from '../../src/cli/format.ts';
 import { ControlError } from '../../src/shell/client.ts';
 import { ROOT } from '../tidy/project.ts';
@@ -74,6 +80,20 @@ export interface Printed {
   readonly err: string;
 }
 
+/** Everything is below the fixture's directory. */
+export function settingsOf(fixture: Fixture): Settings {
+  return {
+    node: 'controller-0',
+    database: fixture.database,
+    controlSocket: join(fixture.directory, 'control.sock'),
+    keysDirectory: join(fixture.directory, 'keys.d'),
+    runDirectory: join(fixture.directory, 'run'),
+    log: { level: 'info', file: null },
+    lsbDirectory: fixture.directory,
+    ocfRoot: fixture.directory,
+  };
+}
+
 /** Runs a tool in this process. Without `daemon`, nobody listens on the control socket. */
 export async function run(
   spec: CommandSpec,
@@ -89,27 +109,7 @@ export async function run(
     err: (line) => void err.push(`${line}\n`),
     paint: plain,
     terminal: false,
-    settings: () => ({
-      ok: true,
-      value: {
-        node: 'controller-0',
-        database: fixture.database,
-        controlSocket: join(fixture.directory, 'control.sock'),
-        keysDirectory: join(fixture.directory, 'keys.d'),
-        runDirectory: join(fixture.directory, 'run'),
-        log: { level: 'info', file: null },
-        api: {
-          address: '127.0.0.1',
-          port: 7777,
-          tls: null,
-          tokensFile: join(fixture.directory, 'tokens'),
-          auditFile: join(fixture.directory, 'audit.log'),
-          keystone: null,
-        },
-        lsbDirectory: fixture.directory,
-        ocfRoot: fixture.directory,
-      },
-    }),
+    settings: () => ({ ok: true, value: settingsOf(fixture) }),
     configurationPath: () => join(fixture.directory, 'sm.yaml'),
     scriptProblem: () => null,
     actor: 'alice',

@@ -16,7 +16,7 @@ import { COMPLETED } from '../../src/cli/complete.ts';
 import { SMCTL } from '../../src/cli/smctl.ts';
 import { loadConfig } from '../../src/shell/config.ts';
 import { readKey } from '../../src/shell/watchdog/keyring.ts';
-import { type Fixture, lastJson, makeFixture, run } from './fixture.ts';
+import { type Fixture, lastJson, makeFixture, run, settingsOf } from './fixture.ts';
 
 const LINKS = ['management-interface=10.0.0.1,10.0.0.2', 'oam-interface=fd00::1,fd00::2'];
 const INIT = ['init', '--node', 'a', '--peer', 'b', ...LINKS.flatMap((link) => ['--interface', link])];
@@ -35,14 +35,10 @@ function machine(name: string) {
   const settings = () => ({
     ok: true as const,
     value: {
+      ...settingsOf(fixture),
       node: name,
-      database: fixture.database,
       controlSocket: at('control.sock'),
       keysDirectory: at('etc', 'keys.d'),
-      runDirectory: at('run'),
-      log: { level: 'info' as const, file: null },
-      lsbDirectory: directory,
-      ocfRoot: directory,
     },
   });
   const ctl = (...words: string[]) => run(SMCTL, words, fixture, { settings });
