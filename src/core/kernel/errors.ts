@@ -299,6 +299,17 @@ export const ERRORS = {
     exitCode: 5,
     httpStatus: 501,
   },
+  SM_STOP_SCRIPT: {
+    sentence: '{detail}. Everything that {service} had started was killed instead of stopping it.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_STOP_SCRIPT_NEEDED: {
+    sentence:
+      '{detail}. What {service} had started was killed, but what it holds ({left}) can only be taken down by its script: install it, or take it down by hand.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
   SM_API_INTERNAL: {
     sentence: 'The REST server could not answer; its log tells more under request {request}.',
     exitCode: 1,

@@ -141,7 +141,7 @@ export class Actions {
     const text = () => failureText(definition.pluginName, definition.pluginCommand, event);
     applyStatus(service, verdict, text);
     if (verdict.result === 'success') {
-      const said = isAudit(action) ? '' : successText(service, action, event.durationMs);
+      const said = isAudit(action) ? '' : successText(service, action, event);
       service.attempts = 0;
       service.failure = '';
       if (isAudit(action)) this.#reportAudit(service, verdict);
@@ -153,11 +153,13 @@ export class Actions {
       return;
     }
     service.failure = text();
+    if (isAudit(action)) service.askable = event.outcome.kind !== 'refused';
     this.#countFailure(service, action);
     const runs = verdict.result === 'timeout' ? definition.maxTimeoutRetries : definition.maxFailureRetries;
     const exhausted =
       verdict.result === 'fatal' ||
       event.outcome.kind === 'refused' ||
+      event.outcome.kind === 'killed' ||
       service.attempts >= runs ||
       service.attempts >= definition.maxTotalRetries;
     if (!exhausted) {
@@ -187,6 +189,7 @@ export class Actions {
   #reportAudit(service: ServiceRecord, verdict: Verdict): void {
     const found = auditedState(verdict.state, service.promotable);
     service.found = found;
+    service.askable = true;
     if (isStanding(service)) service.otherFailures = 0;
     setMaybeActive(this.#context, service, found === 'enabled-active');
     const { state } = service;
@@ -311,10 +314,12 @@ function failEvent(action: ServiceAction, verdict: Verdict | null): ServiceEvent
 }
 
 /**
- * A stop that the script itself calls done: exit 0, or not running (7), or not even installed (5). Rules may call other
- * ends a success too, so that nothing waits for them; then only an audit proves that nothing is active.
+ * A stop that the script itself calls done: exit 0, or not running (7), or not even installed (5); or everything was killed
+ * because there is no script. Rules may call other ends a success too, so that nothing waits for them; then only an audit
+ * proves that nothing is active.
  */
 function provesStop(outcome: RunOutcome): boolean {
+  if (outcome.kind === 'killed') return outcome.stopped;
   return outcome.kind === 'exit' && (outcome.code === 0 || outcome.code === 5 || outcome.code === 7);
 }
 
@@ -340,8 +345,9 @@ function failureText(plugin: string, command: string, event: RunDone): string {
 function successText(
   { attempts, failure }: ServiceRecord,
   action: ServiceAction,
-  durationMs: number,
+  { outcome, durationMs }: RunDone,
 ): string {
+  if (outcome.kind === 'killed') return outcome.reason;
   const text = `${action} success after ${Math.round(durationMs)} ms`;
   return attempts > 1 && failure !== '' ? `${text}, at try ${attempts}: ${failure}` : text;
 }
@@ -354,6 +360,8 @@ function endText(outcome: RunOutcome, durationMs: number): string {
       return `was ended by ${outcome.signal}`;
     case 'timeout':
       return `did not end within ${Math.round(durationMs)} ms and was killed`;
+    case 'killed':
+      return `was not started: ${outcome.reason}`;
     case 'refused':
       return `was not started: ${outcome.reason}`;
     case 'aborted':

@@ -27,6 +27,11 @@ export type RunOutcome =
       /** The cause passes by itself and says nothing of the script (a failing store): tried again, not counted. */
       readonly transient?: boolean;
     }
+  /**
+   * A stop whose script can not be run: instead, everything that the service had started was killed. `stopped`: nothing of
+   * it is left, and it holds nothing that outlives its processes.
+   */
+  | { readonly kind: 'killed'; readonly stopped: boolean; readonly reason: string }
   /** Was killed because the engine asked for it (`kill`). */
   | { readonly kind: 'aborted' };
 

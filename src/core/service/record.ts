@@ -95,6 +95,8 @@ export class ServiceRecord {
   managed = true;
   /** It is, or may be, active: only an audit or a successful stop says otherwise. */
   maybeActive = true;
+  /** Its audit can be run: false when the script of the last one was missing. */
+  askable = true;
   watching = false;
   /** A process death that waits for the end of the running script. */
   death: string | null = null;

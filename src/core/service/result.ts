@@ -45,6 +45,7 @@ export class ResultRules {
    */
   judge(action: ActionDefinition, outcome: RunOutcome): Verdict {
     if (outcome.kind === 'refused') return UNMATCHED;
+    if (outcome.kind === 'killed') return outcome.stopped ? { ...UNMATCHED, result: 'success' } : UNMATCHED;
     const rule = this.#lookup(action, exitWord(outcome));
     if (outcome.kind === 'timeout' && rule.result === 'failed') return { ...rule, result: 'timeout' };
     return rule;

@@ -331,7 +331,12 @@ export class ServiceMachine {
       return;
     }
     const audit = auditOf(service);
-    if (audit === null) this.#enter(service, 'disabled', event, 'no audit to ask: taken for disabled');
+    const stoppable = service.definition.actions.has('disable');
+    if (!service.askable && service.desired === 'disabled' && stoppable) {
+      // Its audit can not be run either. Where it has to be down, to stop it is as good as to know.
+      const stop: Stop = { skipDependents: true, first: 'nothing' };
+      this.#enterDisabling(service, event, service.failure, stop);
+    } else if (audit === null) this.#enter(service, 'disabled', event, 'no audit to ask: taken for disabled');
     else this.actions.attempt(service, audit);
   }
 

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { codedError } from '../../core/kernel/errors.ts';
 import { LIMITS } from '../../core/kernel/limits.ts';
 import type { RunEffect, RunOutcome } from '../../core/service/interface.ts';
 import type { Containment, Log } from './containment.ts';
@@ -156,7 +157,9 @@ export class Runner {
 
   #start(effect: RunEffect): void {
     const path = pluginPath(this.#options.directories, effect);
-    const refusal = this.#refusal(effect) ?? pluginProblem(path);
+    const problem = pluginProblem(path);
+    if (problem !== null && effect.action === 'disable') return void this.#killInstead(effect, problem);
+    const refusal = this.#refusal(effect) ?? problem;
     if (refusal !== null) return this.#later(effect.run, { kind: 'refused', reason: refusal }, '');
     const { containment } = this.#options;
     const output = this.#outputs.open(effect.service, effect.action);
@@ -181,6 +184,20 @@ export class Runner {
       void containment.ended(effect.run);
       this.#later(effect.run, notStarted(path, error), '');
     }
+  }
+
+  /** What has to be stopped and has no script that could: what it started is known, and can be killed. */
+  async #killInstead({ run, service, kernelState }: RunEffect, detail: string): Promise<void> {
+    const start = this.#options.clock.now();
+    const { left } = await this.killService(service, detail);
+    const stopped = left.length === 0 && !kernelState;
+    const processes = left.map(({ pid }) => `process ${pid}`);
+    const holds = kernelState ? ['what outlives processes'] : [];
+    const { code, message } = stopped
+      ? codedError('SM_STOP_SCRIPT', { detail, service })
+      : codedError('SM_STOP_SCRIPT_NEEDED', { detail, service, left: [...processes, ...holds].join(', ') });
+    const outcome: RunOutcome = { kind: 'killed', stopped, reason: `${code}: ${message}` };
+    this.#options.onDone(run, outcome, '', this.#options.clock.now() - start);
   }
 
   #refusal(effect: RunEffect): string | null {

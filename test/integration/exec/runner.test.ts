@@ -164,6 +164,20 @@ tr '\\0' '\\n' </proc/$$/environ | sort\n`;
     expect(stdout.split('\n').filter((fd) => fd !== '' && Number(fd) < 10)).toEqual(['0', '1', '2']);
   });
 
+  test('kills what it started where the script that should stop it is missing', async () => {
+    lab.script('s', `sleep 60 & echo $! >${lab.file('daemon')}`);
+    await lab.execute('s');
+    const stop = { service: 's', action: 'disable', command: 'stop' } as const;
+    const killed = await lab.execute('missing', stop);
+    const reason = expect.stringMatching(
+      /^SM_STOP_SCRIPT: .*missing does not exist .* s had started was killed/,
+    );
+    expect(killed.outcome).toEqual({ kind: 'killed', stopped: true, reason });
+    expect(isRunning(Number(readFileSync(lab.file('daemon'), 'utf8')))).toBe(false);
+    const holding = await lab.execute('missing', { ...stop, kernelState: true });
+    expect(holding.outcome).toMatchObject({ kind: 'killed', stopped: false });
+  });
+
   test('says why a script can not be run, at once and without forking', async () => {
     lab.script('plain', 'exit 0', 0o644);
     lab.script('empty', '');

@@ -134,8 +134,22 @@ describe('a bad script', () => {
     }
     expect(isGroupActive((await active.view()) as NodeView)).toBe(true);
     for (const service of SERVICES) expect(active.journal(service)).toHaveLength(1);
+    await endsWithoutScripts(active);
   });
 });
+
+/** Nobody can stop its services in order any more: they are killed, and the node ends all the same. */
+async function endsWithoutScripts(node: TestNode): Promise<void> {
+  rmSync(join(node.directory, 'lsb', 'app.sh'));
+  const pids = SERVICES.map((service) => node.pid(service));
+  node.terminate();
+  const late = setTimeout(() => node.cut(), LIMIT_MS);
+  expect(await node.exit, 'an orderly end').toBe(0);
+  clearTimeout(late);
+  expect(pids).not.toContain(null);
+  for (const service of SERVICES) expect(node.pid(service), service).toBeNull();
+  expect(node.log.join('\n')).toContain('SM_STOP_SCRIPT');
+}
 
 /** What the output of scripts takes on the disk. */
 function outputBytes(node: TestNode): number {

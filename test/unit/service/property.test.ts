@@ -88,6 +88,8 @@ const outcome: fc.Arbitrary<RunOutcome> = fc.oneof(
   fc.constant({ kind: 'signal', signal: 'SIGSEGV' } as const),
   fc.constant({ kind: 'refused', reason: 'no such script' } as const),
   fc.constant({ kind: 'refused', reason: 'commit failed', transient: true } as const),
+  fc.constant({ kind: 'killed', stopped: true, reason: 'no such script' } as const),
+  fc.constant({ kind: 'killed', stopped: false, reason: 'no such script' } as const),
   fc.constant({ kind: 'aborted' } as const),
 );
 const script: fc.Arbitrary<Script | undefined> = fc.oneof(

@@ -332,6 +332,47 @@ describe('failing scripts', () => {
     expect(d.engine.load.tickets).toBe(0);
   });
 
+  it('that stop, and can not be run, are replaced by a kill: at once, and with the reason', () => {
+    const reason = 'SM_STOP_SCRIPT: /etc/init.d/web does not exist';
+    const d = active(one({ web: {} }));
+    d.behaviour = (run) => {
+      if (run.service !== 'web') return undefined;
+      if (run.action !== 'disable') return { end: { kind: 'refused', reason } };
+      d.truth.set('web', 'stopped');
+      return { end: { kind: 'killed', stopped: true, reason } };
+    };
+    d.want('g', 'disabled');
+    d.untilGroup('g', 'disabled', 100);
+    expect(d.history('web').at(-1)?.reason).toContain(reason);
+    expect(d.engine.group('g').inactive).toBe(true);
+  });
+
+  it('that stop what outlives processes, and can not be run, prove nothing', () => {
+    const d = active(one({ web: {} }));
+    d.behaviour = (run) =>
+      run.action === 'disable' ? { end: { kind: 'killed', stopped: false, reason: 'missing' } } : undefined;
+    d.want('g', 'disabled');
+    d.pass(60_000);
+    expect(d.state('web')).toBe('disabling');
+    expect(d.engine.service('web').reason).toContain('missing');
+    expect(d.engine.group('g').inactive).toBe(false);
+  });
+
+  it('that are missing from the start hold nothing up that shall be down', () => {
+    const d = driver(one({ web: {} }), {
+      behaviour: (run) =>
+        run.action === 'disable'
+          ? { end: { kind: 'killed', stopped: true, reason: 'missing' } }
+          : { end: { kind: 'refused', reason: 'missing' } },
+    });
+    d.want('g', 'standby');
+    d.pass(60_000);
+    expect(d.state('web')).toBe('unknown');
+    expect(d.engine.service('web').status).toBe('failed');
+    d.want('g', 'disabled');
+    d.untilGroup('g', 'disabled', 100);
+  });
+
   it('with parameters that can not be read fail, and start nothing', () => {
     const d = driver(
       one({ web: { instanceParameters: 'a=b=c', without: ['audit-enabled', 'audit-disabled'] } }),
