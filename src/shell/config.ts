@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Errors, type XStatic } from 'typebox/schema';
+import type { XStatic } from 'typebox/schema';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { failure, type Result } from '../core/kernel/errors.ts';
 import type { YesNo } from '../core/kernel/names.ts';
 import { isNodeName } from '../core/link/frame.ts';
 import { type CONTAINMENTS, ConfigFile, type LOG_LEVELS, type SELF_FENCES } from './config-schema.ts';
+import { schemaFaults } from './schema-faults.ts';
 
 export const CONFIG_PATH = '/etc/sm/sm.yaml';
 
@@ -82,7 +83,7 @@ export function parseConfig(text: string, host: string = hostname()): ParsedConf
     };
   }
   const content: unknown = document.toJS() ?? {};
-  const faults = schemaFaults(document, lines, content);
+  const faults = shapeFaults(document, lines, content);
   if (faults.length > 0) return { ok: false, faults };
 
   const config = withDefaults(content as XStatic<typeof ConfigFile>, host);
@@ -123,23 +124,13 @@ function apiOf(file: NonNullable<XStatic<typeof ConfigFile>['api']>): ApiConfig 
   };
 }
 
-function schemaFaults(document: Document, lines: LineCounter, content: unknown): string[] {
-  const faults: string[] = [];
-  const [, errors] = Errors(ConfigFile, content);
-  for (const error of errors) {
-    const path = error.instancePath.split('/').slice(1);
-    if (error.keyword === 'additionalProperties') {
-      const allowed = Object.keys(schemaAt(path).properties ?? {}).join(', ');
-      for (const key of error.params.additionalProperties) {
-        const where = placeOfKey(document, lines, [...path, key]);
-        faults.push(`${where}: unknown key '${[...path, key].join('.')}', allowed are ${allowed}`);
-      }
-    } else if (error.keyword !== 'boolean') {
-      // (`boolean` repeats an unknown key.)
-      faults.push(wrongValue(document, lines, path));
-    }
-  }
-  return [...new Set(faults)];
+function shapeFaults(document: Document, lines: LineCounter, content: unknown): string[] {
+  return schemaFaults(ConfigFile, content).map(({ path, unknownKey }) => {
+    if (unknownKey === null) return wrongValue(document, lines, path);
+    const allowed = Object.keys(schemaAt(path).properties ?? {}).join(', ');
+    const where = placeOfKey(document, lines, [...path, unknownKey]);
+    return `${where}: unknown key '${[...path, unknownKey].join('.')}', allowed are ${allowed}`;
+  });
 }
 
 /** What a schema can not say. */
