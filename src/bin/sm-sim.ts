@@ -1,20 +1,23 @@
 #!/usr/bin/env node
 /** `sm-sim`: runs whole clusters in a simulated world and judges them; also its own worker thread. */
 import { createHash, createSecretKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { admit } from '../core/link/admission.ts';
 import { seal, signatureChecker } from '../shell/watchdog/sign.ts';
 import { type CampaignRequest, describeOptions, findingsOf, summarize } from '../sim/campaign.ts';
+import { drawPlan } from '../sim/faults.ts';
 import type { Wire } from '../sim/network.ts';
-import { BREAKS, type Break, WORLD_CLASSES, type WorldClass } from '../sim/options.ts';
+import { BREAK_NAMES, type Break, WORLD_CLASSES, type WorldClass } from '../sim/options.ts';
 import { runOnWorkers, type WorkerData } from '../sim/pool.ts';
 import { runSeed, type SeedResult } from '../sim/run.ts';
 import { runScenario } from '../sim/scenario.ts';
 import { EXPECTATIONS, provoke } from '../sim/selftest.ts';
+import { checkerOf, scenarioOf, shrink } from '../sim/shrink.ts';
 import { drawOptions } from '../sim/swarm.ts';
 import { traceLine } from '../sim/trace.ts';
 import type { Tracer } from '../sim/world.ts';
@@ -32,10 +35,10 @@ const WORLD_OPTIONS = [
   new Option('--minutes <n>', 'simulated minutes with faults, per seed')
     .argParser(positiveNumber)
     .default(10),
-  new Option('--class <class>', 'cut and resume break an assumption on purpose')
+  new Option('--class <class>', 'all but the first break an assumption on purpose')
     .choices(WORLD_CLASSES)
     .default('default'),
-  new Option('--break <rule...>', 'break a rule on purpose').choices(BREAKS).default([]),
+  new Option('--break <rule...>', 'break a rule on purpose').choices(BREAK_NAMES).default([]),
   new Option('--hmac', 'encode, sign and verify every frame'),
 ];
 
@@ -50,10 +53,7 @@ function signedWire(): Wire {
   const check = signatureChecker([key]);
   return {
     seal: (frame) => seal(frame, key),
-    open: (datagram, expected, replay) => {
-      const admission = admit(datagram, expected, check, replay);
-      return admission.verdict === 'accepted' ? admission.frame : null;
-    },
+    open: (datagram, expected, replay) => admit(datagram, expected, check, replay),
   };
 }
 
@@ -108,6 +108,25 @@ async function run(
   );
   process.stdout.write(`${JSON.stringify(summary)}\n`);
   process.exitCode = summary.violations + summary.unconverged > 0 ? 1 : 0;
+}
+
+/** A failing seed as a scenario file that is as small as it gets. */
+function shrinkSeed(args: RunArguments & { runs: number; out?: string }): void {
+  const options = drawOptions({ ...requestOf(args, 1, 1), seed: args.seed });
+  const plan = drawPlan(options);
+  const checker = checkerOf(runSeed(options, { plan }));
+  if (checker === '') {
+    process.stdout.write(`seed ${args.seed} breaks no rule: there is nothing to cut down\n`);
+    return;
+  }
+  const smallest = shrink({ options, plan, checker }, args.runs, (faults, runs) =>
+    process.stderr.write(`${faults} faults after ${runs} runs\n`),
+  );
+  const { text, failures } = runScenario(scenarioOf(smallest, plan.length));
+  const file = args.out ?? join(tmpdir(), `sm-sim-seed-${args.seed}.txt`);
+  writeFileSync(file, text);
+  process.stdout.write(`${text}\n${failures.length} findings; again with: npx sm-sim scenario ${file}\n`);
+  process.exitCode = 1;
 }
 
 function replay(args: RunArguments): void {
@@ -177,7 +196,14 @@ async function main(): Promise<void> {
     .option('--trace', 'every event on stderr, in this thread')
     .action(run);
   const replayCommand = program.command('replay').description('one seed with its trace').action(replay);
+  const shrinkCommand = program
+    .command('shrink')
+    .description('cut a failing seed down to a scenario file')
+    .option('--runs <n>', 'how many smaller worlds are tried', wholeNumber, 400)
+    .option('--out <file>', 'where to write it (in the folder for temporary files)')
+    .action(shrinkSeed);
   for (const option of WORLD_OPTIONS) {
+    shrinkCommand.addOption(option);
     runCommand.addOption(option);
     replayCommand.addOption(option);
   }
@@ -185,7 +211,7 @@ async function main(): Promise<void> {
     .command('selftest')
     .description('break each rule on purpose and see that a checker notices')
     .option('--seeds <n>', 'seeds tried per break', wholeNumber, 200)
-    .addOption(new Option('--break <rule...>', 'only these').choices(BREAKS).default([]))
+    .addOption(new Option('--break <rule...>', 'only these').choices(BREAK_NAMES).default([]))
     .action(selftest);
   program
     .command('scenario')

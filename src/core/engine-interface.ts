@@ -90,7 +90,7 @@ export type GuardFact =
   | { readonly type: 'guard.permission'; readonly deadline: number }
   /** Permission is lost: exclusive groups are being stopped; nothing is granted until `guard.permission` comes again. */
   | { readonly type: 'guard.lost'; readonly reason: string }
-  /** Authentic frames with our own name and a foreign life (rule 8). */
+  /** Authentic frames with our own name and a foreign life (rule 8); '' = none were heard for a while. */
   | { readonly type: 'guard.duplicate'; readonly processLife: LifeId };
 
 export type OperatorCommand =

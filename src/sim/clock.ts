@@ -4,9 +4,11 @@
  */
 export class NodeClock {
   readonly #rate: number;
-  readonly #bootedAt: number;
+  #bootedAt: number;
   readonly #origin: number;
   #last: number;
+  /** True time since when it stands; null = it runs. */
+  #stoodAt: number | null = null;
 
   constructor(rate: number, bootedAt: number, origin: number) {
     this.#rate = rate;
@@ -15,7 +17,20 @@ export class NodeClock {
     this.#last = origin;
   }
 
+  /** The machine is paused as a whole: its clock stands. */
+  stand(trueNow: number): void {
+    this.#stoodAt ??= trueNow;
+  }
+
+  /** It goes on where it stood, as if it had booted so much later. */
+  goOn(trueNow: number): void {
+    if (this.#stoodAt === null) return;
+    this.#bootedAt += trueNow - this.#stoodAt;
+    this.#stoodAt = null;
+  }
+
   read(trueNow: number): number {
+    if (this.#stoodAt !== null) return this.#last;
     this.#last = Math.max(this.#last, this.#origin + (trueNow - this.#bootedAt) * this.#rate);
     return this.#last;
   }

@@ -21,8 +21,11 @@ const COMMANDS: Readonly<Record<ServiceAction, string>> = {
   'audit-disabled': 'monitor',
 };
 
-export function definitionsOf(options: SimOptions): DefinitionSet {
-  const { domain, groups, nodes } = options;
+/** The set that the node with this index has loaded. */
+export function definitionsOf(options: SimOptions, index: number): DefinitionSet {
+  const { groups, nodes } = options;
+  const differs = index === 1 && Object.keys(options.secondDomain).length > 0;
+  const domain = differs ? { ...options.domain, ...options.secondDomain } : options.domain;
   const services = groups.flatMap((group) =>
     group.services.map((service): [string, ServiceDefinition] => [
       service.name,
@@ -30,7 +33,7 @@ export function definitionsOf(options: SimOptions): DefinitionSet {
     ]),
   );
   return {
-    digest: '5'.repeat(64),
+    digest: (differs ? '6' : '5').repeat(64),
     domain: {
       name: 'controller',
       priority: 230,

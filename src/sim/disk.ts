@@ -53,6 +53,33 @@ export class Disk {
     return true;
   }
 
+  /** What there is now; what it returns puts it back, as from a backup or a snapshot of the machine. */
+  snapshot(): () => void {
+    const { number, settled, led, kernelLife, peerKernelLife } = this;
+    const maps = this.#maps.map((map) => ({ map, entries: [...map] }));
+    return () => {
+      Object.assign(this, { number, settled, led, kernelLife, peerKernelLife });
+      for (const { map, entries } of maps) {
+        map.clear();
+        for (const [key, value] of entries) map.set(key, value);
+      }
+    };
+  }
+
+  get #maps(): Map<unknown, unknown>[] {
+    return [
+      this.nodes,
+      this.numbers,
+      this.operations,
+      this.groups,
+      this.services,
+      this.managed,
+      this.assignments,
+      this.intents,
+      this.boots,
+    ];
+  }
+
   restored(): Restored {
     return {
       number: this.number,

@@ -34,6 +34,8 @@ export interface ServiceTruth {
   /** Kernel state that is there whatever happens to processes. */
   held: boolean;
   frozen: boolean;
+  /** The whole machine is paused. */
+  standing: boolean;
   /** Activation number under which it became active; 0 = not active or not exclusive. */
   activation: number;
   readonly runs: Set<ScriptRun>;
@@ -44,7 +46,8 @@ export interface ServiceTruth {
 
 /** True if the service acts: its daemon runs in the active role, or it holds active kernel state. */
 export function acts(service: ServiceTruth): boolean {
-  return service.role === 'active' && ((service.pid > 0 && !service.frozen) || service.held);
+  if (service.role !== 'active' || service.standing) return false;
+  return (service.pid > 0 && !service.frozen) || service.held;
 }
 
 /** The script makes something active that was not: `go-active` where there is one, else `enable`. */
@@ -75,7 +78,7 @@ export class Executor {
   constructor(node: SimNode, rng: Prng) {
     this.#node = node;
     this.#rng = rng;
-    for (const group of node.world.definitions.groups.values()) {
+    for (const group of node.definitions.groups.values()) {
       for (const { service } of group.members) {
         const shape = node.world.shapes.get(service);
         if (shape === undefined) continue;
@@ -88,6 +91,7 @@ export class Executor {
           role: 'none',
           held: false,
           frozen: false,
+          standing: false,
           activation: 0,
           runs: new Set(),
           faults: [],
@@ -113,6 +117,7 @@ export class Executor {
       service.faults.length = 0;
       service.unkillableUntil = 0;
       service.frozen = false;
+      service.standing = false;
       this.#become(service, 'none', 0, false);
     }
   }
@@ -194,6 +199,14 @@ export class Executor {
       }
       done(survivors);
     });
+  }
+
+  /** The machine stands, or goes on: no service acts meanwhile, and each is as it was afterwards. */
+  stand(still: boolean): void {
+    for (const service of this.services.values()) {
+      service.standing = still;
+      this.#node.world.checkers.changed(this.#node, service);
+    }
   }
 
   freeze(names: readonly string[], frozen: boolean): void {
@@ -335,7 +348,10 @@ export class Executor {
   #later(delayMs: number, work: () => void): void {
     const boot = this.#boot;
     this.#node.world.after(delayMs, () => {
-      if (this.#boot === boot) work();
+      if (this.#boot !== boot) return;
+      this.#node.awake(() => {
+        if (this.#boot === boot) work();
+      });
     });
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { OperationKind } from '../core/link/types.ts';
 import type { ServiceTruth } from './executor.ts';
+import { Imposter } from './imposter.ts';
 import type { SimNode } from './node.ts';
 import { FAULT_KINDS, type FaultKind, type SimOptions } from './options.ts';
 import { Prng } from './prng.ts';
@@ -41,13 +42,32 @@ const DURATIONS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'script-slow': [0, 0],
   'commit-fails': [50, 15_000],
   'commit-slow': [500, 10_000],
+  'delay-burst': [200, 10_000],
+  'clock-step': [0, 0],
+  'equal-identity': [500, 15_000],
+  'stall-twice': [20, 3000],
+  shutdown: [1000, 20_000],
   swact: [0, 0],
   'swact-force': [0, 0],
   lock: [0, 0],
   unlock: [0, 0],
   'cut-all': [50, 20_000],
   'stall-node': [50, 5000],
+  'pause-node': [50, 5000],
+  'disk-rollback': [500, 15_000],
 };
+
+/** Frames of a link wait in full buffers: late, and in order. */
+const DELAY_MS_MAX = 2500;
+/**
+ * A wall clock is set to something that is wrong by up to a minute. By more than an operation may take to its end, one
+ * node would take what an operator asked for at the other for long over.
+ */
+const CLOCK_STEP_MS: readonly [number, number] = [50, 60_000];
+/** The disk that comes back is up to so much older. */
+const ROLLBACK_MS_MAX = 60_000;
+/** Between two stalls of the same process. */
+const BREATH_MS: readonly [number, number] = [1, 60];
 
 /** A commit of a slow disk: from hardly noticed to long enough that `sm` counts as hung. */
 const SLOW_COMMIT_MS: readonly [number, number] = [20, 2500];
@@ -73,13 +93,26 @@ export function drawPlan(options: SimOptions): Fault[] {
 export class FaultInjector {
   readonly #world: World;
   #commitFaults = new Map<SimNode, number>();
+  readonly #snapshots = new Map<Fault, () => void>();
+  /** The machines that use the names of others, until this time. */
+  #identitiesUntil = Number.POSITIVE_INFINITY;
 
   constructor(world: World) {
     this.#world = world;
   }
 
   schedule(plan: readonly Fault[]): void {
-    for (const fault of plan) this.#world.at(fault.at, () => this.#inject(fault));
+    for (const fault of plan) {
+      if (fault.kind === 'disk-rollback') this.#takeSnapshot(fault);
+      this.#world.at(fault.at, () => this.#inject(fault));
+    }
+  }
+
+  #takeSnapshot(fault: Fault): void {
+    const { disk } = this.#world.nodes[fault.node] as SimNode;
+    this.#world.at(fault.at - fault.which * ROLLBACK_MS_MAX, () =>
+      this.#snapshots.set(fault, disk.snapshot()),
+    );
   }
 
   /** Ends every fault: from here on the world is well. */
@@ -88,13 +121,17 @@ export class FaultInjector {
     world.note('fault', '', 'all faults end');
     world.network.healAll();
     this.#commitFaults.clear();
+    this.#identitiesUntil = world.now;
     for (const node of world.nodes) {
       node.clearCarrierFaults();
       node.disk.failing = false;
       node.disk.slowMs = 0;
+      node.goOn();
       node.watchdog.resume();
       node.manager.resume();
       for (const service of node.executor.services.values()) service.faults.length = 0;
+      // Who left in order comes back with the next boot only.
+      if (node.left) node.powerOff();
       node.powerOn();
     }
   }
@@ -120,12 +157,22 @@ export class FaultInjector {
         return this.#powerOff([node], durationMs);
       case 'power-off-both':
         return this.#powerOff(this.#world.nodes, durationMs);
+      case 'disk-rollback':
+        return this.#rollBack(fault, node);
+      case 'shutdown':
+        return this.#shutDown(node, durationMs);
+      case 'clock-step':
+        return stepClock(fault, node);
+      case 'equal-identity':
+        return this.#useName(node, durationMs);
       case 'kill-sm':
       case 'stall-sm':
       case 'kill-watchdog':
       case 'stall-watchdog':
       case 'kill-both':
+      case 'stall-twice':
       case 'stall-node':
+      case 'pause-node':
       case 'crash-in-turn':
         return this.#disturbProcess(fault, node);
       case 'cut-one-way':
@@ -135,6 +182,7 @@ export class FaultInjector {
       case 'carrier-down':
       case 'carrier-down-all':
       case 'loss-burst':
+      case 'delay-burst':
         return this.#disturbNetwork(fault, node);
       case 'process-death':
       case 'script-hangs':
@@ -163,11 +211,48 @@ export class FaultInjector {
     return powered.length > 0 ? powered.map(({ name }) => name).join(' ') : '';
   }
 
+  /** Power off, and a disk from earlier when it comes back. */
+  #rollBack(fault: Fault, node: SimNode): string {
+    const restore = this.#snapshots.get(fault);
+    if (!node.powered || restore === undefined) return '';
+    const done = this.#powerOff([node], fault.durationMs);
+    restore();
+    this.#world.checkers.rolledBack(node);
+    return done;
+  }
+
+  /** `sm` leaves in order; the machine boots again after a while. */
+  #shutDown(node: SimNode, durationMs: number): string {
+    if (!node.powered || !node.manager.alive || node.left) return '';
+    node.shutDown('drawn');
+    this.#world.after(durationMs, () => {
+      if (!node.left) return;
+      node.powerOff();
+      node.powerOn();
+    });
+    return node.name;
+  }
+
+  /** Another machine with the same key sends heartbeats in the name of this node, to it and to its peer. */
+  #useName(node: SimNode, durationMs: number): string {
+    const world = this.#world;
+    if (world.nodes.length < 2) return '';
+    const until = world.now + durationMs;
+    const imposter = new Imposter(world, node.name, world.rng.fork(`imposter at ${world.now}`));
+    const send = () => {
+      if (world.now >= Math.min(until, this.#identitiesUntil)) return;
+      imposter.hello();
+      world.after(node.definitions.domain.helloIntervalMs, send);
+    };
+    send();
+    return node.name;
+  }
+
   /** Never both processes of a node stopped at once, nor one while the other is away: that is class `resume`. */
-  #disturbProcess({ kind, durationMs }: Fault, node: SimNode): string {
+  #disturbProcess({ kind, which, durationMs }: Fault, node: SimNode): string {
     const { manager, watchdog, name } = node;
     if (!node.powered || !manager.alive || !watchdog.alive) return '';
-    if (kind !== 'stall-node' && (manager.stalled || watchdog.stalled)) return '';
+    if (kind !== 'stall-node' && kind !== 'pause-node' && (manager.stalled || watchdog.stalled)) return '';
     switch (kind) {
       case 'kill-sm':
         node.endManager('SIGKILL');
@@ -188,11 +273,30 @@ export class FaultInjector {
       case 'stall-watchdog':
         watchdog.stall(durationMs);
         return name;
+      case 'stall-twice':
+        return this.#stallTwice(node, which, durationMs);
+      case 'pause-node':
+        node.pause();
+        this.#world.after(durationMs, () => node.goOn());
+        return name;
       default:
         manager.stall(durationMs);
         watchdog.stall(durationMs);
         return name;
     }
+  }
+
+  /** Between the two it runs for a moment: long enough to take in something, maybe not all. */
+  #stallTwice(node: SimNode, which: number, durationMs: number): string {
+    const stalled = which < 0.5 ? node.manager : node.watchdog;
+    const other = which < 0.5 ? node.watchdog : node.manager;
+    const [from, to] = BREATH_MS;
+    const { life } = stalled;
+    stalled.stall(durationMs);
+    this.#world.after(durationMs + from + (to - from) * ((which * 2) % 1), () => {
+      if (stalled.life === life && other.alive && !other.stalled) stalled.stall(durationMs);
+    });
+    return `${node.name} ${which < 0.5 ? 'sm' : 'sm-watchdog'}`;
   }
 
   #disturbNetwork({ kind, which, durationMs }: Fault, node: SimNode): string {
@@ -208,6 +312,8 @@ export class FaultInjector {
         if (kind.startsWith('carrier')) node.carrierFault(link, on ? 1 : -1);
         else if (kind === 'loss-burst')
           network.direction(link, node.index).lossExtra = on ? 0.1 + 0.4 * which : 0;
+        else if (kind === 'delay-burst')
+          network.direction(link, node.index).delayExtraMs = on ? DELAY_MS_MAX * ((which * 7) % 1) ** 2 : 0;
         else for (const index of from) on ? network.cut(link, index) : network.heal(link, index);
       }
     };
@@ -225,10 +331,10 @@ export class FaultInjector {
    * direction, or what parts them is a carrier that one of them sees as down (docs/SAFETY.md, assumptions).
    */
   #bearable(): boolean {
-    const { network, options, definitions } = this.#world;
+    const { network, options, nodes } = this.#world;
     if (options.domain.policy !== 'takeover' || options.worldClass === 'cut') return true;
-    const { deadIntervalMs, stopBoundMs } = definitions.domain;
-    return network.connected() || network.middleWhole(3 * (deadIntervalMs + stopBoundMs));
+    const bounds = nodes.map(({ definitions: { domain } }) => domain.deadIntervalMs + domain.stopBoundMs);
+    return network.connected() || network.middleWhole(3 * Math.max(...bounds));
   }
 
   #disturbService({ kind, which, durationMs }: Fault, node: SimNode): string {
@@ -272,4 +378,11 @@ export class FaultInjector {
     this.#world.command(asked, { kind, node: node.name, group: '', why: 'drawn', forMs: 0 });
     return `${node.name} asked at ${asked.name}`;
   }
+}
+
+function stepClock({ which }: Fault, node: SimNode): string {
+  const [from, to] = CLOCK_STEP_MS;
+  const size = Math.round(from * (to / from) ** ((which * 2) % 1));
+  node.wallStepMs = which < 0.5 ? -size : size;
+  return `${node.name} to ${node.wallStepMs} ms off`;
 }

@@ -35,6 +35,7 @@ export class SimManager extends SimProcess {
   readonly #node: SimNode;
   readonly #timers = new Map<string, Scheduled>();
   readonly #listing = new Map<number, RunEffect>();
+  readonly #running = new Map<number, RunEffect>();
   #engine: Engine | null = null;
   #inbox: EngineEvent[] = [];
   #busy = false;
@@ -79,6 +80,7 @@ export class SimManager extends SimProcess {
     for (const timer of this.#timers.values()) timer.run = null;
     this.#timers.clear();
     this.#listing.clear();
+    this.#running.clear();
     this.#engine = null;
     this.#inbox = [];
     this.#effects = [];
@@ -103,7 +105,9 @@ export class SimManager extends SimProcess {
     this.#schedule();
   }
 
-  fact(fact: GuardFact): void {
+  fact(told: GuardFact): void {
+    const fact = this.world.sabotage.fact(told);
+    if (fact === null) return;
     if (fact.type === 'guard.permission') this.#setDeadline(fact.deadline);
     if (fact.type === 'guard.hello') {
       this.#setDeadline(fact.deadline);
@@ -120,7 +124,7 @@ export class SimManager extends SimProcess {
     if (effect === undefined) return;
     this.#listing.delete(run);
     if (ok) this.#spawn(effect);
-    else this.#done(effect, { kind: 'refused', reason }, 0);
+    else this.#done(effect, { kind: 'refused', reason, transient: true }, 0);
   }
 
   /** The socket to sm-watchdog closed. A living `sm` starts a new one and hands its copy over. */
@@ -134,13 +138,22 @@ export class SimManager extends SimProcess {
   /** A new sm-watchdog listens. */
   connect(): void {
     if (!this.alive || this.#engine === null || this.#copy.connected) return;
-    const { watchdog } = this.#node;
-    const handsCopy = this.#copy.answeredAt > 0;
+    const { watchdog, world } = this.#node;
+    const invents = world.breaks.has('boot-void');
+    const handsCopy = this.#copy.answeredAt > 0 || invents;
+    if (invents) Object.assign(this.#copy, { deadline: Number.POSITIVE_INFINITY, holding: true });
     this.#copy.connected = true;
     this.#copy.answeredAt = this.world.now;
     if (handsCopy) {
       const { deadline, holding, lost, entries } = this.#copy;
-      watchdog.post({ type: 'sm.copy', deadline, holding, lost, entries: [...entries.values()] });
+      const forged = world.breaks.has('copy-deadline');
+      watchdog.post({
+        type: 'sm.copy',
+        deadline: forged ? Number.POSITIVE_INFINITY : deadline,
+        holding,
+        lost: lost && !forged,
+        entries: [...entries.values()],
+      });
     } else this.#takeCopy();
     watchdog.post({ type: 'sm.connected' });
     if (this.#lastReport !== null) this.#send(this.#lastReport);
@@ -155,7 +168,10 @@ export class SimManager extends SimProcess {
     for (const service of view.entries) {
       this.#copy.entries.set(
         service,
-        killEntry(service, this.world.shapes.get(service)?.kernelState === true),
+        killEntry(
+          service,
+          this.world.shapes.get(service)?.kernelState === true && !this.world.breaks.has('kernel-state'),
+        ),
       );
     }
   }
@@ -164,7 +180,7 @@ export class SimManager extends SimProcess {
 
   #open(): void {
     const node = this.#node;
-    const { world, clock, disk, kernelLife } = node;
+    const { world, disk, kernelLife } = node;
     const restored = disk.restored();
     world.checkers.restarting(node, restored);
     const engine = this.#guarded(
@@ -172,10 +188,10 @@ export class SimManager extends SimProcess {
         new Engine(
           {
             node: node.name,
-            definitions: world.definitions,
+            definitions: node.definitions,
             kernelLife,
-            restored,
-            startedWallMs: world.wallMs(),
+            restored: world.sabotage.restored(restored, kernelLife),
+            startedWallMs: node.wallMs(),
             breaks: world.breaks,
           },
           (effect) => this.#take(effect),
@@ -183,7 +199,7 @@ export class SimManager extends SimProcess {
     );
     if (engine === undefined) return;
     this.#engine = engine;
-    this.#turn(() => engine.start(clock.read(world.now)));
+    this.#turn(() => engine.start(node.now()));
     if (node.watchdog.alive) this.connect();
     else node.startWatchdog(false);
     this.#pulse();
@@ -202,10 +218,9 @@ export class SimManager extends SimProcess {
   #drain(): void {
     const batch = this.#inbox;
     this.#inbox = [];
-    const { clock } = this.#node;
     for (const event of batch) {
       if (event.type === 'timer') this.#timers.delete(event.key);
-      this.#engine?.step(event, clock.read(this.world.now));
+      this.#engine?.step(event, this.#node.now());
     }
   }
 
@@ -215,10 +230,10 @@ export class SimManager extends SimProcess {
     if (this.#engine === null) return;
     const effects = this.#effects;
     this.#effects = [];
-    const written = this.world.breaks.has('intent-log')
-      ? effects.filter((effect) => isPersist(effect) && effect.type !== 'persist.intent')
-      : effects;
-    const saved = [...this.#unsaved, ...written.filter(isPersist)];
+    const saved = [
+      ...this.#unsaved,
+      ...effects.filter(isPersist).filter((effect) => this.#isWritten(effect)),
+    ];
     const rest = effects.filter((effect) => !isPersist(effect));
     if (saved.length === 0) {
       this.#finish(rest, true);
@@ -234,6 +249,15 @@ export class SimManager extends SimProcess {
       this.#finish(rest, ok);
       if (this.#inbox.length > 0) this.#schedule();
     });
+  }
+
+  /** Everything, unless just that is broken on purpose. */
+  #isWritten(effect: PersistEffect): boolean {
+    const { breaks } = this.world;
+    if (effect.type === 'persist.intent') return !breaks.has('intent-log');
+    if (effect.type === 'persist.numbers') return !breaks.has('number-first');
+    const unlocks = effect.type === 'persist.node' && effect.node.administrative === 'unlocked';
+    return !unlocks || !breaks.has('unlock-stored');
   }
 
   #stored(ok: boolean, saved: PersistEffect[]): void {
@@ -286,7 +310,7 @@ export class SimManager extends SimProcess {
         if (this.#crashAfter === 0) return this.#node.endManager('crash between two effects');
         this.#crashAfter -= 1;
       }
-      if (stored) this.#perform(effect);
+      if (stored || this.world.breaks.has('commit-first')) this.#perform(effect);
       else this.#performUnstored(effect);
       if (this.life !== life) return;
     }
@@ -302,7 +326,7 @@ export class SimManager extends SimProcess {
   #performUnstored(effect: EngineEffect): void {
     if (effect.type === 'guard.send' && !effect.leaving) this.#withheld = effect;
     else if (effect.type === 'run' && (isActivating(effect) || this.world.breaks.has('commit-before-kill'))) {
-      this.#done(effect, { kind: 'refused', reason: 'not stored: disk full' }, 0);
+      this.#done(effect, { kind: 'refused', reason: 'not stored: disk full', transient: true }, 0);
     } else this.#perform(effect);
   }
 
@@ -346,7 +370,7 @@ export class SimManager extends SimProcess {
   #run(effect: RunEffect): void {
     const { watchdog, world } = this.#node;
     if (!effect.exclusive || effect.token === null) return this.#spawn(effect);
-    const entry = killEntry(effect.service, effect.kernelState);
+    const entry = killEntry(effect.service, effect.kernelState && !world.breaks.has('kernel-state'));
     this.#listing.set(effect.run, effect);
     if (!world.breaks.has('kill-list')) {
       this.#copy.entries.set(effect.service, entry);
@@ -360,7 +384,13 @@ export class SimManager extends SimProcess {
   #kill(run: number): void {
     const waiting = this.#effects.findIndex((effect) => effect.type === 'run' && effect.run === run);
     const unspawned = this.#listing.get(run) ?? (this.#effects[waiting] as RunEffect | undefined);
-    if (unspawned === undefined) return this.#node.executor.abort(run);
+    if (unspawned === undefined) {
+      const effect = this.#running.get(run);
+      // Said to be gone before it is, if just that is broken on purpose.
+      if (effect !== undefined && this.world.breaks.has('abort-verified'))
+        return this.#done(effect, { kind: 'aborted' }, 0);
+      return this.#node.executor.abort(run);
+    }
     this.#listing.delete(run);
     if (waiting >= 0) this.#effects.splice(waiting, 1);
     this.#done(unspawned, { kind: 'aborted' }, 0);
@@ -368,32 +398,38 @@ export class SimManager extends SimProcess {
 
   /** Rule 1: clock and verdict are looked at once more immediately before the spawn. */
   #spawn(effect: RunEffect): void {
-    const { executor, clock, world } = this.#node;
+    const { executor, world } = this.#node;
     const { token } = effect;
     if (token !== null && !world.breaks.has('perform-check')) {
-      const now = clock.read(world.now);
+      const now = this.#node.now();
       const expired = effect.exclusive && (this.#copy.lost || now >= this.#copy.deadline);
       if (expired || now >= token.deadline) {
         return this.#done(
           effect,
-          { kind: 'refused', reason: 'permission ran out before the script could start' },
+          { kind: 'refused', reason: 'permission ran out before the script could start', transient: true },
           0,
         );
       }
     }
+    if (world.breaks.has('audit-first') && effect.action.startsWith('audit'))
+      return this.#done(effect, { kind: 'exit', code: 7 }, 0);
     const { life } = this;
-    executor.spawn(effect, (outcome, durationMs) => {
+    this.#running.set(effect.run, effect);
+    const started = world.breaks.has('token') ? { ...effect, token: null } : effect;
+    executor.spawn(started, (outcome, durationMs) => {
       if (this.life === life) this.deliver(() => this.#done(effect, outcome, durationMs));
     });
   }
 
   #done(effect: RunEffect, outcome: RunOutcome, durationMs: number): void {
+    this.#running.delete(effect.run);
     this.post({ type: 'run.done', run: effect.run, outcome, outputTail: '', durationMs });
   }
 
-  #send(effect: ReportEffect): void {
+  #send(report: ReportEffect): void {
+    const effect = this.world.sabotage.report(report);
     this.#withheld = null;
-    this.#lastReport = effect;
+    this.#lastReport = report;
     const { version, announceNumber, leaving } = effect;
     const parts = splitReport(encodeReport(effect.report));
     this.#node.watchdog.post({ type: 'sm.report', version, parts, announceNumber, leaving });
@@ -404,6 +440,7 @@ export class SimManager extends SimProcess {
     if (armed !== undefined) armed.run = null;
     this.#timers.delete(key);
     if (at === null || at === Number.POSITIVE_INFINITY) return;
+    if (this.world.breaks.has('timer-kept') && key.startsWith('cluster/')) return;
     this.#timers.set(
       key,
       this.#node.timerAt(at, () => this.deliver(() => this.post({ type: 'timer', key, generation }), true)),
@@ -421,9 +458,10 @@ export class SimManager extends SimProcess {
   /** A watchdog that is hung for longer than P/2 is killed; a new one is started and gets the copy. */
   #checkWatchdog(): void {
     const { clock, watchdog, world } = this.#node;
-    const limitMs = clock.trueDuration(world.definitions.domain.deadIntervalMs / 2);
+    const limitMs = clock.trueDuration(this.#node.definitions.domain.deadIntervalMs / 2);
     if (this.#copy.connected && watchdog.alive && !watchdog.stalled) this.#copy.answeredAt = world.now;
-    if (this.#copy.connected && world.now - this.#copy.answeredAt > limitMs) {
+    const hung = this.#copy.connected && world.now - this.#copy.answeredAt > limitMs;
+    if (hung && !world.breaks.has('watch-watchdog')) {
       this.#node.endWatchdog('hung');
     }
     this.after(limitMs / 4, () => this.#checkWatchdog());
@@ -444,8 +482,7 @@ export class SimManager extends SimProcess {
       if (this.life !== life) return;
       this.deliver(() => {
         const { connected, holding, entries, lost } = this.#copy;
-        if (connected || !holding || lost || this.#node.clock.read(this.world.now) < this.#copy.deadline)
-          return;
+        if (connected || !holding || lost || this.#node.now() < this.#copy.deadline) return;
         this.#copy.lost = true;
         this.#node.executor.kill([...entries.keys()], () => {});
         this.post({ type: 'guard.lost', reason: 'permission ran out and sm-watchdog is away' });

@@ -4,7 +4,7 @@
  */
 
 import { INTERFACE_ROLES, type InterfaceRole } from '../core/kernel/names.ts';
-import type { LinkExpectations } from '../core/link/admission.ts';
+import type { Admission, LinkExpectations } from '../core/link/admission.ts';
 import type { ReplayGuard } from '../core/link/replay.ts';
 import type { Frame } from '../core/link/types.ts';
 import type { Prng } from './prng.ts';
@@ -15,13 +15,14 @@ const LATE_COPY_MS_MAX = 5000;
 /** Real bytes on the wire, with or without a signature; without one in the world, frames travel as objects. */
 export interface Wire {
   seal(frame: Frame): Uint8Array;
-  /** null = dropped. */
-  open(datagram: Uint8Array, expected: LinkExpectations, replay: ReplayGuard): Frame | null;
+  open(datagram: Uint8Array, expected: LinkExpectations, replay: ReplayGuard): Admission;
 }
 
 interface Direction {
   cuts: number;
   lossExtra: number;
+  /** A switch with full buffers: everything comes, late and in order. */
+  delayExtraMs: number;
 }
 
 export class Network {
@@ -45,7 +46,7 @@ export class Network {
     const key = `${role}/${from}`;
     let direction = this.#directions.get(key);
     if (direction === undefined) {
-      direction = { cuts: 0, lossExtra: 0 };
+      direction = { cuts: 0, lossExtra: 0, delayExtraMs: 0 };
       this.#directions.set(key, direction);
     }
     return direction;
@@ -68,6 +69,7 @@ export class Network {
     for (const direction of this.#directions.values()) {
       direction.cuts = 0;
       direction.lossExtra = 0;
+      direction.delayExtraMs = 0;
     }
     this.#cutUntil = this.#world.now;
   }
@@ -101,7 +103,7 @@ export class Network {
     const receiver = world.nodes[1 - from];
     if (receiver === undefined || !world.nodes[from]?.carrier(role)) return;
     this.sent += 1;
-    const { cuts, lossExtra } = this.direction(role, from);
+    const { cuts, lossExtra, delayExtraMs } = this.direction(role, from);
     const { loss, delayMinMs, delayMaxMs, duplication, lateDuplication } = world.options.network;
     const rng = this.#rng;
     if (cuts > 0 || (!this.#lossless && rng.float() < loss + lossExtra)) return;
@@ -111,7 +113,7 @@ export class Network {
       this.delivered += 1;
       receiver.watchdog.receive(role, packet);
     };
-    world.after(rng.between(delayMinMs, delayMaxMs), arrive);
+    world.after(delayExtraMs + rng.between(delayMinMs, delayMaxMs), arrive);
     if (duplication > 0 && rng.float() < duplication)
       world.after(rng.between(delayMinMs, 3 * delayMaxMs), arrive);
     if (lateDuplication > 0 && rng.float() < lateDuplication)

@@ -1,6 +1,8 @@
 /** One simulated machine: power, clock, carriers, disk, what runs on it, and the two processes of the manager. */
+import type { DefinitionSet } from '../core/definitions/model.ts';
 import type { InterfaceRole } from '../core/kernel/names.ts';
 import { NodeClock } from './clock.ts';
+import { definitionsOf } from './definitions.ts';
 import { Disk } from './disk.ts';
 import { Executor } from './executor.ts';
 import { SimManager } from './manager.ts';
@@ -22,6 +24,7 @@ export class SimNode {
   readonly name: string;
   readonly peerName: string | null;
   readonly productUuid: string;
+  readonly definitions: DefinitionSet;
   readonly rng: Prng;
   readonly disk = new Disk();
   readonly executor: Executor;
@@ -35,6 +38,10 @@ export class SimNode {
   left = false;
   kernelLife = '';
   clock: NodeClock;
+  /** What somebody set the wall clock forward by; nothing that matters may hang on it. */
+  wallStepMs = 0;
+  /** The whole machine stands, its clock too: what should happen on it waits here. */
+  #standing: (() => void)[] | null = null;
 
   constructor(world: World, index: number) {
     const { nodes } = world.options;
@@ -45,6 +52,7 @@ export class SimNode {
     this.rng = world.rng.fork(this.name);
     this.productUuid = this.rng.hex(16);
     this.clock = new NodeClock(1, 0, 0);
+    this.definitions = definitionsOf(world.options, index);
     this.executor = new Executor(this, this.rng.fork('executor'));
     this.watchdog = new SimWatchdog(this);
     this.manager = new SimManager(this);
@@ -74,6 +82,7 @@ export class SimNode {
     this.powered = false;
     this.#boots += 1;
     this.#watchdogDue = false;
+    this.#standing = null;
     this.manager.end();
     this.watchdog.end();
     this.executor.powerOff();
@@ -87,6 +96,47 @@ export class SimNode {
       this.powerOff('self-fence');
       world.after(rng.between(...FENCED_FOR_MS), () => this.powerOn());
     });
+  }
+
+  // --- time and standing still ---------------------------------------------------------------------------------------
+
+  wallMs(): number {
+    return this.world.wallMs() + this.wallStepMs;
+  }
+
+  /** The monotonic clock, unless just that is broken on purpose. */
+  now(): number {
+    const step = this.world.breaks.has('wall-clock') ? this.wallStepMs : 0;
+    return this.clock.read(this.world.now) + step;
+  }
+
+  /** As a paused virtual machine: nothing on it happens, and its clock does not know. */
+  pause(): void {
+    const { world, clock, executor } = this;
+    if (!this.powered || this.#standing !== null) return;
+    this.#standing = [];
+    clock.read(world.now);
+    clock.stand(world.now);
+    this.manager.stop();
+    this.watchdog.stop();
+    executor.stand(true);
+  }
+
+  goOn(): void {
+    const standing = this.#standing;
+    if (standing === null) return;
+    this.#standing = null;
+    this.clock.goOn(this.world.now);
+    this.executor.stand(false);
+    this.watchdog.resume();
+    this.manager.resume();
+    for (const happen of standing) happen();
+  }
+
+  /** Now, or when the machine goes on. */
+  awake(happen: () => void): void {
+    if (this.#standing === null) happen();
+    else this.#standing.push(happen);
   }
 
   // --- carriers ------------------------------------------------------------------------------------------------------
@@ -109,7 +159,7 @@ export class SimNode {
   }
 
   #tellCarrier(role: InterfaceRole): void {
-    const { linkDownDetectMs } = this.world.definitions.domain;
+    const { linkDownDetectMs } = this.definitions.domain;
     const delayMs = this.clock.trueDuration(linkDownDetectMs) * this.rng.between(0.02, 0.9);
     this.watchdog.after(delayMs, () => this.watchdog.linkChanged(role));
   }
@@ -178,12 +228,25 @@ export class SimNode {
     this.endManager(reason);
   }
 
+  /** Asks `sm` to leave in order, as init does at a shutdown. */
+  shutDown(reason: string): void {
+    this.manager.deliver(() => this.manager.post({ type: 'shutdown', actor: 'init', reason }));
+  }
+
   timerAt(local: number, run: () => void): Scheduled {
-    const { world, clock } = this;
-    return world.at(clock.trueTime(local), () => {
-      clock.advanceTo(local);
+    const { world } = this;
+    const boots = this.#boots;
+    const at = this.world.breaks.has('wall-clock') ? local - this.wallStepMs : local;
+    const expire = () => {
+      if (item.run === null || this.#boots !== boots) return;
+      if (this.#standing !== null) return this.awake(again);
+      this.clock.advanceTo(at);
       run();
-    });
+    };
+    // The clock stood meanwhile: its time has not come yet.
+    const again = () => void world.at(this.clock.trueTime(at), expire);
+    const item = world.at(this.clock.trueTime(at), expire);
+    return item;
   }
 
   #initRestarts(): void {
@@ -196,7 +259,7 @@ export class SimNode {
   #later(delayMs: number, run: () => void): void {
     const boots = this.#boots;
     this.world.after(delayMs, () => {
-      if (this.#boots === boots) run();
+      if (this.#boots === boots) this.awake(run);
     });
   }
 }

@@ -19,6 +19,7 @@ export const FAULT_KINDS = [
   'carrier-down',
   'carrier-down-all',
   'loss-burst',
+  'delay-burst',
   'process-death',
   'script-hangs',
   'script-fails',
@@ -26,36 +27,72 @@ export const FAULT_KINDS = [
   'script-slow',
   'commit-fails',
   'commit-slow',
+  'clock-step',
+  'equal-identity',
+  'stall-twice',
+  'shutdown',
   'swact',
   'swact-force',
   'lock',
   'unlock',
   'cut-all',
   'stall-node',
+  'pause-node',
+  'disk-rollback',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /**
  * Worlds of `default` keep to the assumptions of the claim. The others break one on purpose and are reported apart:
  * `cut`: a full two-way cut of two live nodes under policy `takeover`; `resume`: both processes of a node stopped and
- * continued, as on a paused virtual machine.
+ * continued, or the whole machine paused, its clock standing, as a virtual machine can be; `rollback`: a node comes
+ * back with its disk as it was up to a minute earlier.
  */
-export const WORLD_CLASSES = ['default', 'cut', 'resume'] as const;
+export const WORLD_CLASSES = ['default', 'cut', 'resume', 'rollback'] as const;
 export type WorldClass = (typeof WORLD_CLASSES)[number];
 
-/** Rules that can be broken on purpose, to see that a checker notices (`sm-sim selftest`). */
-export const BREAKS = [
-  'announce-wait',
-  'links-all',
-  'stop-before-start',
-  'kernel-life',
-  'kill-by-pgid',
-  'commit-before-kill',
-  'perform-check',
-  'intent-log',
-  'orphan-scripts',
-] as const;
-export type Break = (typeof BREAKS)[number];
+/**
+ * Rules that can be broken on purpose, to see that a checker notices (`sm-sim selftest`), and what happens instead. The
+ * order is that of docs/SAFETY.md. The rules about an arbiter's record get theirs with the arbiters.
+ */
+export const BREAKS = {
+  token: 'an activating script is started without a token',
+  'perform-check': 'nothing is looked at again between the token and the spawn',
+  'echo-date': 'a frame renews by its receipt, whatever it echoes',
+  'replay-window': 'a datagram is taken each time a copy of it comes',
+  'seq-order': 'what an older frame says replaces what a newer one said',
+  'carrier-watch': 'a link that is down at its own end counts as up',
+  'announced-bound': 'the peer is taken to have the own times, whatever it announces',
+  'number-first': 'an activation begins before its number is stored',
+  'kernel-life': 'a restart of sm-watchdog looks like a reboot of the node',
+  'boot-void': 'a reboot voids nothing of what was held before it',
+  'duplicate-identity': 'nobody minds another machine with the name of this node',
+  'commit-before-kill': 'stopping waits for a commit',
+  'commit-first': 'a turn that could not be stored is carried out all the same',
+  'wall-clock': 'times are counted by a clock that can be set',
+  'kill-list': 'sm-watchdog is not told what must die at the deadline',
+  'lost-told': 'sm-watchdog loses permission and keeps it to itself',
+  'copy-deadline': 'a restarted sm-watchdog gets a permission without end',
+  'watch-watchdog': 'a hung sm-watchdog is not replaced',
+  'restart-sm': 'a dead sm is not started again',
+  'kill-by-pgid': 'what has left the process group of its script is not killed',
+  'kernel-state': 'killing its processes counts as the end of what a service holds in the kernel',
+  'self-fence': 'a node that could not stop in time goes on',
+  'verified-stop': '"stopped" is said when it is wanted, not when it is verified',
+  'announce-wait': 'a take-over does not wait for the stop bound',
+  'links-all': 'a silent peer is replaced whatever the own links are',
+  'deaf-announcer': 'the announcement of a peer that does not hear us is not obeyed',
+  'count-from-start': 'a restarted sm-watchdog counts the silence from before its start',
+  'stop-before-start': 'a group is given to the other node before the first has stopped',
+  'unlock-stored': 'that a node was unlocked is not stored',
+  'intent-log': 'a script is started that is not stored as begun',
+  'audit-first': 'after a crash nothing is looked at before it gets its next order',
+  'orphan-scripts': 'scripts of an earlier sm run on',
+  'abort-verified': 'a script counts as gone before it is',
+  'timer-kept': 'timers of the pair are forgotten',
+} as const;
+export type Break = keyof typeof BREAKS;
+export const BREAK_NAMES = Object.keys(BREAKS) as Break[];
 
 export interface ServiceShape {
   readonly name: string;
@@ -109,6 +146,8 @@ export interface SimOptions {
   /** Number of links, 1 to 3, in the order of INTERFACE_ROLES. */
   readonly links: number;
   readonly domain: DomainShape;
+  /** What the second node's definitions say otherwise, as halfway through an update; {} = nothing. */
+  readonly secondDomain: Partial<DomainShape>;
   readonly groups: readonly GroupShape[];
   readonly network: NetworkShape;
   readonly disk: DiskShape;

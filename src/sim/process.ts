@@ -16,6 +16,8 @@ export class SimProcess {
   #waitingTimers: (() => void)[] = [];
   #waiting: (() => void)[] = [];
   #resumeAt = 0;
+  /** Stopped until `resume`, whatever stall ends meanwhile. */
+  #stopped = false;
 
   constructor(world: World) {
     this.world = world;
@@ -25,6 +27,7 @@ export class SimProcess {
     this.life += 1;
     this.alive = true;
     this.stalled = false;
+    this.#stopped = false;
     this.#waiting = [];
     this.#waitingTimers = [];
   }
@@ -33,6 +36,7 @@ export class SimProcess {
     this.life += 1;
     this.alive = false;
     this.stalled = false;
+    this.#stopped = false;
     this.#waiting = [];
     this.#waitingTimers = [];
   }
@@ -53,17 +57,25 @@ export class SimProcess {
     });
   }
 
+  /** Until `resume`. */
+  stop(): void {
+    if (!this.alive) return;
+    this.stalled = true;
+    this.#stopped = true;
+  }
+
   stall(durationMs: number): void {
     if (!this.alive) return;
     const { life } = this;
     this.stalled = true;
     this.#resumeAt = Math.max(this.#resumeAt, this.world.now + durationMs);
     this.world.after(durationMs, () => {
-      if (this.life === life && this.stalled && this.world.now >= this.#resumeAt) this.resume();
+      if (this.life === life && !this.#stopped && this.world.now >= this.#resumeAt) this.resume();
     });
   }
 
   resume(): void {
+    this.#stopped = false;
     if (!this.alive || !this.stalled) return;
     this.stalled = false;
     const { life } = this;

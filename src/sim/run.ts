@@ -36,19 +36,34 @@ export function runSeed(options: SimOptions, parts: RunParts = {}): SeedResult {
   const world = new World(options, parts);
   const injector = new FaultInjector(world);
   injector.schedule(parts.plan ?? drawPlan(options));
-  sample(world);
-  for (const node of world.nodes) world.after(world.rng.between(0, 3000), () => node.powerOn());
+  powerOnAll(world);
   const stop = () => parts.stopEarly === true && world.violations.length > 0;
   world.run(options.minutes * 60_000, stop);
   if (stop()) return result(world, '', 0);
 
-  injector.healAll();
   const healedAt = world.now;
+  const unconverged = endFaults(world, injector, stop);
+  return result(world, unconverged.reason, unconverged.atMs - healedAt);
+}
+
+/** Both nodes within three seconds; from then on the checkers look now and then. */
+export function powerOnAll(world: World): void {
+  sample(world);
+  for (const node of world.nodes) world.after(world.rng.between(0, 3000), () => node.powerOn());
+}
+
+/** All faults end; the world has to come to rest, and stay so. Why it did not (''), and when that was known. */
+export function endFaults(
+  world: World,
+  injector: FaultInjector,
+  stop: () => boolean = () => false,
+): { readonly reason: string; readonly atMs: number } {
+  injector.healAll();
   repair(world);
-  const unconverged = converge(world, healedAt + CONVERGE_MS_MAX, stop);
-  const convergedMs = world.now - healedAt;
-  if (unconverged === '' && !stop()) staysQuiet(world);
-  return result(world, unconverged, convergedMs);
+  const reason = converge(world, world.now + CONVERGE_MS_MAX, stop);
+  const atMs = world.now;
+  if (reason === '' && !stop()) staysQuiet(world);
+  return { reason, atMs };
 }
 
 function result(world: World, unconverged: string, convergedMs: number): SeedResult {

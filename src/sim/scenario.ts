@@ -6,8 +6,11 @@ import { INTERFACE_ROLES, type InterfaceRole } from '../core/kernel/names.ts';
 import type { OperationKind } from '../core/link/types.ts';
 import { notConverged } from './convergence.ts';
 import { acts } from './executor.ts';
+import { FaultInjector } from './faults.ts';
 import type { SimNode } from './node.ts';
-import type { GroupShape, SimOptions } from './options.ts';
+import { BREAK_NAMES, FAULT_KINDS, type GroupShape, type SimOptions, WORLD_CLASSES } from './options.ts';
+import { endFaults, powerOnAll } from './run.ts';
+import { drawOptions } from './swarm.ts';
 import { type Tracer, World } from './world.ts';
 
 export interface ScenarioResult {
@@ -18,6 +21,8 @@ export interface ScenarioResult {
 }
 
 const SEPARATOR = '----';
+/** Longest boot, exchange, and start of every service. */
+const SETTLE_MS = 4000;
 
 const GROUPS: readonly GroupShape[] = [
   {
@@ -62,8 +67,11 @@ function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
       linkDownDetectMs: 50,
       mainStallMsMax: 3000,
       waitIntervalMs: 5000,
-      failureDebounceMs: 0,
+      failureDebounceMs: Number(settings.get('debounce') ?? 0),
     },
+    secondDomain: settings.has('second-stop-bound')
+      ? { stopBoundMs: Number(settings.get('second-stop-bound')), killVerifyMs: 100 }
+      : {},
     groups: GROUPS,
     network: { loss: 0, delayMinMs: 0.2, delayMaxMs: 0.6, duplication: 0, lateDuplication: 0 },
     disk: { commitMsMin: 0.5, commitMsMax: 2 },
@@ -73,15 +81,31 @@ function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
   };
 }
 
+/** A world that `sm-sim run` drew: the finding of a seed, cut down (shrink.ts). */
+function drawnOptions(settings: ReadonlyMap<string, string>): SimOptions {
+  const word = <T extends string>(name: string, words: readonly T[]): T | undefined =>
+    words.find((candidate) => candidate === settings.get(name));
+  const broken = word('break', BREAK_NAMES);
+  const drawn = drawOptions({
+    seed: Number(settings.get('seed') ?? 1),
+    minutes: 0,
+    worldClass: word('drawn', WORLD_CLASSES) ?? 'default',
+    breaks: broken === undefined ? [] : [broken],
+  });
+  const kept = settings.get('groups')?.split(' ');
+  const groups = drawn.groups.filter(({ name }) => kept === undefined || kept.includes(name));
+  return { ...drawn, groups, faults: {} };
+}
+
 export function runScenario(file: string): ScenarioResult {
   const [head = ''] = file.split(`\n${SEPARATOR}\n`, 1);
   const lines = head.split('\n').map((line) => line.trim());
   const settings = new Map<string, string>();
   for (const line of lines) {
-    const [word, ...rest] = line.split(/\s+/);
-    if (word === 'set' && rest[0] !== undefined) settings.set(rest[0], rest[1] ?? '');
+    const [word, name, ...rest] = line.split(/\s+/);
+    if (word === 'set' && name !== undefined) settings.set(name, rest.join(' '));
   }
-  const stage = new Stage(scenarioOptions(settings));
+  const stage = new Stage(settings.has('drawn') ? drawnOptions(settings) : scenarioOptions(settings));
   for (const line of lines.slice(1)) {
     if (line === '' || line.startsWith('#') || line.startsWith('set ')) continue;
     stage.command(line);
@@ -96,9 +120,13 @@ class Stage {
   readonly world: World;
   readonly lines: string[] = [];
   readonly failures: string[] = [];
+  readonly #faults: FaultInjector;
+  #quiet = false;
+  #origin = 0;
 
   constructor(options: SimOptions) {
     this.world = new World(options, { trace: (...line) => this.#trace(...line) });
+    this.#faults = new FaultInjector(this.world);
   }
 
   command(line: string): void {
@@ -110,8 +138,15 @@ class Stage {
   }
 
   readonly #verbs: Readonly<Record<string, (words: readonly string[]) => void>> = {
+    settle: () => this.#settle(),
     run: ([duration]) => this.world.run(this.world.now + milliseconds(duration)),
+    at: (words) => this.#fault(words),
+    'end-faults': () => {
+      const { reason } = endFaults(this.world, this.#faults);
+      if (reason !== '') this.#failed(`not converged: ${reason}`);
+    },
     start: ([name]) => {
+      if (name === 'drawn') return powerOnAll(this.world);
       for (const node of this.#nodes(name)) node.powerOn();
     },
     'power-off': ([name]) => {
@@ -126,6 +161,18 @@ class Stage {
         if (what !== 'sm') watchdog.stall(milliseconds(duration));
       }
     },
+    stop: ([name]) => {
+      for (const node of this.#nodes(name)) node.shutDown('scenario');
+    },
+    pause: ([name]) => {
+      for (const node of this.#nodes(name)) node.pause();
+    },
+    'go-on': ([name]) => {
+      for (const node of this.#nodes(name)) node.goOn();
+    },
+    clock: ([name, seconds]) => {
+      for (const node of this.#nodes(name)) node.wallStepMs += Number(seconds) * 1000;
+    },
     cut: ([link, path]) => this.#paths(link, path, (role, from) => this.world.network.cut(role, from)),
     heal: ([link, path]) => this.#paths(link, path, (role, from) => this.world.network.heal(role, from)),
     carrier: ([link, name, state]) => {
@@ -133,16 +180,34 @@ class Stage {
         for (const role of this.#roles(link)) node.carrierFault(role, state === 'down' ? 1 : -1);
       }
     },
-    disk: ([name, state]) => {
-      for (const { disk } of this.#nodes(name)) disk.failing = state === 'fails';
+    disk: ([name, state, slowness]) => {
+      for (const { disk } of this.#nodes(name)) {
+        disk.failing = state === 'fails';
+        disk.slowMs = state === 'slow' ? milliseconds(slowness) : 0;
+      }
+    },
+    lose: ([link, path, share]) =>
+      this.#paths(link, path === 'both' ? undefined : path, (role, from) => {
+        this.world.network.direction(role, from).lossExtra = Number(share);
+      }),
+    delay: ([link, path, duration]) =>
+      this.#paths(link, path === 'both' ? undefined : path, (role, from) => {
+        this.world.network.direction(role, from).delayExtraMs = milliseconds(duration);
+      }),
+    imposter: ([name, , duration]) => {
+      const { now } = this.world;
+      const { index } = this.world.node(name ?? '');
+      const durationMs = milliseconds(duration);
+      this.#faults.schedule([{ at: now, kind: 'equal-identity', node: index, which: 0, durationMs }]);
     },
     die: ([service, name]) => {
       for (const { executor } of this.#nodes(name)) executor.processDies(executor.service(service ?? ''));
     },
-    script: ([service, name, fault]) => {
+    script: ([service, name, fault, times = '1']) => {
       if (fault !== 'hangs' && fault !== 'fails' && fault !== 'lies' && fault !== 'slow')
         throw new Error(`script ${fault}?`);
-      for (const { executor } of this.#nodes(name)) executor.service(service ?? '').faults.push(fault);
+      for (const { executor } of this.#nodes(name))
+        for (let i = 0; i < Number(times); i++) executor.service(service ?? '').faults.push(fault);
     },
     swact: (words) => this.#operation('swact', words),
     'swact-force': (words) => this.#operation('swact-force', words),
@@ -153,16 +218,38 @@ class Stage {
     show: () => this.#show(),
   };
 
+  /** Both nodes boot, one after the other, and come to rest; the trace, and its time, begin when they have. */
+  #settle(): void {
+    this.#quiet = true;
+    for (const node of this.world.nodes) node.powerOn();
+    this.world.run(this.world.now + SETTLE_MS);
+    this.#quiet = false;
+    this.#origin = this.world.now;
+    const reason = notConverged(this.world);
+    if (reason !== null) this.#failed(`not converged: ${reason}`);
+    this.#show();
+  }
+
   #trace(...[atMs, node, kind, text]: Parameters<Tracer>): void {
+    if (this.#quiet && kind !== 'violation') return;
     if (kind === 'history' && !SHOWN_HISTORY.test(text)) return;
     if (kind === 'violation') this.failures.push(`${node}: ${text}`);
     const [short] = text.split(' | ');
-    this.lines.push(`${(atMs / 1000).toFixed(3).padStart(8)} ${node.padEnd(12)} ${short}`);
+    this.lines.push(`${((atMs - this.#origin) / 1000).toFixed(3).padStart(8)} ${node.padEnd(12)} ${short}`);
   }
 
   #operation(kind: OperationKind, [target = '', at = target]: readonly string[]): void {
     const command = { kind, node: this.world.node(target).name, group: '', why: 'scenario', forMs: 0 };
     this.world.command(this.world.node(at), command);
+  }
+
+  /** `at 1200ms power-off controller-0 picks 0.5 for 800ms`: a fault as the swarm draws them. */
+  #fault([at, word, name, , which, , duration]: readonly string[]): void {
+    const kind = FAULT_KINDS.find((candidate) => candidate === word);
+    if (kind === undefined) throw new Error(`no fault ${word}`);
+    const { index } = this.world.node(name ?? '');
+    const durationMs = milliseconds(duration);
+    this.#faults.schedule([{ at: milliseconds(at), kind, node: index, which: Number(which), durationMs }]);
   }
 
   #expect([group = '', where = '', ...rest]: readonly string[]): void {

@@ -46,12 +46,26 @@ const MEAN_INTERVALS_MS: Readonly<Record<FaultKind, readonly [number, number]>> 
   'script-slow': [15_000, 90_000],
   'commit-fails': [40_000, 180_000],
   'commit-slow': [30_000, 120_000],
+  'delay-burst': [20_000, 90_000],
+  'clock-step': [20_000, 120_000],
+  'equal-identity': [60_000, 240_000],
+  'stall-twice': [15_000, 120_000],
+  shutdown: [60_000, 240_000],
   swact: [15_000, 90_000],
   'swact-force': [30_000, 120_000],
   lock: [40_000, 180_000],
   unlock: [20_000, 90_000],
   'cut-all': [30_000, 120_000],
   'stall-node': [30_000, 120_000],
+  'pause-node': [30_000, 120_000],
+  'disk-rollback': [30_000, 120_000],
+};
+
+/** Faults that only worlds of one class have. */
+const CLASS_FAULTS: Readonly<Partial<Record<FaultKind, WorldClass>>> = {
+  'stall-node': 'resume',
+  'pause-node': 'resume',
+  'disk-rollback': 'rollback',
 };
 
 /** Need a second node. */
@@ -62,6 +76,7 @@ const PAIR_FAULTS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'carrier-down',
   'carrier-down-all',
   'loss-burst',
+  'delay-burst',
   'swact',
   'swact-force',
   'lock',
@@ -81,6 +96,7 @@ export function drawOptions(request: SwarmRequest): SimOptions {
     nodes: simplex ? ['controller-0'] : ['controller-0', 'controller-1'],
     links: rng.integer(1, 3),
     domain,
+    secondDomain: simplex ? {} : drawSecondDomain(rng.fork('second domain'), domain),
     groups: drawGroups(rng.fork('groups')),
     network: drawNetwork(rng.fork('network')),
     disk: { commitMsMin: 0.3, commitMsMax: rng.pick([1, 5, 15]) },
@@ -110,6 +126,19 @@ function drawDomain(rng: Prng, worldClass: WorldClass): DomainShape {
     };
     if (permissionAfterSendMs(shape) >= permissionAfterSendMinMs(shape)) return shape;
   }
+}
+
+/** Now and then the second node has newer definitions already: another dead interval, another stop bound. */
+function drawSecondDomain(rng: Prng, domain: DomainShape): Partial<DomainShape> {
+  if (!rng.chance(0.15)) return {};
+  const longer = rng.pick([100, 200, 400]);
+  const change = {
+    deadIntervalMs: domain.deadIntervalMs + domain.helloIntervalMs * rng.integer(0, 3),
+    stopBoundMs: domain.stopBoundMs + longer,
+    killVerifyMs: domain.killVerifyMs + longer,
+  };
+  const whole = { ...domain, ...change };
+  return permissionAfterSendMs(whole) >= permissionAfterSendMinMs(whole) ? change : {};
 }
 
 function drawGroups(rng: Prng): GroupShape[] {
@@ -163,8 +192,9 @@ function drawFaults(
     if (simplex && PAIR_FAULTS.has(kind)) continue;
     // A full cut of two live nodes is outside of what `takeover` can bear; a node that was stopped as a whole always.
     if (kind === 'cut-all' && policy === 'takeover' && worldClass !== 'cut') continue;
-    if (kind === 'stall-node' && worldClass !== 'resume') continue;
-    const classFault = (kind === 'cut-all' && worldClass === 'cut') || kind === 'stall-node';
+    const only = CLASS_FAULTS[kind];
+    if (only !== undefined && only !== worldClass) continue;
+    const classFault = (kind === 'cut-all' && worldClass === 'cut') || only !== undefined;
     if (wanted || classFault) drawn[kind] = interval;
   }
   return drawn;

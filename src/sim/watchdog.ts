@@ -4,12 +4,14 @@ import type { GuardFact } from '../core/engine-interface.ts';
 import { Guard } from '../core/guard/guard.ts';
 import type { GuardEffect, GuardEvent, KillEntry } from '../core/guard/interface.ts';
 import type { InterfaceRole } from '../core/kernel/names.ts';
+import type { Admission } from '../core/link/admission.ts';
 import { ReplayGuard } from '../core/link/replay.ts';
 import type { Frame } from '../core/link/types.ts';
 import type { ScriptRun } from './executor.ts';
 import type { SimNode } from './node.ts';
 import { SimProcess } from './process.ts';
 import type { Scheduled } from './queue.ts';
+import type { Receiver } from './sabotage.ts';
 
 export const CLUSTER_ID = 'c1'.repeat(8);
 /** The socket pair between the two processes. */
@@ -21,6 +23,10 @@ export class SimWatchdog extends SimProcess {
   #guard: Guard | null = null;
   #replay = new ReplayGuard();
   #processLife = '';
+  #lastSequence = 0;
+  #taken = new WeakSet<Frame | Uint8Array>();
+  /** Only where `seq-order` is broken. */
+  readonly #renumbers = new Map<number, number>();
   #lastTellAt = 0;
   #lastPostAt = 0;
 
@@ -34,7 +40,7 @@ export class SimWatchdog extends SimProcess {
   }
 
   start(copyExpected: boolean): void {
-    const { world, name, peerName, kernelLife, productUuid, clock, rng } = this.#node;
+    const { world, name, peerName, kernelLife, productUuid, definitions, rng } = this.#node;
     this.begin();
     this.#timers.clear();
     this.#replay = new ReplayGuard();
@@ -46,8 +52,8 @@ export class SimWatchdog extends SimProcess {
         node: name,
         peer: peerName,
         clusterId: CLUSTER_ID,
-        domain: world.definitions.domain,
-        interfaces: world.definitions.interfaces,
+        domain: definitions.domain,
+        interfaces: definitions.interfaces,
         processLife,
         // Broken on purpose: a mere restart of this process looks like the death of everything on the node.
         kernelLife: world.breaks.has('kernel-life') ? processLife : kernelLife,
@@ -58,8 +64,26 @@ export class SimWatchdog extends SimProcess {
       (effect) => this.#perform(effect),
     );
     this.#guard = guard;
-    this.#call(() => guard.start(clock.read(world.now)));
+    this.#lastSequence = 0;
+    this.#taken = new WeakSet();
+    this.#renumbers.clear();
+    if (world.breaks.has('count-from-start')) this.#liveBefore(guard);
+    else this.#call(() => guard.start(this.#node.now()));
     for (const role of world.network.roles) this.linkChanged(role);
+  }
+
+  /** Broken on purpose: the silence before this process lived counts as one that it listened to. */
+  #liveBefore(guard: Guard): void {
+    const { helloIntervalMs, waitIntervalMs, deadIntervalMs } = this.#node.definitions.domain;
+    const now = this.#node.now();
+    let at = now - waitIntervalMs - 2 * deadIntervalMs;
+    this.#call(() => guard.start(at));
+    for (; at < now; at += helloIntervalMs) {
+      for (const role of this.world.network.roles) {
+        const up = this.#node.carrier(role);
+        guard.step({ type: 'link', role, up, reason: up ? 'carrier' : 'no carrier' }, at);
+      }
+    }
   }
 
   override end(): void {
@@ -71,21 +95,65 @@ export class SimWatchdog extends SimProcess {
 
   linkChanged(role: InterfaceRole): void {
     const up = this.#node.carrier(role);
+    if (!up && this.world.breaks.has('carrier-watch')) return;
     this.step({ type: 'link', role, up, reason: up ? 'carrier' : 'no carrier' });
   }
 
   receive(role: InterfaceRole, packet: Frame | Uint8Array): void {
     this.deliver(() => {
-      const frame = packet instanceof Uint8Array ? this.#open(role, packet) : this.#admitObject(role, packet);
-      if (frame !== null) this.step({ type: 'frame', role, frame });
+      const admission =
+        packet instanceof Uint8Array ? this.#open(role, packet) : this.#admitObject(role, packet);
+      if (admission.verdict === 'dropped') return;
+      if (admission.verdict === 'duplicate-identity') return this.#onDuplicate(admission.frame);
+      const { world, name } = this.#node;
+      if (this.#taken.has(packet))
+        world.violation('no-replay', name, '', `one datagram is taken twice on ${role}`);
+      this.#taken.add(packet);
+      const frame = world.sabotage.frame(this.#renumbered(admission.frame), () => this.#receiver());
+      this.step({ type: 'frame', role, frame });
     });
   }
 
-  #open(role: InterfaceRole, datagram: Uint8Array): Frame | null {
+  /** Broken on purpose: every frame that comes is the newest one; what goes out echoes as if nothing had happened. */
+  #renumbered(frame: Frame): Frame {
+    if (!this.world.breaks.has('seq-order')) return frame;
+    const sequence = this.#renumbers.size + 1;
+    this.#renumbers.set(sequence, frame.header.sequence);
+    return { ...frame, header: { ...frame.header, sequence } };
+  }
+
+  #sendFrame(role: InterfaceRole, frame: Frame): void {
+    const echoSequence = this.#renumbers.get(frame.header.echoSequence) ?? frame.header.echoSequence;
+    const spoilt = this.#renumbers.size > 0;
+    this.#lastSequence = frame.header.sequence;
+    this.world.network.send(
+      this.#node.index,
+      role,
+      spoilt ? { ...frame, header: { ...frame.header, echoSequence } } : frame,
+    );
+  }
+
+  #onDuplicate({ header: { processLife, kernelLife, productUuid } }: Frame): void {
+    this.world.checkers.sameNameHeard(this.#node);
+    if (this.world.breaks.has('duplicate-identity')) return;
+    this.step({ type: 'duplicate', processLife, kernelLife, productUuid });
+  }
+
+  #receiver(): Receiver {
+    const { deadIntervalMs, stopBoundMs } = this.#node.definitions.domain;
+    return {
+      processLife: this.#processLife,
+      lastSequence: this.#lastSequence,
+      deadIntervalMs,
+      stopBoundMs,
+    };
+  }
+
+  #open(role: InterfaceRole, datagram: Uint8Array): Admission {
     const { wire } = this.world;
     const { name, peerName } = this.#node;
     return wire === null
-      ? null
+      ? { verdict: 'dropped', cause: 'malformed' }
       : wire.open(
           datagram,
           {
@@ -101,11 +169,12 @@ export class SimWatchdog extends SimProcess {
         );
   }
 
-  /** What is left of admission where frames travel as objects: the replay window. */
-  #admitObject(role: InterfaceRole, frame: Frame): Frame | null {
-    const { processLife, sequence } = frame.header;
+  /** What is left of admission where frames travel as objects: who speaks, and the replay window. */
+  #admitObject(role: InterfaceRole, frame: Frame): Admission {
+    const { processLife, sequence, sender } = frame.header;
     const fresh = this.#replay.admit(processLife, role, sequence);
-    return fresh || this.world.breaks.has('replay-window') ? frame : null;
+    if (!fresh && !this.world.breaks.has('replay-window')) return { verdict: 'dropped', cause: 'replayed' };
+    return { verdict: sender === this.#node.name ? 'duplicate-identity' : 'accepted', frame };
   }
 
   /** From `sm`, over the socket pair, in order. */
@@ -118,7 +187,7 @@ export class SimWatchdog extends SimProcess {
   step(event: GuardEvent): void {
     const guard = this.#guard;
     if (guard === null) return;
-    this.#call(() => guard.step(event, this.#node.clock.read(this.world.now)));
+    this.#call(() => guard.step(event, this.#node.now()));
   }
 
   /** A broken assertion ends the process, as it does in the real one. */
@@ -136,8 +205,7 @@ export class SimWatchdog extends SimProcess {
     const { world } = node;
     switch (effect.type) {
       case 'send':
-        world.network.send(node.index, effect.role, effect.frame);
-        return;
+        return this.#sendFrame(effect.role, effect.frame);
       case 'tell':
         this.#tell(effect.fact);
         return;
@@ -155,10 +223,12 @@ export class SimWatchdog extends SimProcess {
         return;
       case 'self-fence':
         world.note('guard', node.name, `fences itself: ${effect.reason}`);
+        if (world.breaks.has('self-fence')) return;
         this.#atOnce(() => node.selfFence());
         return;
       case 'start-sm':
-        node.startManager(effect.kill, effect.reason);
+        if (!world.breaks.has('restart-sm') || effect.reason === 'start')
+          node.startManager(effect.kill, effect.reason);
         return;
       case 'timer':
         this.#timer(effect);
@@ -227,7 +297,9 @@ function factText(fact: GuardFact): string {
     case 'guard.silence-broken':
       return 'silence broken';
     case 'guard.duplicate':
-      return 'duplicate identity';
+      return fact.processLife === ''
+        ? 'nobody else uses this name any more'
+        : 'another machine uses this name';
     default:
       return '';
   }

@@ -4,12 +4,12 @@ import type { DefinitionSet } from '../core/definitions/model.ts';
 import type { EngineEffect, OperatorCommand } from '../core/engine-interface.ts';
 import type { HistoryEffect } from '../core/service/interface.ts';
 import { Checkers } from './checkers/index.ts';
-import { definitionsOf } from './definitions.ts';
 import { Network, type Wire } from './network.ts';
 import { SimNode } from './node.ts';
 import type { ServiceShape, SimOptions } from './options.ts';
 import { Digest, Prng } from './prng.ts';
 import { EventQueue, type Scheduled } from './queue.ts';
+import { Sabotage } from './sabotage.ts';
 
 /** Wall clock at true time 0: 2026-01-01. */
 const WALL_ORIGIN_MS = 1_767_225_600_000;
@@ -48,9 +48,9 @@ export interface WorldParts {
 export class World {
   readonly options: SimOptions;
   readonly rng: Prng;
-  readonly definitions: DefinitionSet;
   readonly shapes: ReadonlyMap<string, ServiceShape>;
   readonly breaks: ReadonlySet<string>;
+  readonly sabotage: Sabotage;
   readonly network: Network;
   readonly nodes: readonly SimNode[];
   readonly checkers: Checkers;
@@ -67,16 +67,21 @@ export class World {
   constructor(options: SimOptions, parts: WorldParts = {}) {
     this.options = options;
     this.rng = new Prng(`world/${options.seed}`);
-    this.definitions = definitionsOf(options);
     this.shapes = new Map(
       options.groups.flatMap(({ services }) => services.map((shape) => [shape.name, shape])),
     );
     this.breaks = new Set(options.breaks);
+    this.sabotage = new Sabotage(this.breaks);
     this.#trace = parts.trace ?? null;
     this.wire = parts.wire ?? null;
     this.network = new Network(this, this.rng.fork('network'));
     this.checkers = new Checkers(this);
     this.nodes = options.nodes.map((_, index) => new SimNode(this, index));
+  }
+
+  /** What all nodes agree on: the groups. Times may differ from node to node. */
+  get definitions(): DefinitionSet {
+    return (this.nodes[0] as SimNode).definitions;
   }
 
   node(name: string): SimNode {
@@ -105,6 +110,7 @@ export class World {
     this.now = time;
   }
 
+  /** What every wall clock shows that nobody has set. */
   wallMs(): number {
     return WALL_ORIGIN_MS + Math.floor(this.now);
   }
@@ -117,7 +123,7 @@ export class World {
     const target = 'node' in command ? command.node : command.service;
     this.note('command', node.name, `${kind} ${target}`);
     node.manager.deliver(() =>
-      node.manager.post({ type: 'command', request, actor: 'operator', wallMs: this.wallMs(), command }),
+      node.manager.post({ type: 'command', request, actor: 'operator', wallMs: node.wallMs(), command }),
     );
   }
 

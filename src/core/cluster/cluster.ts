@@ -567,6 +567,9 @@ export class Cluster {
     const granted = theirs.holder === this.#me && theirs.holderActivation > stopped;
     if (theirs.order === 'active') {
       if (!granted) return;
+      const refused = refusal(this.#verdict(now));
+      // Not taken before it can begin: given up in the same breath, it would be given again, without an end.
+      if (held < theirs.holderActivation && refused !== null) return this.#own.refuse(name, refused, now);
       if (held < theirs.holderActivation) this.#numbers.hold(name, theirs.holderActivation);
       return this.#own.want(group, 'active', reason, now);
     }

@@ -317,6 +317,13 @@ export class Guard {
     if (this.#holding) this.#lose('another machine uses the name of this node', now);
   }
 
+  /** The other machine is gone, or has a name of its own again. */
+  #forgetDuplicate(now: number): void {
+    if (now - this.#duplicateAt < DUPLICATE_MEMORY_MS || this.#duplicateAt === Number.NEGATIVE_INFINITY) return;
+    this.#duplicateAt = Number.NEGATIVE_INFINITY;
+    this.#tell({ type: 'guard.duplicate', processLife: '' });
+  }
+
   // --- silence -------------------------------------------------------------------------------------------------------
 
   #armJudge(): void {
@@ -446,6 +453,7 @@ export class Guard {
   #hello(now: number): void {
     const { helloIntervalMs } = this.#options.domain;
     this.#watchManager(now);
+    this.#forgetDuplicate(now);
     if (this.#options.peer !== null) {
       for (const link of this.#links) this.#setHeard(link, now);
       this.#sendHeartbeat(now);

@@ -48,6 +48,11 @@ export class ActivationNumbers implements Checker {
     }
   }
 
+  /** What it used since is nowhere any more: outside of the assumptions, numbers may come again. */
+  rolledBack(node: SimNode): void {
+    for (const [group, latest] of this.#latest) if (latest.node === node.name) this.#latest.delete(group);
+  }
+
   #fail(node: SimNode, group: string, text: string): void {
     this.#world.violation(this.name, node.name, group, text);
   }

@@ -12,6 +12,7 @@ import { Bounded } from './bounded.ts';
 import { CrashConsistency } from './crash-consistency.ts';
 import { LockedGainsNothing } from './locked-gains-nothing.ts';
 import { OneAction } from './one-action.ts';
+import { OneIdentity } from './one-identity.ts';
 import { SingleActive } from './single-active.ts';
 
 export interface Checker {
@@ -24,6 +25,10 @@ export interface Checker {
   powered?(node: SimNode): void;
   /** A new `sm` read its store. */
   restarting?(node: SimNode, restored: Restored): void;
+  /** A frame of another machine with this node's name reached its sm-watchdog. */
+  sameNameHeard?(node: SimNode): void;
+  /** A node's disk was set back to an older state. */
+  rolledBack?(node: SimNode): void;
   /** Now and then. */
   sample?(): void;
 }
@@ -36,6 +41,7 @@ export class Checkers {
       new SingleActive(world),
       new ActivationNumbers(world),
       new OneAction(world),
+      new OneIdentity(world),
       new CrashConsistency(world),
       new LockedGainsNothing(world),
       new Bounded(world),
@@ -56,6 +62,14 @@ export class Checkers {
 
   restarting(node: SimNode, restored: Restored): void {
     for (const checker of this.#checkers) checker.restarting?.(node, restored);
+  }
+
+  sameNameHeard(node: SimNode): void {
+    for (const checker of this.#checkers) checker.sameNameHeard?.(node);
+  }
+
+  rolledBack(node: SimNode): void {
+    for (const checker of this.#checkers) checker.rolledBack?.(node);
   }
 
   sample(): void {

@@ -63,7 +63,7 @@ export class SingleActive implements Checker {
 }
 
 function activating(service: ServiceTruth): boolean {
-  if (service.frozen) return false;
+  if (service.frozen || service.standing) return false;
   for (const { effect, ended } of service.runs)
     if (!ended && makesActive(service, effect.action)) return true;
   return false;

@@ -28,6 +28,7 @@ const OPTIONS: SimOptions = {
     waitIntervalMs: 5000,
     failureDebounceMs: 0,
   },
+  secondDomain: {},
   groups: GROUPS,
   network: { loss: 0, delayMinMs: 0.2, delayMaxMs: 0.6, duplication: 0, lateDuplication: 0 },
   disk: { commitMsMin: 0.5, commitMsMax: 2 },

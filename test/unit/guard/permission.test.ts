@@ -307,6 +307,24 @@ describe('listing (rules 1 and 10)', () => {
     g.step({ type: 'sm.hold', holding: true });
     expect(g.listingRefusal()).not.toBe('');
   });
+
+  it('permits again when the other machine was not heard for a while', () => {
+    const g = new GuardDriver();
+    const peer = new FakePeer(g);
+    peer.talk(1000);
+    g.step({
+      type: 'duplicate',
+      processLife: life('x'),
+      kernelLife: life('their kernel'),
+      productUuid: life('their machine'),
+    });
+    peer.talk(9000);
+    expect(g.told('guard.duplicate').map(({ processLife }) => processLife)).toEqual([life('x')]);
+    peer.talk(2000);
+    expect(g.told('guard.duplicate').map(({ processLife }) => processLife)).toEqual([life('x'), '']);
+    g.hold('db');
+    expect(g.listingRefusal()).toBe('');
+  });
 });
 
 describe('a gap (rule 10)', () => {
