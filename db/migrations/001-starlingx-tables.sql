@@ -421,7 +421,7 @@ CREATE TABLE SERVICE_DEPENDENCY (
   CHECK (DEPENDENT <> SERVICE_NAME)
 );
 
--- Heartbeats of services themselves. Kept for tools that know it; not used.
+-- Heartbeats of services: what they are asked, and what their silence means. State columns are kept for tools.
 CREATE TABLE SERVICE_HEARTBEAT (
   ID INTEGER PRIMARY KEY AUTOINCREMENT,
   PROVISIONED CHAR(32) NOT NULL DEFAULT 'no'

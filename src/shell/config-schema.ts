@@ -146,6 +146,11 @@ export const ConfigFile = {
       CHANGE.sm,
     ),
     lsbDirectory: path('Directory of the LSB scripts.', '/etc/init.d', CHANGE.sm),
+    goEnabledDirectory: path(
+      'Directory of the checks that a node has to pass, in each life of its kernel, before it is given groups.',
+      '/etc/sm/goenabled.d',
+      CHANGE.sm,
+    ),
     ocfRoot: path('OCF_ROOT: agents are below resource.d in it.', '/usr/lib/ocf', CHANGE.sm),
     api: Api,
     log: Log,

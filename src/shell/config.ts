@@ -41,6 +41,7 @@ export interface Config {
   readonly controlSocket: string;
   readonly lsbDirectory: string;
   readonly ocfRoot: string;
+  readonly goEnabledDirectory: string;
   readonly api: ApiConfig;
   /** `file` null = stderr. */
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly file: string | null };
@@ -103,6 +104,7 @@ function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
     controlSocket: file.controlSocket ?? join(runDirectory, 'control.sock'),
     lsbDirectory: file.lsbDirectory ?? '/etc/init.d',
     ocfRoot: file.ocfRoot ?? '/usr/lib/ocf',
+    goEnabledDirectory: file.goEnabledDirectory ?? '/etc/sm/goenabled.d',
     api: apiOf(file.api ?? {}),
     log: { level: file.log?.level ?? 'info', file: file.log?.file ?? null },
     selfFence: file.selfFence ?? 'processes',

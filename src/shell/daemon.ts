@@ -12,6 +12,7 @@ import { killEntry } from './exec/kill-entry.ts';
 import { ProcessWatch } from './exec/process-watch.ts';
 import { Runner } from './exec/runner.ts';
 import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
+import { type GoEnabledOptions, goEnabled, initialObstacle } from './go-enabled.ts';
 import { GuardClient } from './guard-client.ts';
 import { acquireLock } from './lock.ts';
 import { Loop } from './loop.ts';
@@ -20,6 +21,7 @@ import { startProgram } from './pair/programs.ts';
 import { Performer } from './perform.ts';
 import type { Log, RunnerPort, RunResult } from './ports.ts';
 import { prepare } from './prepare.ts';
+import { ServiceHeartbeats } from './service-heartbeat.ts';
 import { realTime } from './time.ts';
 
 /** An earlier `sm` that was killed may take a moment to be gone. */
@@ -58,10 +60,25 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   const { store, definitions } = prepared;
   const restored = store.begin({ node: config.node, kernelLife: life });
   const parts = new EngineParts(options, containment, definitions.domain.deadIntervalMs);
+  parts.heartbeats = new ServiceHeartbeats({
+    definitions: definitions.services,
+    level: (service, level, missed) => parts.post({ type: 'service.heartbeat', service, level, missed }),
+    time: realTime,
+    log,
+  });
+  const entrance: GoEnabledOptions = {
+    directory: config.goEnabledDirectory,
+    runDirectory: config.runDirectory,
+    kernelLife: life,
+    verdict: (reason) => parts.post({ type: 'node.ready', ready: reason === '', reason }),
+    time: realTime,
+    log,
+  };
+  const notReady = initialObstacle(entrance);
   const loop: Loop = new Loop({
     engine: (emit) =>
       new Engine(
-        { node: config.node, definitions, kernelLife: life, restored, startedWallMs: Date.now() },
+        { node: config.node, definitions, kernelLife: life, restored, startedWallMs: Date.now(), notReady },
         emit,
       ),
     store: { commit: (effects) => store.commit(effects, Date.now()) },
@@ -94,7 +111,7 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => parts.shutdown(signal));
   parts.guard.start();
   loop.start();
-  loop.post({ type: 'node.ready', ready: true, reason: 'sm is started' });
+  if (notReady !== '') void goEnabled(entrance);
 }
 
 function giveUp(log: Log, code: number, message: string): void {
@@ -110,6 +127,7 @@ class EngineParts {
   readonly guard: GuardClient;
   readonly control: ControlServer;
   loop: Loop | null = null;
+  heartbeats: ServiceHeartbeats | null = null;
   readonly #runner: ScriptRunner;
   readonly #log: Log;
   readonly #startedWallMs = Date.now();
@@ -138,6 +156,7 @@ class EngineParts {
     this.performer = new Performer({
       runner: this.#runner,
       killList: this.guard,
+      heartbeat: (service, on) => this.heartbeats?.set(service, on),
       verdict: () => this.guard.verdict(),
       post: (event) => this.post(event),
       time: realTime,
@@ -165,6 +184,7 @@ class EngineParts {
 
   async end(): Promise<void> {
     this.control.close();
+    this.heartbeats?.stop();
     this.#runner.stop();
     await this.guard.bye();
   }

@@ -46,7 +46,7 @@ type SendReport = Extract<EngineEffect, { type: 'guard.send' }>;
 /** Effects that wait for the commit of their turn. */
 type DeferredEffect = Extract<
   EngineEffect,
-  { type: 'run' | 'watch' | 'guard.send' | 'guard.hold' | 'reply' | 'exit' }
+  { type: 'run' | 'watch' | 'heartbeat' | 'guard.send' | 'guard.hold' | 'reply' | 'exit' | 'restart' }
 >;
 
 export interface LoopStatistics {
@@ -242,6 +242,7 @@ export class Loop {
         return;
       case 'run':
       case 'watch':
+      case 'heartbeat':
       case 'guard.send':
       case 'reply':
       case 'exit':
@@ -342,6 +343,9 @@ export class Loop {
         return;
       case 'watch':
         performer.watch(effect.service, effect.pidFile);
+        return;
+      case 'heartbeat':
+        performer.heartbeat(effect.service, effect.on);
         return;
       case 'guard.send':
         guard.send(effect);

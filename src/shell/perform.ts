@@ -19,6 +19,7 @@ export interface Verdict {
 export interface PerformerOptions {
   readonly runner: RunnerPort;
   readonly killList: KillListPort;
+  readonly heartbeat: (service: string, on: boolean) => void;
   readonly verdict: () => Verdict;
   readonly post: (event: EngineEvent) => void;
   readonly time: Time;
@@ -95,6 +96,10 @@ export class Performer implements PerformerPort {
 
   killService(service: string, reason: string): void {
     this.#options.runner.killService(service, reason);
+  }
+
+  heartbeat(service: string, on: boolean): void {
+    this.#options.heartbeat(service, on);
   }
 
   watch(service: string, pidFile: string | null): void {

@@ -50,6 +50,8 @@ export interface PerformerPort {
   kill(run: number, reason: string): void;
   killService(service: string, reason: string): void;
   watch(service: string, pidFile: string | null): void;
+  /** Asks a service for its heartbeat, or no longer. */
+  heartbeat(service: string, on: boolean): void;
 }
 
 type Effect<T extends EngineEffect['type']> = Extract<EngineEffect, { type: T }>;

@@ -1,6 +1,7 @@
 /** Checks of services: their actions, scripts, parameters and instances. Pure. */
 import type { PluginType, ServiceAction } from '../kernel/names.ts';
 import { invocation, parseParameters } from '../service/invocation.ts';
+import { heartbeatsOf } from './check-heartbeats.ts';
 import type { CheckedRow, Draft } from './draft.ts';
 import type { ActionDefinition, ServiceDefinition } from './model.ts';
 import { tableOf } from './rows.ts';
@@ -184,13 +185,16 @@ export function servicesOf(
   place: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, ServiceDefinition> {
   const actions = actionRows(draft);
+  const heartbeats = heartbeatsOf(draft);
   const services = new Map<string, ServiceDefinition>();
   for (const row of draft.rows('SERVICES')) {
     const name = row.text('NAME');
     const group = place.get(name);
     if (!row.provisioned || group === undefined || draft.lostServices.has(name)) continue;
     const own = [...(actions.get(name) ?? [])].map(([action, each]) => [action, actionOf(each)] as const);
-    const service = serviceOf(draft, row, group, new Map(own));
+    const heartbeat = heartbeats.get(name);
+    const bare = serviceOf(draft, row, group, new Map(own));
+    const service = heartbeat === undefined ? bare : { ...bare, heartbeat };
     if (canBeCalled(draft, service)) services.set(name, service);
     else draft.lostServices.add(name);
   }

@@ -119,6 +119,22 @@ export interface ServiceDefinition {
   /** From SM_SERVICE_FACTS: holds mounts, addresses or the like, which survive a kill of its processes. */
   readonly kernelState: boolean;
   readonly actions: ReadonlyMap<ServiceAction, ActionDefinition>;
+  /** Absent = it has none. */
+  readonly heartbeat?: HeartbeatDefinition;
+}
+
+/** From SERVICE_HEARTBEAT. All of it is on this node. */
+export interface HeartbeatDefinition {
+  readonly address: '127.0.0.1' | '::1';
+  /** On which `sm` listens, and from which it asks. */
+  readonly port: number;
+  readonly servicePort: number;
+  readonly message: string;
+  readonly intervalMs: number;
+  /** Crossed when more intervals in a row went by without an answer; 0 = off. */
+  readonly missedWarn: number;
+  readonly missedDegrade: number;
+  readonly missedFail: number;
 }
 
 export interface DependencyDefinition {

@@ -51,6 +51,7 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
   let parked: Condition = '';
   let reasons: string[] = [];
   let expires = Number.POSITIVE_INFINITY;
+  const works = isAtWork(group);
   for (const [index, member] of group.members.entries()) {
     const held = hold(group, index, now, debounceMs);
     if (held !== undefined) expires = Math.min(expires, held.until);
@@ -64,7 +65,8 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
     if (means === worst) reasons.push(describe(member, own));
     status = worst;
     // A failure that its impact makes less of does not bring its condition along.
-    if (means === own) condition = graver(condition, held?.condition ?? member.condition);
+    if (means === own)
+      condition = graver(condition, works ? member.condition : (held?.condition ?? member.condition));
   }
   const { redundancyModel, nActive } = group.definition;
   const shared = redundancyModel === 'N' && nActive > 1;
@@ -76,6 +78,14 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
     parked,
     expires,
   };
+}
+
+/** It does here what it is for: what failed before is a blemish still, and no reason to look for a better node. */
+function isAtWork({ desired, members }: GroupRecord): boolean {
+  return (
+    desired === 'active' &&
+    members.every((member) => member.state === 'enabled-active' && member.status !== 'failed')
+  );
 }
 
 /** What is held against the member now, brought up to date. With its condition: the cluster judges by that. */

@@ -13,6 +13,7 @@ import type {
   Status,
 } from '../kernel/names.ts';
 import type { TimerEffect, TimerEvent } from '../kernel/timers.ts';
+import type { HeartbeatLevel } from './heartbeat.ts';
 
 /** How a script ended. The runner reports only when nothing of the script's tree is left (or can not be killed). */
 export type RunOutcome =
@@ -93,6 +94,13 @@ export type LocalEvent =
       readonly actor?: string;
     }
   | { readonly type: 'service.recover'; readonly service: string }
+  /** How well it answers has changed; told only while it is listened to. */
+  | {
+      readonly type: 'service.heartbeat';
+      readonly service: string;
+      readonly level: HeartbeatLevel;
+      readonly missed: number;
+    }
   | { readonly type: 'service.audit'; readonly service: string }
   | TimerEvent;
 
@@ -138,6 +146,8 @@ export type LocalEffect =
   | { readonly type: 'kill.service'; readonly service: string; readonly reason: string }
   /** Watch the pid in this file (appears late, may be stale); `process.died` when it goes. null = stop watching. */
   | { readonly type: 'watch'; readonly service: string; readonly pidFile: string | null }
+  /** Ask for its heartbeat, and judge the answers (`service.heartbeat`), or no longer. */
+  | { readonly type: 'heartbeat'; readonly service: string; readonly on: boolean }
   | {
       readonly type: 'persist.service';
       readonly service: string;

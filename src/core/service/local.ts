@@ -216,6 +216,9 @@ export class LocalEngine {
       case 'service.recover':
         this.#machine.recover(service, true);
         break;
+      case 'service.heartbeat':
+        this.#machine.heartbeat(service, event.level, event.missed);
+        break;
       case 'service.audit':
         this.#machine.requestAudit(service);
         break;

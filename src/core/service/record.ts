@@ -81,6 +81,7 @@ export class ServiceRecord {
   state: ServiceState = 'initial';
   readonly script: StatusSource = { status: '', condition: '' };
   readonly transition: StatusSource = { status: '', condition: '' };
+  readonly heartbeat: StatusSource = { status: '', condition: '' };
   waiting: Status = '';
   /** Why it is as it is, and the event that made it so. */
   reason = '';
@@ -98,6 +99,8 @@ export class ServiceRecord {
   /** Its audit can be run: false when the script of the last one was missing. */
   askable = true;
   watching = false;
+  /** Its heartbeat is asked for. */
+  listening = false;
   /** A process death that waits for the end of the running script. */
   death: string | null = null;
   stop: Stop | null = null;
@@ -155,7 +158,8 @@ export class ServiceRecord {
   }
 
   get status(): Status {
-    return worseStatus(worseStatus(this.script.status, this.transition.status), this.waiting);
+    const judged = worseStatus(this.script.status, this.transition.status);
+    return worseStatus(worseStatus(judged, this.heartbeat.status), this.waiting);
   }
 
   get condition(): Condition {

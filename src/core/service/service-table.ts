@@ -33,6 +33,10 @@ export const SERVICE_EVENTS = [
   // What else happens to it.
   'process-failure',
   'transition-limit',
+  'heartbeat-okay',
+  'heartbeat-warn',
+  'heartbeat-degrade',
+  'heartbeat-fail',
   'revoke',
   'manage',
   'shutdown',
@@ -69,6 +73,7 @@ export const SERVICE_WORKS = {
   found: 'go to the state that the audit found',
   'audit-broken': 'count the failure; restart it with its dependents',
   dead: 'count the failure; stop script without touching dependents, then enable',
+  beat: 'note how well it answers: a status of its own beside that of scripts and transitions',
   remember: 'remember the death until the running script has ended',
   late: 'the transition takes too long: failed, action-failure',
   revoke: 'kill everything of it, then stop script or audit until it is verified as stopped',
@@ -102,9 +107,24 @@ const NO_SCRIPT_ENDS = {
   'audit-mismatch': 'never',
 } as const satisfies Partial<Row>;
 
+/** Only a service that runs is listened to; what was on its way when it left that state means nothing. */
+const NO_BEATS = {
+  'heartbeat-okay': 'ignore',
+  'heartbeat-warn': 'ignore',
+  'heartbeat-degrade': 'ignore',
+  'heartbeat-fail': 'ignore',
+} as const satisfies Partial<Row>;
+const BEATS = {
+  'heartbeat-okay': 'beat',
+  'heartbeat-warn': 'beat',
+  'heartbeat-degrade': 'beat',
+  'heartbeat-fail': 'audit-broken',
+} as const satisfies Partial<Row>;
+
 export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
   'not-applicable': every('never'),
   initial: {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'examine',
     'enable-throttle': 'never',
@@ -119,6 +139,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'never',
   },
   unknown: {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'audit-unknown',
     'enable-throttle': 'never',
@@ -138,6 +159,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'fatal',
   },
   disabled: {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'audit-standing',
     'enable-throttle': 'queue',
@@ -156,6 +178,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'fatal',
   },
   'enabling-throttle': {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'never',
     'enable-throttle': 'never',
@@ -170,6 +193,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'never',
   },
   enabling: {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'never',
     'enable-throttle': 'never',
@@ -187,6 +211,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'fatal',
   },
   disabling: {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'never',
     'enable-throttle': 'enable-again',
@@ -210,6 +235,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'fatal',
   },
   'enabled-standby': {
+    ...BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'audit-standing',
     'enable-throttle': 'never',
@@ -228,6 +254,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'fatal',
   },
   'enabled-go-active': {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'never',
     'enable-throttle': 'never',
@@ -245,6 +272,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'fatal',
   },
   'enabled-go-standby': {
+    ...NO_BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'never',
     'enable-throttle': 'never',
@@ -267,6 +295,7 @@ export const SERVICE_TABLE: Table<ServiceState, ServiceEvent, ServiceWork> = {
     shutdown: 'fatal',
   },
   'enabled-active': {
+    ...BEATS,
     ...NO_SCRIPT_ENDS,
     audit: 'audit-standing',
     'enable-throttle': 'never',
@@ -303,12 +332,14 @@ export const DRIVE_TABLE: { readonly [S in ServiceState]: { readonly [G in Goal]
   disabling: { active: 'enable-throttle', standby: 'enable-throttle', disabled: 'disable', none: 'disable' },
   'enabled-standby': { active: 'go-active', standby: null, disabled: 'disable', none: null },
   'enabled-go-active': {
+    ...NO_BEATS,
     active: 'go-active',
     standby: 'go-standby',
     disabled: 'go-standby',
     none: 'go-standby',
   },
   'enabled-go-standby': {
+    ...NO_BEATS,
     active: 'go-standby',
     standby: 'go-standby',
     disabled: 'go-standby',

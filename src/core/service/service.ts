@@ -4,7 +4,7 @@
  */
 import { hash } from '../kernel/hash.ts';
 import { lookup } from '../kernel/machine.ts';
-import type { ServiceDesiredState, ServiceState } from '../kernel/names.ts';
+import type { ServiceDesiredState, ServiceState, Status } from '../kernel/names.ts';
 import { Actions, setMaybeActive } from './action.ts';
 import { backOffMs, type Context, wakeAround } from './context.ts';
 import { forcedDownBy } from './dependency.ts';
@@ -27,6 +27,7 @@ import {
   standingAudit,
   wantedDown,
 } from './goal.ts';
+import type { HeartbeatLevel } from './heartbeat.ts';
 import type { ServiceRecord, ServiceTimer, Stop } from './record.ts';
 import {
   DRIVE_TABLE,
@@ -47,6 +48,11 @@ const TRANSITIONS: readonly ServiceState[] = [
   'enabled-go-active',
   'enabled-go-standby',
 ];
+
+const BEAT_STATUS: Partial<Record<ServiceEvent, Status>> = {
+  'heartbeat-warn': 'warn',
+  'heartbeat-degrade': 'degraded',
+};
 
 const STANDING: readonly ServiceState[] = ['disabled', 'enabled-standby', 'enabled-active'];
 
@@ -132,6 +138,14 @@ export class ServiceMachine {
   requestAudit(service: ServiceRecord): void {
     if (standingAudit(service) === null || !STANDING.includes(service.state)) return;
     service.auditDue = true;
+    this.#context.wake(service);
+  }
+
+  heartbeat(service: ServiceRecord, level: HeartbeatLevel, missed: number): void {
+    if (!service.managed || !service.listening) return;
+    const text = level === 'okay' ? 'heartbeat okay' : `no answer to ${missed} heartbeats in a row`;
+    service.reason = text;
+    this.apply(service, `heartbeat-${level}`, text);
     this.#context.wake(service);
   }
 
@@ -256,6 +270,7 @@ export class ServiceMachine {
       alive: (s) => this.#alive(s),
       changed: (s, event, reason) => this.#changedByAudit(s, event, reason),
       found: (s, event, reason) => this.#enter(s, s.found, event, reason),
+      beat: (s, event) => setSource(s.heartbeat, BEAT_STATUS[event] ?? ''),
       'audit-broken': (s, event, reason) => this.#auditBroken(s, event, reason),
       dead: (s, event, reason) => this.#dead(s, event, reason),
       remember: (s, _event, reason) => {
@@ -295,6 +310,7 @@ export class ServiceMachine {
   #entered(service: ServiceRecord, from: ServiceState): void {
     const { state, definition } = service;
     const running = state === 'enabled-active' || state === 'enabled-standby';
+    this.#listen(service, running);
     if (running || state === 'disabled') {
       service.transitionFailures = 0;
       service.restart = state === 'disabled' ? null : service.restart;
@@ -600,6 +616,14 @@ export class ServiceMachine {
     service.watching = on;
     const pidFile = on ? service.definition.pidFile : null;
     this.#context.emit({ type: 'watch', service: service.name, pidFile });
+  }
+
+  /** A heart that is not listened to is not ill. */
+  #listen(service: ServiceRecord, on: boolean): void {
+    if (!on) setSource(service.heartbeat, '');
+    if (service.listening === on || service.definition.heartbeat === undefined) return;
+    service.listening = on;
+    this.#context.emit({ type: 'heartbeat', service: service.name, on });
   }
 
   #setTimer(service: ServiceRecord, kind: ServiceTimer, at: number): void {

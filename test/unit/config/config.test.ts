@@ -29,6 +29,7 @@ describe('good files', () => {
         controlSocket: '/run/sm/control.sock',
         lsbDirectory: '/etc/init.d',
         ocfRoot: '/usr/lib/ocf',
+        goEnabledDirectory: '/etc/sm/goenabled.d',
         api: {
           address: '127.0.0.1',
           port: 7777,
@@ -58,6 +59,7 @@ runDirectory: /r
 controlSocket: /c
 lsbDirectory: /i
 ocfRoot: /o
+goEnabledDirectory: /g
 api:
   address: "fd00::1"
   port: 1
@@ -86,6 +88,7 @@ realtime: no
         controlSocket: '/c',
         lsbDirectory: '/i',
         ocfRoot: '/o',
+        goEnabledDirectory: '/g',
         api: {
           address: 'fd00::1',
           port: 1,

@@ -456,6 +456,60 @@ describe('one bad row takes out what it describes, and the rest is loaded', () =
   });
 });
 
+describe('heartbeats', () => {
+  const row = {
+    PROVISIONED: 'yes',
+    NAME: 'shop-web',
+    TYPE: 'udp',
+    SRC_PORT: 4001,
+    DST_PORT: 4002,
+    MESSAGE: 'alive?',
+    INTERVAL_IN_MS: 500,
+    MISSED_WARN: 2,
+    MISSED_DEGRADE: 0,
+    MISSED_FAIL: 4,
+  };
+  const built = (change: Cells) =>
+    edit()
+      .add('SERVICE_HEARTBEAT', { ...row, ...change })
+      .build();
+  const heartbeat = (result: BuildResult) => result.set?.services.get('shop-web')?.heartbeat;
+
+  test('a good row is part of its service, on the loopback', () => {
+    expect(errors(built({}))).toEqual([]);
+    expect(heartbeat(built({}))).toEqual({
+      address: '127.0.0.1',
+      port: 4001,
+      servicePort: 4002,
+      message: 'alive?',
+      intervalMs: 500,
+      missedWarn: 2,
+      missedDegrade: 0,
+      missedFail: 4,
+    });
+    expect(heartbeat(built({ DST_ADDRESS: '::1', SRC_ADDRESS: '::1' }))?.address).toBe('::1');
+    expect(heartbeat(built({ PROVISIONED: 'no', TYPE: 'unix' }))).toBeUndefined();
+    expect(heartbeat(edit().drop('SERVICE_HEARTBEAT').build())).toBeUndefined();
+  });
+
+  test.each([
+    [{ TYPE: 'unix' }, /TYPE must be udp/],
+    [{ DST_PORT: '' }, /must be set/],
+    [{ SRC_ADDRESS: '0.0.0.0' }, /must be empty, 127.0.0.1 or ::1/],
+    [{ SRC_ADDRESS: '::1' }, /of one family/],
+    [{ SRC_PORT: 4002 }, /must differ/],
+    [{ INTERVAL_IN_MS: 5 }, /INTERVAL_IN_MS must be from 100/],
+    [{ MISSED_WARN: 0, MISSED_FAIL: 0 }, /must be more than 0/],
+    [{ MISSED_WARN: 5 }, /must not fall/],
+    [{ NAME: 'nobody' }, /SERVICES has no service nobody/],
+  ])('%j is named and left out, and the service runs without', (change, sentence) => {
+    const result = built(change);
+    expect(sentences(result).join()).toMatch(sentence);
+    expect(services(result)).toContain('shop-web');
+    expect(heartbeat(result)).toBeUndefined();
+  });
+});
+
 describe('core groups', () => {
   const member = (group: string) => ({ SERVICE_GROUP_NAME: group });
   const core = (group: string) => edit().set('SERVICE_GROUPS', { NAME: group }, { CORE: 'yes' });

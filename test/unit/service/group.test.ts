@@ -62,7 +62,9 @@ describe('aggregation', () => {
     d.untilState('a', 'enabled-active');
     d.pass(299_000);
     expect(d.engine.service('a').status).toBe('');
-    // With its condition: the plan goes by that when it looks for a better node.
+    // With its condition where it does not run: the plan goes by that when it looks for a node.
+    expect(d.engine.group('g')).toMatchObject({ status: 'failed', condition: '' });
+    d.want('g', 'standby');
     expect(d.engine.group('g')).toMatchObject({ status: 'failed', condition: 'recovery-failure' });
     d.pass(2000);
     expect(d.engine.group('g')).toMatchObject({ status: '', condition: '', health: HEALTH_PERFECT });

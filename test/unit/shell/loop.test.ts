@@ -97,6 +97,7 @@ class World {
         kill: (id) => note(`kill ${id}`),
         killService: (service) => note(`kill.service ${service}`),
         watch: (service) => note(`watch ${service}`),
+        heartbeat: (service, on) => note(`heartbeat ${service} ${on}`),
       },
       guard: {
         send: (effect) => note(`send ${effect.version}`),

@@ -34,6 +34,7 @@ class World {
 
   constructor() {
     this.performer = new Performer({
+      heartbeat: () => {},
       runner: {
         start: (started, done) => {
           this.journal.push(`spawn ${started.run}`);

@@ -1,0 +1,150 @@
+/**
+ * The sockets of the service heartbeats: asks each service at its interval, and takes what comes back as a sign of life.
+ *
+ * Everybody on the node can send to a loopback port, so a datagram counts only if it comes from the service's own port, and
+ * the socket bound there belongs to root, to the user of `sm`, or to whoever owns the service's process. Content is not
+ * looked at, and reading is bounded: what comes beyond one answer per interval is dropped uncounted.
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { readFileSync, statSync } from 'node:fs';
+import type { HeartbeatDefinition } from '../core/definitions/model.ts';
+import { HeartbeatCount, type HeartbeatLevel } from '../core/service/heartbeat.ts';
+import type { Log, Time } from './ports.ts';
+
+/** An interval that ends this much of itself later than due was ours to miss. */
+const LATE = 0.5;
+
+export interface HeartbeatOptions {
+  readonly definitions: ReadonlyMap<
+    string,
+    { readonly heartbeat?: HeartbeatDefinition; readonly pidFile: string }
+  >;
+  readonly level: (service: string, level: HeartbeatLevel, missed: number) => void;
+  readonly time: Time;
+  readonly log: Log;
+}
+
+interface Heart {
+  readonly socket: Socket;
+  readonly count: HeartbeatCount;
+  /** A datagram was looked at in this interval. */
+  asked: boolean;
+  dueAt: number;
+  cancel: () => void;
+}
+
+export class ServiceHeartbeats {
+  readonly #options: HeartbeatOptions;
+  readonly #hearts = new Map<string, Heart>();
+  /** Datagrams from elsewhere than the service. */
+  strangers = 0;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /** Begins or ends; without a row for the service it does nothing. */
+  set(service: string, on: boolean): void {
+    const known = this.#options.definitions.get(service);
+    if (!on) this.#end(service);
+    else if (known?.heartbeat !== undefined && !this.#hearts.has(service))
+      this.#begin(service, known.heartbeat, known.pidFile);
+  }
+
+  stop(): void {
+    for (const service of [...this.#hearts.keys()]) this.#end(service);
+  }
+
+  #begin(service: string, definition: HeartbeatDefinition, pidFile: string): void {
+    const { time, log } = this.#options;
+    const { address, port, servicePort } = definition;
+    const socket = createSocket(address === '::1' ? 'udp6' : 'udp4');
+    const heart: Heart = {
+      socket,
+      count: new HeartbeatCount(definition),
+      asked: false,
+      dueAt: time.now() + definition.intervalMs,
+      cancel: () => {},
+    };
+    this.#hearts.set(service, heart);
+    // A port that is taken leaves the service without answers: that is what its limits are for, and the log says why.
+    socket.on('error', (error) => log.error({ service, error: error.message }, 'heartbeat socket'));
+    socket.on('message', (_content, from) => {
+      if (heart.asked) return;
+      const ours = from.address === address && from.port === servicePort;
+      heart.asked = ours;
+      if (ours && allowed(address, servicePort, pidFile)) heart.count.alive();
+      else this.strangers += 1;
+    });
+    socket.bind({ address, port, exclusive: true }, () => this.#ask(heart, definition));
+    this.#arm(service, heart, definition);
+  }
+
+  #arm(service: string, heart: Heart, definition: HeartbeatDefinition): void {
+    const { time, level } = this.#options;
+    heart.cancel = time.after(Math.max(0, heart.dueAt - time.now()), () => {
+      const late = time.now() - heart.dueAt > LATE * definition.intervalMs;
+      const changed = heart.count.interval(late);
+      heart.asked = false;
+      heart.dueAt = time.now() + definition.intervalMs;
+      this.#ask(heart, definition);
+      this.#arm(service, heart, definition);
+      if (changed !== null) level(service, changed, heart.count.missed);
+    });
+  }
+
+  /** StarlingX's services expect the text with its terminating zero. */
+  #ask({ socket }: Heart, { message, servicePort, address }: HeartbeatDefinition): void {
+    try {
+      socket.send(Buffer.from(`${message}\0`), servicePort, address, () => {});
+    } catch {
+      // Not bound: nothing is answered, and that is counted.
+    }
+  }
+
+  #end(service: string): void {
+    const heart = this.#hearts.get(service);
+    if (heart === undefined) return;
+    this.#hearts.delete(service);
+    heart.cancel();
+    try {
+      heart.socket.close();
+    } catch {
+      // It was never bound.
+    }
+  }
+}
+
+/** Does the socket on that port belong to somebody who may speak for the service? */
+function allowed(address: string, port: number, pidFile: string): boolean {
+  const owner = socketOwner(address, port);
+  return owner !== null && (owner === 0 || owner === process.geteuid?.() || owner === processOwner(pidFile));
+}
+
+/** Uid of the socket bound to the port on that address or on all; null = there is none, or it can not be found out. */
+export function socketOwner(address: string, port: number): number | null {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+  const own = address === '::1' ? '00000000000000000000000001000000' : '0100007F';
+  let text: string;
+  try {
+    text = readFileSync(address === '::1' ? '/proc/net/udp6' : '/proc/net/udp', 'latin1');
+  } catch {
+    return null;
+  }
+  for (const line of text.split('\n').slice(1)) {
+    const fields = line.trim().split(/\s+/);
+    const [host, bound] = fields[1]?.split(':') ?? [];
+    if (bound === wanted && (host === own || /^0+$/.test(host ?? ''))) return Number(fields[7]);
+  }
+  return null;
+}
+
+function processOwner(pidFile: string): number | null {
+  if (pidFile === '') return null;
+  try {
+    const pid = /^\s*(\d{1,10})\b/.exec(readFileSync(pidFile, 'latin1').slice(0, 64))?.[1];
+    return pid === undefined ? null : statSync(`/proc/${pid}`).uid;
+  } catch {
+    return null;
+  }
+}
