@@ -16,7 +16,12 @@ async function alarms(context: Context, given: Given): Promise<Outcome> {
   if (!read.ok) return failed(read.error);
   const rows = read.value;
   const lines = rows.length === 0 ? ['no alarms'] : columns(rows.flatMap(described), context.paint);
-  return { exit: EXIT.ok, lines, json: { alarms: rows } };
+  return { exit: EXIT.ok, lines, json: { alarms: rows.map(jsonOf) } };
+}
+
+/** As smctl status --json has them. */
+function jsonOf({ raisedAt, ...alarm }: StoredAlarm): object {
+  return { ...alarm, since: time(raisedAt) };
 }
 
 function described({ raisedAt, severity, id, entity, reason, repair }: StoredAlarm): Cell[][] {

@@ -36,7 +36,7 @@ export function checkSet(source: string, options: CheckOptions = {}): CheckRepor
     ...(options.scriptProblem === undefined ? {} : { scriptProblem: options.scriptProblem }),
     scriptsNeeded: scriptsNeeded(source, options),
   });
-  const problems = [...loaded.value.problems, ...built.problems];
+  const problems = [...loaded.value.problems, ...loaded.value.warnings, ...built.problems];
   const errors = problems.filter((problem) => problem.severity === 'error');
   const warnings = problems.filter((problem) => problem.severity === 'warning');
   const ok = errors.length === 0;

@@ -25,10 +25,15 @@ export async function readView(daemon: Daemon): Promise<EngineView> {
   return (await daemon.request('view', {}, ANSWER_MS)) as EngineView;
 }
 
+const MALFORMED = ['bad-parameters', 'bad-request', 'line-too-long', 'unknown-method'];
+
 /** What a ControlError means to the user of a tool. Anything else is a fault of ours and thrown on. */
 export function controlProblem(error: unknown): Outcome {
   if (!(error instanceof ControlError)) throw error;
-  return problem(isAway(error) ? EXIT.away : EXIT.refused, error.code, error.message);
+  const { code, message } = error;
+  // What could never be obeyed was called wrongly; the rest is the no of a running sm.
+  const said = MALFORMED.includes(code) ? EXIT.usage : EXIT.refused;
+  return problem(isAway(error) ? EXIT.away : said, code, message);
 }
 
 /** `sm` could not be asked, as opposed to: it said no. */

@@ -3,7 +3,7 @@
  * does not answer at once, it shows what the database says and marks it as stale.
  */
 import { duration, hasEnded, permissionInWords, policyInWords } from '../core/explain.ts';
-import type { EngineView } from '../core/view.ts';
+import type { EngineView, LeftAlone } from '../core/view.ts';
 import { StateReader } from '../shell/store/reader.ts';
 import { type CommandSpec, type Context, failed, type Given, type Outcome } from './command.ts';
 import { isAway, readView, withDaemon } from './daemon.ts';
@@ -39,10 +39,17 @@ interface Status {
     readonly name: string;
     readonly state: string;
     readonly ready: string;
+    /** Why, and for how long; '' = it is not locked. */
     readonly lock: string;
+    readonly lockedUntil: string | null;
   }[];
   readonly groups: readonly PlacedGroup[];
   readonly failures: readonly { readonly name: string; readonly state: string; readonly reason: string }[];
+  readonly alone: readonly {
+    readonly service: string;
+    readonly reason: string;
+    readonly until: string | null;
+  }[];
   readonly pending: readonly {
     readonly what: string;
     readonly step: string;
@@ -54,6 +61,8 @@ interface Status {
     readonly id: string;
     readonly entity: string;
     readonly reason: string;
+    readonly repair: string;
+    readonly since: string;
   }[];
   /** Datagrams that were not believed, since sm-watchdog started. */
   readonly dropped: readonly Drop[];
@@ -115,14 +124,16 @@ function fromView(view: EngineView & ShellView, wallMs: number): Status {
       ...view.groups.map((group) => ({ ...group, group: group.name, node: view.node })),
     ]),
     failures: view.services
-      .filter((service) => service.status !== '' || !service.managed)
+      .filter((service) => service.status !== '')
       .map((service) => ({
         name: service.name,
         state: `${service.state}${service.status === '' ? '' : `, ${service.status}`}${service.managed ? '' : ', unmanaged'}`,
         reason: service.reason,
       })),
     pending: view.operations.filter((operation) => !hasEnded(operation.step)).map(pendingStatus),
-    alarms: view.alarms,
+    alone: view.alone.map(aloneStatus),
+    // The engine counts on a clock that only it has.
+    alarms: view.alarms.map((alarm) => ({ ...alarm, since: time(wallMs - (view.now - alarm.since)) })),
     dropped: view.shell?.watchdog?.counters?.drops ?? [],
   };
 }
@@ -173,7 +184,8 @@ function fromDatabase(reader: StateReader, node: string, reason: string, wallMs:
       .operations()
       .filter((operation) => !hasEnded(operation.step))
       .map(pendingStatus),
-    alarms: reader.alarms(),
+    alone: reader.alone().map(aloneStatus),
+    alarms: reader.alarms().map(({ raisedAt, ...alarm }) => ({ ...alarm, since: time(raisedAt) })),
     dropped: [],
   };
 }
@@ -193,14 +205,23 @@ function nodeStatus(
   wallMs: number,
 ): Status['nodes'][number] {
   const parts = [node.administrative, node.operational, node.availability].filter((part) => part !== '');
-  const ends = node.lockedUntil === 0 ? [] : [`ends in ${duration(node.lockedUntil - wallMs)}`];
-  const lock = [node.lockReason, ...ends].filter((part) => part !== '').join(', ');
+  const locked = node.administrative === 'locked';
+  const timed = locked && node.lockedUntil > 0;
+  const ends = timed
+    ? `until ${time(node.lockedUntil)} (${duration(node.lockedUntil - wallMs)})`
+    : 'until it is unlocked';
+  const lock = [node.lockReason, ends].filter((part) => part !== '').join(', ');
   return {
     name: node.name,
     state: parts.join('-'),
     ready: node.ready,
-    lock: node.administrative === 'locked' ? lock : '',
+    lock: locked ? lock : '',
+    lockedUntil: timed ? time(node.lockedUntil) : null,
   };
+}
+
+function aloneStatus({ service, reason, until }: LeftAlone): Status['alone'][number] {
+  return { service, reason, until: until === 0 ? null : time(until) };
 }
 
 function placed(
@@ -269,6 +290,14 @@ function screen(found: Status, paint: Paint): string[] {
   section(
     'failures',
     found.failures.map((row) => [{ text: row.name, tone: 'bad' }, row.state, row.reason]),
+  );
+  section(
+    'left alone',
+    found.alone.map((row) => [
+      row.service,
+      row.reason,
+      row.until === null ? 'until it is managed again' : `until ${row.until}`,
+    ]),
   );
   section(
     'pending',

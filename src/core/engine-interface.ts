@@ -255,6 +255,8 @@ export interface Restored {
     readonly managed: boolean;
     /** Wall-clock ms; 0 or missing = no end. */
     readonly managedUntil?: number;
+    /** Why it is left alone. */
+    readonly managedReason?: string;
   }[];
   /** Actions that started and have no end: the service's state is unknown, audit first. */
   readonly intents: readonly {

@@ -9,10 +9,11 @@ import { LIMITS } from './kernel/limits.ts';
 import { type TimerEvent, Timers } from './kernel/timers.ts';
 import type { GroupView, LocalEffect, LocalEvent } from './service/interface.ts';
 import { isLocalTimer, LocalEngine } from './service/local.ts';
-import type { EngineView } from './view.ts';
+import type { EngineView, LeftAlone } from './view.ts';
 
 const MANAGE_TIMER = 'manage/';
 
+type ServiceOrder = Extract<LocalEvent, { type: 'service.restart' | 'service.manage' }>;
 type ServiceCommand = Extract<OperatorCommand, { service: string }>;
 type CommandEvent = Extract<EngineEvent, { type: 'command' }>;
 
@@ -28,6 +29,7 @@ export class Engine {
   #wallOffsetMs = 0;
   /** Views of the groups as the cluster saw them last; an unchanged group keeps its view. */
   #seen: readonly GroupView[] = [];
+  readonly #alone = new Map<string, LeftAlone>();
   /** Services of exclusive groups that sm-watchdog has, or may have, on its kill list. */
   readonly #listed = new Set<string>();
 
@@ -60,8 +62,15 @@ export class Engine {
     }
     this.#local.start(now);
     this.#cluster.start(now);
-    for (const { service, managed, managedUntil = 0 } of restored.services) {
-      if (!managed && managedUntil > 0) this.#armManage(service, managedUntil);
+    for (const {
+      service,
+      managed,
+      managedUntil: until = 0,
+      managedReason: reason = '',
+    } of restored.services) {
+      if (managed || !this.#definitions.services.has(service)) continue;
+      this.#alone.set(service, { service, reason, until });
+      if (until > 0) this.#armManage(service, until);
     }
   }
 
@@ -121,6 +130,7 @@ export class Engine {
         .placements()
         .map(({ group, node, want, reasons }) => ({ group, node, wanted: want, reasons })),
       operations: cluster.operations(),
+      alone: [...this.#alone.values()],
       waits: [...cluster.waits(), ...this.#local.waits()],
       alarms: cluster.alarms(),
     };
@@ -179,6 +189,7 @@ export class Engine {
     const service = key.slice(MANAGE_TIMER.length);
     const reason = 'the time for which it was left alone is over';
     this.#tellManaged(service, true, true, 'engine', reason);
+    this.#alone.delete(service);
     this.#stepLocal({ type: 'service.manage', service, managed: true, reason }, now);
   }
 
@@ -215,12 +226,16 @@ export class Engine {
       return;
     }
     const until = command.kind === 'unmanage' && command.forMs > 0 ? wallMs + command.forMs : 0;
+    const event = serviceEvent(command, actor, until);
     if (command.kind === 'manage' || command.kind === 'unmanage') {
       const managed = !this.#local.service(command.service).managed;
       this.#tellManaged(command.service, managed, command.kind === 'manage', actor, command.why);
       this.#armManage(command.service, until);
+      const { reason } = event;
+      if (command.kind === 'manage') this.#alone.delete(command.service);
+      else this.#alone.set(command.service, { service: command.service, reason, until });
     }
-    this.#stepLocal(serviceEvent(command, actor, until), now);
+    this.#stepLocal(event, now);
     this.#emit({
       type: 'reply',
       request,
@@ -232,7 +247,7 @@ export class Engine {
   }
 }
 
-function serviceEvent({ kind, service, why }: ServiceCommand, actor: string, until: number): LocalEvent {
+function serviceEvent({ kind, service, why }: ServiceCommand, actor: string, until: number): ServiceOrder {
   const reason = why === '' ? `${kind} by ${actor}` : `${kind} by ${actor}: ${why}`;
   switch (kind) {
     case 'restart':

@@ -18,7 +18,7 @@ const NAMED_MAX = 5;
 export function explain(view: EngineView, kind: Explained, name: string, wallMs: number): string[] {
   switch (kind) {
     case 'service':
-      return explainService(view, name);
+      return explainService(view, name, wallMs);
     case 'group':
       return explainGroup(view, name, wallMs);
     case 'node':
@@ -98,7 +98,7 @@ export function waitInWords(
 
 /* Services */
 
-function explainService(view: EngineView, name: string): string[] {
+function explainService(view: EngineView, name: string, wallMs: number): string[] {
   const service = view.services.find((candidate) => candidate.name === name);
   if (service === undefined) return [];
   const status = service.status === '' ? '' : `, ${service.status}`;
@@ -107,8 +107,7 @@ function explainService(view: EngineView, name: string): string[] {
       ? `${name} is ${service.state}${status}, as wanted on ${view.node}.`
       : `${name} is ${service.state}${status}; ${service.desired} is wanted on ${view.node}.`,
   ];
-  if (!service.managed)
-    lines.push(`It is left alone by order of an operator: "smctl manage ${name}" takes it up again.`);
+  lines.push(...aloneInWords(view, name, wallMs));
   if (service.running !== null) lines.push(`Its script runs "${service.running}" now; its end decides.`);
   if (service.wait !== null) lines.push(waitInWords(service.wait, view.now));
   else lines.push(...waits(view, 'service', name));
@@ -119,6 +118,17 @@ function explainService(view: EngineView, name: string): string[] {
   if (service.state !== service.desired || service.desired !== 'enabled-active')
     lines.push(...groupBehind(view, service.group));
   return lines;
+}
+
+/** Who left it alone and why, and what ends that. */
+function aloneInWords(view: EngineView, name: string, wallMs: number): string[] {
+  const alone = view.alone.find(({ service }) => service === name);
+  if (alone === undefined) return [];
+  const { reason, until } = alone;
+  const ends = until === 0 ? '' : `; that ends by itself in ${duration(until - wallMs)}`;
+  return [
+    `It is left alone by order of an operator (${reason})${ends}: "smctl manage ${name}" takes it up again.`,
+  ];
 }
 
 /** What a condition means, and what ends it. */

@@ -24,6 +24,13 @@ export interface PeerView {
   readonly exchanged: boolean;
 }
 
+/** `until`: wall-clock ms at which it is managed again by itself; 0 = by an operator only. */
+export interface LeftAlone {
+  readonly service: string;
+  readonly reason: string;
+  readonly until: number;
+}
+
 /** Why a group is where it is: from the plan, nearest reason first. */
 export interface PlacementView {
   readonly group: string;
@@ -54,6 +61,8 @@ export interface EngineView {
   readonly services: readonly ServiceView[];
   readonly placements: readonly PlacementView[];
   readonly operations: readonly Operation[];
+  /** Services that are left alone by order. */
+  readonly alone: readonly LeftAlone[];
   readonly waits: readonly Wait[];
   readonly alarms: readonly {
     readonly id: string;

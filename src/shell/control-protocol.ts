@@ -127,6 +127,9 @@ export function parseCommand(value: unknown): Parsed<OperatorCommand> {
   }
   if (operation !== undefined) {
     const { node = '', group = '' } = value as { node?: string; group?: string };
+    // Taken and not obeyed, it would move more than was asked for.
+    if (group !== '' && operation !== 'recover')
+      return bad('bad-parameters', `a ${operation} takes no group: it is of all groups of a node`);
     return { ok: true, value: { kind: operation, node, group, why, forMs } };
   }
   const { service = '' } = value as { service?: string };

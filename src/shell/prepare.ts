@@ -38,6 +38,7 @@ function seed(config: Config, store: Store, log: Log): Extract<Preparation, { ok
   if (!loaded.ok) return { ok: false, ...loaded.error };
   const refused = store.seed(loaded.value.rows, loaded.value.problems, Date.now());
   for (const problem of [...loaded.value.problems, ...refused]) log.error({}, problemText(problem));
+  for (const warning of loaded.value.warnings) log.warn({}, problemText(warning));
   log.info({ set: config.definitions, refused: refused.length }, 'the database was filled from a set');
   return null;
 }

@@ -353,6 +353,65 @@ test('columns are aligned with and without colour, durations are read', () => {
   ]);
 });
 
+/* what stands on the screen */
+
+test('what is left alone is no failure: it is shown with its reason and its end', async () => {
+  const alone = [
+    { service: 'nginx', reason: 'unmanage by bob: debugging', until: WALL + 3_600_000 },
+    { service: 'web', reason: 'unmanage by bob', until: 0 },
+  ];
+  const services = [service('nginx', { managed: false })];
+  const daemon = () => new FakeDaemon([view({ alone, services })]);
+  const printed = await smctl('status', daemon());
+  expect(printed.out).not.toContain('failures');
+  expect(printed.out).toContain('  nginx  unmanage by bob: debugging  until 2027-01-15T09:00:00.000Z');
+  expect(printed.out).toContain('  web    unmanage by bob             until it is managed again');
+  expect(lastJson((await smctl('status --json', daemon())).out)).toMatchObject({
+    failures: [],
+    alone: [
+      { service: 'nginx', until: '2027-01-15T09:00:00.000Z' },
+      { service: 'web', until: null },
+    ],
+  });
+  expect((await smctl('explain service nginx', daemon())).out).toContain(
+    'left alone by order of an operator (unmanage by bob: debugging); that ends by itself in 1 h',
+  );
+});
+
+test('a lock is shown with its reason and its end', async () => {
+  const [one, two] = view().nodes;
+  const locked = {
+    ...two!,
+    administrative: 'locked',
+    lockReason: 'new disk',
+    lockedUntil: WALL + 60_000,
+  } as const;
+  const daemon = () => new FakeDaemon([view({ nodes: [one!, locked] })]);
+  expect((await smctl('status', daemon())).out).toMatch(
+    /locked-.*new disk, until 2027-01-15T08:01:00\.000Z \(1 min\)/,
+  );
+  expect(lastJson((await smctl('status --json', daemon())).out)).toMatchObject({
+    nodes: [{ lock: '', lockedUntil: null }, { lockedUntil: '2027-01-15T08:01:00.000Z' }],
+  });
+});
+
+test('status and alarms tell the time of an alarm in the same words', async () => {
+  const alarm = { id: 'x', entity: 'y', severity: 'minor', reason: 'r', repair: 'p' };
+  const since = '2027-01-15T07:59:00.000Z';
+  const daemon = new FakeDaemon([view({ alarms: [{ ...alarm, since: NOW - 60_000 }] })]);
+  expect(lastJson((await smctl('status --json', daemon)).out).alarms).toEqual([{ ...alarm, since }]);
+  fixture.sql(`INSERT INTO SM_ALARMS (ALARM, ENTITY, SEVERITY, REASON, REPAIR, RAISED_AT)
+    VALUES ('x', 'y', 'minor', 'r', 'p', ${WALL - 60_000})`);
+  expect(lastJson((await smctl('alarms --json')).out).alarms).toEqual([{ ...alarm, since }]);
+  expect(lastJson((await smctl('status --json')).out).alarms).toEqual([{ ...alarm, since }]);
+  fixture.sql('DELETE FROM SM_ALARMS');
+});
+
+test('what could never be obeyed was called wrongly, not refused', async () => {
+  const daemon = new FakeDaemon([view()], new ControlError('bad-parameters', 'a lock takes no group'));
+  expect(await smctl('lock controller-1', daemon)).toMatchObject({ exit: 2, err: 'a lock takes no group\n' });
+});
+
 /* words that are missing or empty */
 
 test.each([

@@ -7,6 +7,7 @@ import { rowKey } from './rows.ts';
 
 export const PROBLEM_CODES = [
   'statement-failed',
+  'skipped-file',
   'missing-table',
   'bad-cell',
   'duplicate-row',
@@ -49,7 +50,6 @@ export const PROBLEM_CODES = [
   'missing-mirror',
   'depends-on-quarantined',
   'no-result-rule',
-  'bad-heartbeat',
   'unknown-setting',
   'bad-setting',
 ] as const;

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { failure, type Result } from '../../core/kernel/errors.ts';
 import { LIMITS } from '../../core/kernel/limits.ts';
 import type { NodeHistory } from '../../core/story/events.ts';
+import type { LeftAlone } from '../../core/view.ts';
 import { openError } from './open.ts';
 
 /** How long a tool waits for a writer, ms. */
@@ -200,6 +201,14 @@ export class StateReader {
       `SELECT OPERATION AS id, KIND AS kind, NODE_NAME AS node, SERVICE_GROUP_NAME AS "group", STEP AS step,
               ACTOR AS actor, WHY AS why, REASON AS reason, REQUESTED_AT AS requestedAt
        FROM SM_OPERATIONS ORDER BY REQUESTED_AT DESC`,
+    );
+  }
+
+  alone(): LeftAlone[] {
+    if (!this.#has('SM_MANAGED')) return [];
+    return this.#all<LeftAlone>(
+      `SELECT SERVICE_NAME AS service, REASON AS reason, MANAGED_AGAIN_AT AS until
+       FROM SM_MANAGED WHERE MANAGED = 'no' ORDER BY SERVICE_NAME`,
     );
   }
 

@@ -67,6 +67,7 @@ export function readRestored(database: Database.Database): Restored {
       managedUntil: number;
     }>(`
       SELECT S.NAME AS service, coalesce(MANAGED, 'yes') AS managed, coalesce(MANAGED_AGAIN_AT, 0) AS managedUntil,
+        coalesce(REASON, '') AS managedReason,
         CASE WHEN DESIRED_STATE IN ('enabled-active', 'enabled-standby', 'disabled') THEN DESIRED_STATE ELSE 'initial'
         END AS desired
       FROM SERVICES AS S LEFT JOIN SM_MANAGED ON SERVICE_NAME = S.NAME ORDER BY S.ID`).map((row) => ({

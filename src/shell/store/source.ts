@@ -20,6 +20,8 @@ export interface LoadedRows {
   readonly rows: RawRows;
   /** Statements that could not be carried out. */
   readonly problems: readonly Problem[];
+  /** Files that look like definitions and are none, by their names. */
+  readonly warnings: readonly Problem[];
 }
 
 /** Reads a definition set. What it says may be wrong in any way; that it can not be read at all is an error. */
@@ -30,15 +32,25 @@ export function loadRows(path: string): Result<LoadedRows> {
   return kind?.isFile() ? loadDatabase(path) : failure('SM_SET_MISSING', { path });
 }
 
+const DEFINITION_FILE = /^\d+-.+\.sql$/;
+
+function skipped(name: string): Problem {
+  const sentence = 'it is not read: a definition file is named like 10-name.sql; rename it, or move it away';
+  return { severity: 'warning', code: 'skipped-file', table: '-', row: name, sentence, quarantined: false };
+}
+
 function loadFolder(path: string): Result<LoadedRows> {
-  const names = readdirSync(path)
-    .filter((name) => /^\d+-.+\.sql$/.test(name) && statSync(join(path, name)).isFile())
+  const isFile = (name: string): boolean => statSync(join(path, name)).isFile();
+  const all = readdirSync(path).sort();
+  const names = all
+    .filter((name) => DEFINITION_FILE.test(name) && isFile(name))
     .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
   if (names.length === 0) return failure('SM_SET_EMPTY', { path });
   const database = openRelaxed();
   try {
     const problems = names.flatMap((name) => runFile(database, join(path, name)));
-    return { ok: true, value: { kind: 'folder', rows: readRows(database), problems } };
+    const warnings = all.filter((name) => /\.sql/i.test(name) && !names.includes(name)).map(skipped);
+    return { ok: true, value: { kind: 'folder', rows: readRows(database), problems, warnings } };
   } finally {
     database.close();
   }
@@ -51,7 +63,10 @@ function loadDatabase(path: string): Result<LoadedRows> {
     database.pragma('trusted_schema = OFF');
     const fault = verify(database, path);
     if (fault !== null) return { ok: false, error: fault };
-    return { ok: true, value: { kind: 'database', rows: readRows(database), problems: [] } };
+    const rows = readRows(database);
+    // An empty file is a database to SQLite, and one sentence about it is better than one for each table.
+    if (rows.size === 0) return failure('SM_SET_MISSING', { path });
+    return { ok: true, value: { kind: 'database', rows, problems: [], warnings: [] } };
   } catch (error) {
     return { ok: false, error: openError(path, error) };
   } finally {

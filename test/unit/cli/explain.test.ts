@@ -71,8 +71,11 @@ test('a failed service says what failed and what would end it', () => {
 
 test('an unmanaged service and one whose script runs say so', () => {
   const odd = service('nginx', { managed: false, running: 'audit-enabled', desired: 'enabled-standby' });
-  const lines = explain(view({ services: [odd] }), 'service', 'nginx', WALL);
-  expect(lines[1]).toContain('"smctl manage nginx"');
+  const alone = [{ service: 'nginx', reason: 'unmanage by bob', until: 0 }];
+  const lines = explain(view({ services: [odd], alone }), 'service', 'nginx', WALL);
+  expect(lines[1]).toBe(
+    'It is left alone by order of an operator (unmanage by bob): "smctl manage nginx" takes it up again.',
+  );
   expect(lines[2]).toBe('Its script runs "audit-enabled" now; its end decides.');
 });
 

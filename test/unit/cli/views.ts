@@ -126,6 +126,7 @@ export function view(change: Partial<EngineView> = {}): EngineView {
       },
     ],
     operations: [],
+    alone: [],
     waits: [],
     alarms: [],
     ...change,

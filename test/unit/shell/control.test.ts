@@ -148,6 +148,11 @@ describe('bad input', () => {
     ['a method that is a list', '{"id":1,"method":["ping"]}', 'unknown-method'],
     ['params that are no object', '{"id":1,"method":"ping","params":3}', 'bad-parameters'],
     ['no command', '{"id":1,"method":"command"}', 'bad-parameters'],
+    [
+      'a group where all are meant',
+      '{"id":1,"method":"command","params":{"command":{"kind":"lock","group":"web"}}}',
+      'bad-parameters',
+    ],
     ['a foreign kind', '{"id":1,"method":"command","params":{"command":{"kind":"x"}}}', 'bad-parameters'],
     [
       'an unknown key',

@@ -185,6 +185,29 @@ describe('a folder', () => {
   });
 });
 
+test('an empty file is said to be none, once', () => {
+  const path = join(folder, 'empty.db');
+  writeFileSync(path, '');
+  expect(checkSet(path)).toMatchObject({
+    exit: 2,
+    lines: [expect.stringMatching(/^error SM_SET_MISSING: .*empty\.db is neither/)],
+  });
+});
+
+test('a file that looks like a definition and is not read is named', () => {
+  const set = join(folder, 'misnamed');
+  cpSync(SET, set, { recursive: true });
+  for (const name of ['extra.sql', '90-more.sql.bak', '91-loud.SQL']) writeFileSync(join(set, name), '');
+  const { exit, lines } = checkSet(set);
+  expect(exit).toBe(0);
+  const warned = lines.filter((line) => line.includes('it is not read'));
+  expect(warned.map((line) => line.split(':')[0])).toEqual([
+    'warning - 90-more.sql.bak',
+    'warning - 91-loud.SQL',
+    'warning - extra.sql',
+  ]);
+});
+
 test('a database as StarlingX makes it: no tables of ours, no rules; its faults are named and nothing in it is changed', () => {
   const path = join(folder, 'master.db');
   const database = new Database(path);

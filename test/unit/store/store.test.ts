@@ -327,8 +327,14 @@ describe('a commit', () => {
         { group: 'web-services', desired: 'initial' },
       ],
       services: expect.arrayContaining([
-        { service: 'shop-web', desired: 'enabled-active', managed: false, managedUntil: 1_700 },
-        { service: 'shop-store', desired: 'initial', managed: true, managedUntil: 0 },
+        {
+          service: 'shop-web',
+          desired: 'enabled-active',
+          managed: false,
+          managedUntil: 1_700,
+          managedReason: 'I debug it',
+        },
+        { service: 'shop-store', desired: 'initial', managed: true, managedUntil: 0, managedReason: '' },
       ]),
       intents: [{ run: 5, service: 'shop-web', action: 'enable' }],
     });
@@ -476,6 +482,7 @@ describe('a start', () => {
       desired: 'enabled-active',
       managed: true,
       managedUntil: 0,
+      managedReason: '',
     });
     expect(restored.intents).toHaveLength(1);
     expect(restored.nodes).toEqual([{ ...NODE, ready: 'disabled' }]);
@@ -527,6 +534,7 @@ describe('a reader', () => {
       desired: 'enabled-active',
       managed: true,
       managedUntil: 0,
+      managedReason: '',
     });
     expect(() => reader.select('DELETE FROM SERVICES')).toThrow('may only read');
     expect(reader.commit([SERVICE], WALL_MS).ok).toBe(false);
