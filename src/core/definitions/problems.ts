@@ -50,6 +50,7 @@ export const PROBLEM_CODES = [
   'missing-mirror',
   'depends-on-quarantined',
   'no-result-rule',
+  'bad-heartbeat',
   'unknown-setting',
   'bad-setting',
 ] as const;
