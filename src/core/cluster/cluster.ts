@@ -407,7 +407,7 @@ export class Cluster {
     for (let round = 0; ; round += 1) {
       assert(round < ROUNDS_MAX, 'the cluster does not settle');
       this.#changed = false;
-      this.#readiness.judge();
+      this.#readiness.judge(now);
       this.#upkeep(now);
       this.#judgeLeadership(now);
       if (this.#peer !== null) this.#takeover.judge(this.#peer, now);
@@ -835,6 +835,8 @@ export class Cluster {
     }));
     const announced = this.#takeover.wait();
     if (announced !== null) waits.push(announced);
+    const unready = this.#readiness.wait();
+    if (unready !== null) waits.push(unready);
     waits.push(...this.#escalation.waits());
     if (this.#role.state === 'waiting') {
       const reason =

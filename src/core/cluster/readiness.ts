@@ -3,6 +3,7 @@
  * (go-enabled), then its core groups, each of which has to be active; its availability is that of its groups.
  */
 import { hasFailed } from '../plan/plan.ts';
+import type { Wait } from '../service/interface.ts';
 import type { ClusterContext } from './context.ts';
 
 export class Readiness {
@@ -10,6 +11,7 @@ export class Readiness {
   /** What the shell says; '' = ready. */
   #obstacle: string;
   #reason: string;
+  #since = 0;
 
   /** `obstacle`: what is in the way at the start; '' = nothing. */
   constructor(context: ClusterContext, obstacle: string) {
@@ -29,9 +31,10 @@ export class Readiness {
   }
 
   /** Brings the record of this node in line with what is so. */
-  judge(): void {
+  judge(now: number): void {
     const { me, nodes, local, history } = this.#context;
     const before = this.#reason;
+    if (this.#since === 0) this.#since = now;
     this.#reason = this.#obstacle || this.#coreObstacle();
     const ready = this.#reason === '';
     const ill = local.groups().some(({ status }) => status === 'failed' || status === 'degraded');
@@ -41,9 +44,17 @@ export class Readiness {
       availability: !ready ? 'failed' : ill ? 'degraded' : 'available',
     });
     if ((before === '') === ready) return;
+    this.#since = now;
     const [from, to] = ready ? ['not ready', 'ready'] : ['ready', 'not ready'];
     const reason = ready ? `over: ${before}` : this.#reason;
     history({ entity: 'node', name: me, from, to, cause: 'node-ready', reason });
+  }
+
+  wait(): Wait | null {
+    if (this.#reason === '') return null;
+    const { me: name } = this.#context;
+    const reason = `not ready, and given no groups: ${this.#reason}`;
+    return { entity: 'node', name, reason, since: this.#since, until: null };
   }
 
   #coreObstacle(): string {

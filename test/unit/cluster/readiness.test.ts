@@ -10,6 +10,14 @@ describe('a node', () => {
     const c = new ClusterDriver({ notReady: 'go-enabled checks are under way' }).lead();
     expect(own(c)).toMatchObject({ ready: 'disabled', operational: 'disabled', availability: 'failed' });
     expect(c.numbers().holder).toBe(B);
+    expect(c.cluster.waits()).toContainEqual(
+      expect.objectContaining({
+        entity: 'node',
+        name: A,
+        since: 10_000,
+        reason: expect.stringMatching(/under way/),
+      }),
+    );
     c.pass(3000);
     expect(c.cluster.alarms().find(({ id }) => id === 'node-not-ready')?.reason).toMatch(
       /checks are under way/,
