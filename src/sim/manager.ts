@@ -415,8 +415,7 @@ export class SimManager extends SimProcess {
       return this.#done(effect, { kind: 'exit', code: 7 }, 0);
     const { life } = this;
     this.#running.set(effect.run, effect);
-    const started = world.breaks.has('token') ? { ...effect, token: null } : effect;
-    executor.spawn(started, (outcome, durationMs) => {
+    executor.spawn(effect, (outcome, durationMs) => {
       if (this.life === life) this.deliver(() => this.#done(effect, outcome, durationMs));
     });
   }

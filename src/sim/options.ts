@@ -56,7 +56,6 @@ export type WorldClass = (typeof WORLD_CLASSES)[number];
  * order is that of docs/SAFETY.md. The rules about an arbiter's record get theirs with the arbiters.
  */
 export const BREAKS = {
-  token: 'an activating script is started without a token',
   'perform-check': 'nothing is looked at again between the token and the spawn',
   'echo-date': 'a frame renews by its receipt, whatever it echoes',
   'replay-window': 'a datagram is taken each time a copy of it comes',

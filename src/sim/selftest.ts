@@ -17,7 +17,6 @@ export interface Expectation {
 }
 
 export const EXPECTATIONS: readonly Expectation[] = [
-  { name: 'token', checkers: ['activation-numbers'], faults: [] },
   {
     name: 'perform-check',
     checkers: ['single-active'],
