@@ -92,7 +92,7 @@ async function run(
   const finished = (result: SeedResult) => {
     for (const { checker, atMs, node, group, text, replay } of findingsOf(request, result)) {
       process.stderr.write(
-        `seed ${result.seed}: ${checker} at ${atMs} ms ${node} ${group}: ${text}\n  ${replay}\n`,
+        `seed ${result.seed}: ${checker} at ${atMs} ms ${node} ${group}: ${text}\n  ${replay}\n  ${replay.replace(' replay ', ' shrink ')}\n`,
       );
     }
   };

@@ -9,6 +9,7 @@ import { acts } from './executor.ts';
 import { FaultInjector } from './faults.ts';
 import type { SimNode } from './node.ts';
 import { BREAK_NAMES, FAULT_KINDS, type GroupShape, type SimOptions, WORLD_CLASSES } from './options.ts';
+import { QUIET_WORLD } from './quiet.ts';
 import { endFaults, powerOnAll } from './run.ts';
 import { drawOptions } from './swarm.ts';
 import { type Tracer, World } from './world.ts';
@@ -48,36 +49,19 @@ const GROUPS: readonly GroupShape[] = [
   },
 ];
 
-/** The shipped times, a quiet network, and clocks that run apart by the most that is assumed. */
+/** A quiet world whose clocks run apart by the most that is assumed. */
 function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
-  const simplex = settings.has('simplex');
+  const { nodes, domain } = QUIET_WORLD;
+  const stopBoundMs = Number(settings.get('second-stop-bound'));
   return {
+    ...QUIET_WORLD,
     seed: Number(settings.get('seed') ?? 1),
-    minutes: 0,
-    worldClass: 'default',
-    nodes: simplex ? ['controller-0'] : ['controller-0', 'controller-1'],
+    nodes: settings.has('simplex') ? nodes.slice(0, 1) : nodes,
     links: Number(settings.get('links') ?? 3),
-    domain: {
-      policy: settings.get('policy') === 'stay' ? 'stay' : 'takeover',
-      helloIntervalMs: 200,
-      deadIntervalMs: 800,
-      stopBoundMs: 300,
-      stopGraceMs: 100,
-      killVerifyMs: 100,
-      linkDownDetectMs: 50,
-      mainStallMsMax: 3000,
-      waitIntervalMs: 5000,
-      failureDebounceMs: Number(settings.get('debounce') ?? 0),
-    },
-    secondDomain: settings.has('second-stop-bound')
-      ? { stopBoundMs: Number(settings.get('second-stop-bound')), killVerifyMs: 100 }
-      : {},
+    domain: { ...domain, policy: settings.get('policy') === 'stay' ? 'stay' : 'takeover' },
+    secondDomain: settings.has('second-stop-bound') ? { stopBoundMs, killVerifyMs: 100 } : {},
     groups: GROUPS,
-    network: { loss: 0, delayMinMs: 0.2, delayMaxMs: 0.6, duplication: 0, lateDuplication: 0 },
-    disk: { commitMsMin: 0.5, commitMsMax: 2 },
     clockRates: [0.95, 1.05],
-    faults: {},
-    breaks: [],
   };
 }
 

@@ -1,6 +1,10 @@
 /** The simulator itself: equal seeds give equal worlds, worlds without faults come to rest, few seeds with all faults. */
 import { expect, test } from 'vitest';
+import { summarize } from '../../src/sim/campaign.ts';
+import { drawPlan } from '../../src/sim/faults.ts';
 import { runSeed, type SeedResult } from '../../src/sim/run.ts';
+import { runScenario } from '../../src/sim/scenario.ts';
+import { checkerOf, scenarioOf, shrink } from '../../src/sim/shrink.ts';
 import { drawOptions } from '../../src/sim/swarm.ts';
 
 const run = (seed: number, minutes: number, worldClass: 'default' | 'cut' = 'default'): SeedResult =>
@@ -38,4 +42,32 @@ test('a full cut of two live nodes under takeover, outside of the assumptions, i
   const seeds = [1, 2, 3, 4, 5, 6];
   const found = seeds.flatMap((seed) => run(seed, 3, 'cut').violations);
   expect(found.some(({ checker }) => checker === 'single-active')).toBe(true);
+});
+
+test('a failing seed is cut down to a scenario that fails for the same reason', () => {
+  const options = drawOptions({ seed: 1, minutes: 2, worldClass: 'default', breaks: ['links-all'] });
+  const faulty = { ...options, faults: { 'carrier-down-all': 8000, 'process-death': 8000, swact: 8000 } };
+  const plan = drawPlan(faulty);
+  const checker = checkerOf(runSeed(faulty, { plan, stopEarly: true }));
+  expect(checker).toBe('single-active');
+  const smallest = shrink({ options: faulty, plan, checker }, 100);
+  expect(smallest.plan.length).toBeLessThan(3);
+  const text = scenarioOf(smallest, plan.length);
+  const { failures } = runScenario(text);
+  expect(failures.join()).toContain('single-active');
+});
+
+test('what was found does not depend on who computed it first', () => {
+  const request = {
+    firstSeed: 1,
+    seeds: 3,
+    minutes: 0.5,
+    worldClass: 'default',
+    breaks: [],
+    hmac: false,
+    workers: 2,
+  } as const;
+  const results = [1, 2, 3].map((seed) => run(seed, 0.5));
+  const { digest } = summarize(request, results, 1);
+  expect(summarize({ ...request, workers: 1 }, results.toReversed(), 9).digest).toBe(digest);
 });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SimNode } from '../../../src/sim/node.ts';
 import type { GroupShape, SimOptions } from '../../../src/sim/options.ts';
+import { QUIET_WORLD } from '../../../src/sim/quiet.ts';
 import { World } from '../../../src/sim/world.ts';
 
 const service = (name: string) => ({ name, promotable: false, kernelState: false, after: '' });
@@ -10,32 +11,7 @@ const GROUPS: readonly GroupShape[] = [
   { name: 'web', model: 'N', aggregate: '', services: [service('web-server')] },
 ];
 
-const OPTIONS: SimOptions = {
-  seed: 7,
-  minutes: 0,
-  worldClass: 'cut',
-  nodes: ['controller-0', 'controller-1'],
-  links: 2,
-  domain: {
-    policy: 'takeover',
-    helloIntervalMs: 200,
-    deadIntervalMs: 800,
-    stopBoundMs: 300,
-    stopGraceMs: 100,
-    killVerifyMs: 100,
-    linkDownDetectMs: 50,
-    mainStallMsMax: 3000,
-    waitIntervalMs: 5000,
-    failureDebounceMs: 0,
-  },
-  secondDomain: {},
-  groups: GROUPS,
-  network: { loss: 0, delayMinMs: 0.2, delayMaxMs: 0.6, duplication: 0, lateDuplication: 0 },
-  disk: { commitMsMin: 0.5, commitMsMax: 2 },
-  clockRates: [1, 1],
-  faults: {},
-  breaks: [],
-};
+const OPTIONS: SimOptions = { ...QUIET_WORLD, seed: 7, worldClass: 'cut', links: 2, groups: GROUPS };
 
 /** Started together and in order: controller-1 leads, the group is active on controller-0. */
 function pair(groups: readonly GroupShape[] = GROUPS) {
