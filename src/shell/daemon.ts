@@ -1,8 +1,10 @@
 /** The process `sm`: the engine with its loop, store, scripts, control socket and the pipe to sm-watchdog. */
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import type { DefinitionSet } from '../core/definitions/model.ts';
 import { Engine } from '../core/engine.ts';
 import type { EngineEvent } from '../core/engine-interface.ts';
+import type { LifeId } from '../core/link/types.ts';
 import type { RunEffect } from '../core/service/interface.ts';
 import type { LinkView } from '../core/view.ts';
 import type { Config } from './config.ts';
@@ -60,20 +62,8 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   const { store, definitions } = prepared;
   const restored = store.begin({ node: config.node, kernelLife: life });
   const parts = new EngineParts(options, containment, definitions.domain.deadIntervalMs);
-  parts.heartbeats = new ServiceHeartbeats({
-    definitions: definitions.services,
-    level: (service, level, missed) => parts.post({ type: 'service.heartbeat', service, level, missed }),
-    time: realTime,
-    log,
-  });
-  const entrance: GoEnabledOptions = {
-    directory: config.goEnabledDirectory,
-    runDirectory: config.runDirectory,
-    kernelLife: life,
-    verdict: (reason) => parts.post({ type: 'node.ready', ready: reason === '', reason }),
-    time: realTime,
-    log,
-  };
+  parts.heartbeats = heartbeatsOf(definitions, parts, log);
+  const entrance = entranceOf(config, life, parts, log);
   const notReady = initialObstacle(entrance);
   const loop: Loop = new Loop({
     engine: (emit) =>
@@ -112,6 +102,26 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   parts.guard.start();
   loop.start();
   if (notReady !== '') void goEnabled(entrance);
+}
+
+function heartbeatsOf({ services }: DefinitionSet, parts: EngineParts, log: Log): ServiceHeartbeats {
+  return new ServiceHeartbeats({
+    definitions: services,
+    level: (service, level, missed) => parts.post({ type: 'service.heartbeat', service, level, missed }),
+    time: realTime,
+    log,
+  });
+}
+
+function entranceOf(config: Config, life: LifeId, parts: EngineParts, log: Log): GoEnabledOptions {
+  return {
+    directory: config.goEnabledDirectory,
+    runDirectory: config.runDirectory,
+    kernelLife: life,
+    verdict: (reason) => parts.post({ type: 'node.ready', ready: reason === '', reason }),
+    time: realTime,
+    log,
+  };
 }
 
 function giveUp(log: Log, code: number, message: string): void {
