@@ -37,6 +37,8 @@ test('when and where', () => {
   expect(provenance(report('bench', []))).toBe(
     '2026-11-22, Some CPU, 2 cores, 24 GB, Linux 6.18, Node 20.20.2; load average 0.2 before, 1.0 at the end.',
   );
+  const busy = { ...report('bench', []), machine: { ...machine, load: 2.5 } };
+  expect(provenance(busy)).toMatch(/2\.5 before, 1\.0 at the end\. \*\*Other work ran on the same cores/);
 });
 
 test('a row for each figure', () => {
@@ -62,7 +64,7 @@ test('a column for each manager that was there; a start that was hurried is left
     of('node-death.pacemaker', 6000, { deadTimeSeconds: 2, bothActiveMs: 7 }),
   ];
   const [head, , death, start, both] = peersTable(report('bench-peers', results)).split('\n');
-  expect(head).toBe('|  | sm 200/800 | Pacemaker |');
+  expect(head).toBe('| 5 services | sm 200/800 | Pacemaker |');
   expect(death).toMatch(/\| 1000 \| 6000 \|$/);
   expect(start).toMatch(/\| 1500 \| {2}\|$/);
   expect(both).toBe('| both active meanwhile, ms | 0 | 7 |');
