@@ -7,27 +7,10 @@ import {
   type Placement,
   plan,
 } from '../../../src/core/plan/plan.ts';
+import { pairGroup as group } from '../../support/cluster-driver.ts';
 
 const A = 'controller-0';
 const B = 'controller-1';
-
-function group(name: string, change: Partial<GroupDefinition> = {}): GroupDefinition {
-  return {
-    name,
-    redundancyModel: 'N + M',
-    nActive: 1,
-    mStandby: 1,
-    aggregate: '',
-    activeOnlyIfActive: '',
-    exclusive: true,
-    autoRecover: true,
-    core: false,
-    failureDebounceMs: 0,
-    fatalErrorReboot: false,
-    members: [],
-    ...change,
-  };
-}
 
 /** Only its groups are looked at. */
 function set(...groups: GroupDefinition[]): DefinitionSet {
