@@ -2,8 +2,8 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { parseBody } from '../../api/body.ts';
-import { redactParameters } from '../../api/redact.ts';
+import { parseBody } from '../../src/api/body.ts';
+import { redactParameters } from '../../src/api/redact.ts';
 import { type Connection, uidOfPeer } from '../../src/shell/credentials/local-caller.ts';
 import { revokeToken } from '../../src/shell/credentials/tokens.ts';
 import { type ApiFixture, makeApi } from './fixture.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { importsOf, isModule, ROOT, readSources, type Source, trackedPaths } from './project.ts';
 
 /** Programs, and what makes the reference pages for their tests. */
-const isRoot = (path: string): boolean => /^(src\/bin|scripts|api)\/|reference\.ts$/.test(path);
+const isRoot = (path: string): boolean => /^(src\/bin|scripts)\/|reference\.ts$/.test(path);
 
 function deadModules(sources: readonly Source[]): string[] {
   const byPath = new Map(sources.map((source) => [source.path, source]));

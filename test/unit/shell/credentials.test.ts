@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { keystoneValidator } from '../../../api/keystone.ts';
+import { keystoneValidator } from '../../../src/api/keystone.ts';
 import { isOperator } from '../../../src/shell/credentials/group-members.ts';
 import {
   createToken,

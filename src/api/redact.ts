@@ -1,5 +1,5 @@
 /** Definitions may hold secrets, in the parameters of scripts: they are never shown. */
-import type { Row } from '../src/shell/store/live-reader.ts';
+import type { Row } from '../shell/store/live-reader.ts';
 
 const SECRET = /pass|secret|token|credential|private|api[-_]?key|auth[-_]?key/i;
 export const HIDDEN = '(hidden)';

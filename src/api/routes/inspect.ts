@@ -1,9 +1,9 @@
 /** What is not StarlingX's: history, explanations, links, neighbours, domain, definitions, alarms. */
 
 import Type from 'typebox';
-import { EXPLAINED, explain } from '../../src/core/explain.ts';
-import { ControlError } from '../../src/shell/client.ts';
-import type { Row, Rows } from '../../src/shell/store/live-reader.ts';
+import { EXPLAINED, explain } from '../../core/explain.ts';
+import { ControlError } from '../../shell/client.ts';
+import type { Row, Rows } from '../../shell/store/live-reader.ts';
 import { findChanges } from '../history.ts';
 import { problem } from '../problem.ts';
 import { redactRow } from '../redact.ts';

@@ -2,7 +2,7 @@
  * The resources that StarlingX's clients read: rows of the database with the names and in the order of its REST API v1,
  * and one way to list them. Source: docs/reference/api.md.
  */
-import type { Row, Rows } from '../src/shell/store/live-reader.ts';
+import type { Row, Rows } from '../shell/store/live-reader.ts';
 import { problem } from './problem.ts';
 
 export type Item = Readonly<Record<string, string | number>>;

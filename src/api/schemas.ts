@@ -1,6 +1,6 @@
 /** What goes in and out, as JSON Schema: validation, types and api/openapi.yaml come from this one text. */
 import Type, { type TSchema } from 'typebox';
-import { ROLES } from '../src/shell/credentials/tokens.ts';
+import { ROLES } from '../shell/credentials/tokens.ts';
 
 const word = (description: string) => Type.String({ description });
 const number = (description: string) => Type.Integer({ description });

@@ -1,7 +1,7 @@
 /** Answers to reads, kept until the database changes: a body and its ETag for each address that was asked for. */
 import { createHash } from 'node:crypto';
-import type { Result } from '../src/core/kernel/errors.ts';
-import type { LiveReader, Rows } from '../src/shell/store/live-reader.ts';
+import type { Result } from '../core/kernel/errors.ts';
+import type { LiveReader, Rows } from '../shell/store/live-reader.ts';
 import { Problem } from './problem.ts';
 
 /** Different addresses kept at once; hostile ones push each other out. */

@@ -3,7 +3,7 @@
  * The token vouches for itself, so this server needs no account there. Optional: without Keystone our own tokens do.
  */
 import { createHash } from 'node:crypto';
-import { ROLES, type Role } from '../src/shell/credentials/tokens.ts';
+import { ROLES, type Role } from '../shell/credentials/tokens.ts';
 
 export interface KeystonePorts {
   /** `https://keystone:5000/v3` */

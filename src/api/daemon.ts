@@ -1,8 +1,8 @@
 /** The REST server's line to `sm`: kept open, opened again when it ends; views are shared by all who ask at once. */
 
-import type { EngineView } from '../src/core/view.ts';
-import { type ControlClient, ControlError, connect } from '../src/shell/client.ts';
-import type { CommandResult } from '../src/shell/control-protocol.ts';
+import type { EngineView } from '../core/view.ts';
+import { type ControlClient, ControlError, connect } from '../shell/client.ts';
+import type { CommandResult } from '../shell/control-protocol.ts';
 
 const RETRY_MS = 500;
 /** A view costs `sm` and `sm-watchdog` work: clients of the API get one that is at most so old. */

@@ -4,7 +4,7 @@
  * does not read: the history waits in the database, and who reads nothing for too long is sent away, with the reason.
  */
 import type { ServerResponse } from 'node:http';
-import type { Rows } from '../src/shell/store/live-reader.ts';
+import type { Rows } from '../shell/store/live-reader.ts';
 import { type Change, changesAfter, newestChange } from './history.ts';
 
 export const CLIENTS_MAX = 1000;

@@ -1,8 +1,8 @@
 /** Orders to `sm`, and how far they are: "accepted" is not "done". */
 import type { Static } from 'typebox';
-import { codedError } from '../../src/core/kernel/errors.ts';
-import { ControlError } from '../../src/shell/client.ts';
-import type { Row } from '../../src/shell/store/live-reader.ts';
+import { codedError } from '../../core/kernel/errors.ts';
+import { ControlError } from '../../shell/client.ts';
+import type { Row } from '../../shell/store/live-reader.ts';
 import { answerOf } from '../answers.ts';
 import { Problem, problem } from '../problem.ts';
 import { findItem, itemsOf, SERVICES } from '../records.ts';

@@ -1,6 +1,6 @@
 /** `/`, `/v1` and the lists of StarlingX's REST API v1. */
 import type { FastifyRequest } from 'fastify';
-import type { Rows } from '../../src/shell/store/live-reader.ts';
+import type { Rows } from '../../shell/store/live-reader.ts';
 import { ALIASES, findItem, itemsOf, type Paging, page, RESOURCES, type Resource } from '../records.ts';
 import { Assignment, KeyParams, ListOf, Node, NoQuery, PagingQuery, Root, Service, V1 } from '../schemas.ts';
 import { type ApiContext, type App, send } from './context.ts';

@@ -2,7 +2,7 @@
 
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import Type from 'typebox';
-import type { Row, Rows } from '../../src/shell/store/live-reader.ts';
+import type { Row, Rows } from '../../shell/store/live-reader.ts';
 import { problem } from '../problem.ts';
 import { Health, NoQuery } from '../schemas.ts';
 import { CLIENTS_MAX } from '../stream.ts';

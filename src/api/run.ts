@@ -1,12 +1,12 @@
 /** The process `sm-api`: builds the server from the configuration, refuses unsafe addresses, ends in order. */
 import { readFileSync, statSync } from 'node:fs';
-import { codedError, type Result } from '../src/core/kernel/errors.ts';
-import type { Config } from '../src/shell/config.ts';
-import { isOperator } from '../src/shell/credentials/group-members.ts';
-import { uidOfPeer } from '../src/shell/credentials/local-caller.ts';
-import { readTokens, type Token } from '../src/shell/credentials/tokens.ts';
-import type { Logger } from '../src/shell/log.ts';
-import { LiveReader } from '../src/shell/store/live-reader.ts';
+import { codedError, type Result } from '../core/kernel/errors.ts';
+import type { Config } from '../shell/config.ts';
+import { isOperator } from '../shell/credentials/group-members.ts';
+import { uidOfPeer } from '../shell/credentials/local-caller.ts';
+import { readTokens, type Token } from '../shell/credentials/tokens.ts';
+import type { Logger } from '../shell/log.ts';
+import { LiveReader } from '../shell/store/live-reader.ts';
 import { Answers } from './answers.ts';
 import { AuditFile } from './audit.ts';
 import { Daemon } from './daemon.ts';

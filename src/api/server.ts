@@ -8,7 +8,7 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import underPressure from '@fastify/under-pressure';
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
-import type { Logger } from '../src/shell/log.ts';
+import type { Logger } from '../shell/log.ts';
 import { demand, identify } from './access.ts';
 import { parseBody } from './body.ts';
 import { Problem, problem, problemBody } from './problem.ts';

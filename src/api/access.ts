@@ -4,7 +4,7 @@
  */
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
-import { findToken, mayActAs, ROLES, type Role, type Token } from '../src/shell/credentials/tokens.ts';
+import { findToken, mayActAs, ROLES, type Role, type Token } from '../shell/credentials/tokens.ts';
 import { problem } from './problem.ts';
 
 export interface Caller {

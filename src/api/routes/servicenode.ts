@@ -3,8 +3,8 @@
  * its operations, whose id stands in a header. Source: docs/reference/api.md, "Node actions".
  */
 import type { Static } from 'typebox';
-import { codedError } from '../../src/core/kernel/errors.ts';
-import type { Row } from '../../src/shell/store/live-reader.ts';
+import { codedError } from '../../core/kernel/errors.ts';
+import type { Row } from '../../shell/store/live-reader.ts';
 import { activity, type Picture, pictureOf, soleServices, swactObstacle } from '../prechecks.ts';
 import { Problem } from '../problem.ts';
 import { HostParams, NODE_ACTIONS, NodeAction, NodeActionResult, NoQuery, ServiceNode } from '../schemas.ts';

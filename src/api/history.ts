@@ -1,5 +1,5 @@
 /** The history of this node, as its database keeps it: every change of state with cause, actor and reason. */
-import type { Row, Rows } from '../src/shell/store/live-reader.ts';
+import type { Row, Rows } from '../shell/store/live-reader.ts';
 
 export interface Change {
   readonly id: number;

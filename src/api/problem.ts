@@ -2,7 +2,7 @@
  * Failures as clients of this API read them: `{"error_message": "<JSON text>", "code": "SM_..."}`. The text inside is a
  * WSME fault, of which smc prints `faultstring`; a failed node action has its own result there, which mtce and sysinv read.
  */
-import { type CodedError, codedError, ERRORS, type ErrorCode } from '../src/core/kernel/errors.ts';
+import { type CodedError, codedError, ERRORS, type ErrorCode } from '../core/kernel/errors.ts';
 
 export class Problem extends Error {
   override name = 'Problem';

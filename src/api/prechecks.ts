@@ -3,7 +3,7 @@
  * knows of both; the first reason wins. `sm` decides again, by itself, when the action is ordered.
  * Source: docs/reference/api.md, "Node actions".
  */
-import type { Row, Rows } from '../src/shell/store/live-reader.ts';
+import type { Row, Rows } from '../shell/store/live-reader.ts';
 
 export interface Picture {
   /** NODES with LOCK_REASON. */
