@@ -1,6 +1,7 @@
 /** `smctl check <set>`: everything that is wrong with a definition set, a folder or a database, before it is used. */
 import { realpathSync } from 'node:fs';
 import { buildDefinitions, type DefinitionCounts } from '../core/definitions/build.ts';
+import { arbiterTiming } from '../core/definitions/check-arbiters.ts';
 import type { ScriptQuestion } from '../core/definitions/check-services.ts';
 import { type Problem, problemText } from '../core/definitions/problems.ts';
 import { ERRORS } from '../core/kernel/errors.ts';
@@ -40,15 +41,17 @@ export function checkSet(source: string, options: CheckOptions = {}): CheckRepor
   const errors = problems.filter((problem) => problem.severity === 'error');
   const warnings = problems.filter((problem) => problem.severity === 'warning');
   const ok = errors.length === 0;
+  const timing = built.set === null ? [] : arbiterTiming(built.set);
   return {
     exit: ok ? 0 : 1,
-    lines: [...countLines(built.counts), ...[...errors, ...warnings].map(problemText)],
+    lines: [...countLines(built.counts), ...timing, ...[...errors, ...warnings].map(problemText)],
     json: {
       ok,
       source,
       counts: built.counts,
       digest: built.set?.digest ?? null,
       usable: built.set !== null,
+      timing,
       errors: errors.map(problemJson),
       warnings: warnings.map(problemJson),
     },

@@ -139,6 +139,11 @@ export const ConfigFile = {
       'None: it is used only where there is no database yet.',
     ),
     keysDirectory: path('Directory of the key files of the links.', '/etc/sm/keys.d', CHANGE.both),
+    secretsDirectory: path(
+      'Directory of the secrets of arbiters and fence devices, files of mode 0600 that definitions name.',
+      '/etc/sm/secrets.d',
+      CHANGE.both,
+    ),
     runDirectory: path('Directory of what lives as long as the system runs.', '/run/sm', CHANGE.both),
     controlSocket: path(
       'Socket on which `sm` takes commands. At most 107 bytes.',

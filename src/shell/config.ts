@@ -37,6 +37,7 @@ export interface Config {
   /** null = the database must exist. */
   readonly definitions: string | null;
   readonly keysDirectory: string;
+  readonly secretsDirectory: string;
   readonly runDirectory: string;
   readonly controlSocket: string;
   readonly lsbDirectory: string;
@@ -100,6 +101,7 @@ function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
     runtimeDatabaseLink: file.runtimeDatabaseLink ?? '/var/run/sm/sm.db',
     definitions: file.definitions ?? null,
     keysDirectory: file.keysDirectory ?? '/etc/sm/keys.d',
+    secretsDirectory: file.secretsDirectory ?? '/etc/sm/secrets.d',
     runDirectory,
     controlSocket: file.controlSocket ?? join(runDirectory, 'control.sock'),
     lsbDirectory: file.lsbDirectory ?? '/etc/init.d',

@@ -5,6 +5,7 @@
  * An error of the domain itself (name, nodes, timing) is fatal: there is no set.
  */
 import type { ActionResult, Condition, PluginType, ServiceState, Status } from '../kernel/names.ts';
+import { checkArbiters } from './check-arbiters.ts';
 import { checkDependencies, dependenciesOf, loseDependents } from './check-dependencies.ts';
 import { checkDomain, checkInterfaces, checkNodes } from './check-domain.ts';
 import { checkGroups, groupsOf, placeServices } from './check-groups.ts';
@@ -46,6 +47,7 @@ function assemble(draft: Draft, digest: string, options: BuildOptions): Definiti
   const domainName = domain?.name ?? '';
   const nodes = checkNodes(draft, domainName);
   const interfaces = checkInterfaces(draft, domainName);
+  const arbiters = domain === null ? null : checkArbiters(draft, domain, nodes, interfaces);
   checkGroups(draft, domainName, nodes.length);
   checkServices(draft, options);
   checkDependencies(draft);
@@ -67,6 +69,7 @@ function assemble(draft: Draft, digest: string, options: BuildOptions): Definiti
     services,
     dependencies: dependenciesOf(draft, services),
     results: resultsOf(draft),
+    ...(arbiters === null ? {} : { arbiters }),
     ...settings,
   };
 }

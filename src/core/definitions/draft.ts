@@ -89,6 +89,9 @@ export class Draft {
         break;
       case 'SM_DOMAIN_NODES':
       case 'SM_DOMAIN_SAFETY':
+      // Without them the domain would go on under a weaker rule than it was given.
+      case 'SM_ETCD':
+      case 'SM_SHARED_DISK':
         this.fatal = true;
         break;
       case 'SERVICE_DOMAIN_INTERFACES':

@@ -20,6 +20,7 @@ import type {
   SplitBrainRecovery,
   Status,
 } from '../kernel/names.ts';
+import type { ArbiterDefinitions } from './arbiter-model.ts';
 
 export interface DomainDefinition {
   readonly name: string;
@@ -178,6 +179,8 @@ export interface DefinitionSet {
   /** Rows whose two services are both provisioned. */
   readonly dependencies: readonly DependencyDefinition[];
   readonly results: readonly ActionResultRule[];
+  /** Absent = none is configured. */
+  readonly arbiters?: ArbiterDefinitions;
   /** How many enable scripts may run at once. */
   readonly enablingThrottle: number;
   /** How long a worse link score has to last before the leader moves groups (survivor rules). */

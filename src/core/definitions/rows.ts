@@ -13,6 +13,7 @@ import {
   DEPENDENCY_TYPES,
   DESIGNATIONS,
   DOMAIN_STATES,
+  FENCE_THENS,
   GROUP_STATES,
   INTERFACE_ROLES,
   INTERFACE_STATES,
@@ -143,6 +144,9 @@ function text(name: string, size: number, options: Options = {}): Column {
     owner: options.owner ?? 'shared',
     fallback: options.fallback ?? '',
   };
+}
+function path(name: string): Column {
+  return { name, kind: 'path', max: 255, type: 'CHAR(256)', owner: 'node', fallback: '' };
 }
 function port(name: string): Column {
   return number(name, 1, 65_535, '', { unset: true, owner: 'node', fallback: '' });
@@ -285,7 +289,7 @@ export const DEFINITION_TABLES: readonly Table[] = [
       number('FAIL_COUNTDOWN_INTERVAL', 0, MS_PER_DAY, 'ms', { fallback: 90_000 }),
       number('MAX_ACTION_FAILURES', 1, COUNT_MAX, '', { fallback: 4 }),
       number('MAX_TRANSITION_FAILURES', 1, COUNT_MAX, '', { fallback: 16 }),
-      { name: 'PID_FILE', kind: 'path', max: 255, type: 'CHAR(256)', owner: 'node', fallback: '' },
+      path('PID_FILE'),
     ],
   },
   {
@@ -374,6 +378,69 @@ export const DEFINITION_TABLES: readonly Table[] = [
     name: 'CONFIGURATION',
     key: ['KEY'],
     columns: [id(), nameOf('KEY'), text('VALUE', 32)],
+  },
+  {
+    name: 'SM_ETCD',
+    key: ['SERVICE_DOMAIN'],
+    columns: [
+      nameOf('SERVICE_DOMAIN'),
+      text('ENDPOINTS', 1024),
+      nameOf('USER_NAME', { optional: true }),
+      nameOf('PASSWORD_SECRET', { optional: true, max: 79 }),
+      path('CA_FILE'),
+      path('CERTIFICATE_FILE'),
+      nameOf('CERTIFICATE_KEY_SECRET', { optional: true, max: 79 }),
+      number('STAMP_INTERVAL', 20, 60_000, 'ms', { fallback: 200 }),
+      number('REQUEST_LIMIT', 20, 60_000, 'ms', { fallback: 200 }),
+    ],
+  },
+  {
+    name: 'SM_SHARED_DISK',
+    key: ['SERVICE_DOMAIN'],
+    columns: [
+      nameOf('SERVICE_DOMAIN'),
+      path('DEVICE'),
+      number('STAMP_INTERVAL', 20, 60_000, 'ms', { fallback: 200 }),
+      number('REQUEST_LIMIT', 20, 60_000, 'ms', { fallback: 200 }),
+    ],
+  },
+  {
+    name: 'SM_FENCING',
+    key: ['SERVICE_DOMAIN'],
+    columns: [
+      nameOf('SERVICE_DOMAIN'),
+      number('FENCE_DELAY', 0, 600_000, 'ms', { fallback: 0 }),
+      word('FENCE_THEN', FENCE_THENS, { fallback: 'off' }),
+      number('VERIFY_GAP', 200, 60_000, 'ms', { fallback: 200 }),
+      number('AUDIT_INTERVAL', 1000, MS_PER_DAY, 'ms', { fallback: 60_000 }),
+    ],
+  },
+  {
+    name: 'SM_FENCE_DEVICES',
+    key: ['SERVICE_DOMAIN', 'DEVICE_NAME'],
+    columns: [
+      nameOf('SERVICE_DOMAIN'),
+      nameOf('DEVICE_NAME'),
+      nameOf('NODE_NAME'),
+      number('FENCE_LEVEL', 1, 9, '', { fallback: 1 }),
+      nameOf('AGENT', { max: 79 }),
+      text('PARAMETERS', 1024),
+      text('SECRETS', 1024),
+      number('STATUS_LIMIT', 100, 600_000, 'ms', { fallback: 5000 }),
+      number('OFF_LIMIT', 100, 600_000, 'ms', { fallback: 20_000 }),
+      number('VERIFY_LIMIT', 200, 600_000, 'ms', { fallback: 5000 }),
+    ],
+  },
+  {
+    name: 'SM_GATEWAYS',
+    key: ['SERVICE_DOMAIN', 'SERVICE_DOMAIN_INTERFACE'],
+    columns: [
+      nameOf('SERVICE_DOMAIN'),
+      word('SERVICE_DOMAIN_INTERFACE', INTERFACE_ROLES),
+      text('ADDRESS', 256, { owner: 'node' }),
+      number('PING_INTERVAL', 100, 60_000, 'ms', { fallback: 1000 }),
+      number('PING_LIMIT', 50, 60_000, 'ms', { fallback: 500 }),
+    ],
   },
 ];
 

@@ -69,6 +69,12 @@ export const ERRORS = {
     exitCode: 5,
     httpStatus: 409,
   },
+  SM_SECRET_UNFIT: {
+    sentence:
+      '{place} can not be used as a secret ({detail}). It must be a regular file of mode 0600 with a line of text, or a variable of the environment.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
   SM_STORE_CORRUPT: {
     sentence:
       '{path} is damaged ({detail}). Nothing in it was changed. Move it aside and start again with a definition set, or bring back a copy.',

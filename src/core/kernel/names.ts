@@ -148,6 +148,10 @@ export type PluginType = (typeof PLUGIN_TYPES)[number];
 export const SILENCE_POLICIES = ['takeover', 'stay'] as const;
 export type SilencePolicy = (typeof SILENCE_POLICIES)[number];
 
+/** What is done with a node that was fenced: left without power, or started again. */
+export const FENCE_THENS = ['off', 'on'] as const;
+export type FenceThen = (typeof FENCE_THENS)[number];
+
 /** Position in an ordered enumeration; comparing states means comparing ranks. */
 export function rank<T extends string>(order: readonly T[], value: T): number {
   return order.indexOf(value);

@@ -25,6 +25,7 @@ describe('good files', () => {
         runtimeDatabaseLink: '/var/run/sm/sm.db',
         definitions: null,
         keysDirectory: '/etc/sm/keys.d',
+        secretsDirectory: '/etc/sm/secrets.d',
         runDirectory: '/run/sm',
         controlSocket: '/run/sm/control.sock',
         lsbDirectory: '/etc/init.d',
@@ -55,6 +56,7 @@ database: /d
 runtimeDatabaseLink: /l
 definitions: /s
 keysDirectory: /k
+secretsDirectory: /s
 runDirectory: /r
 controlSocket: /c
 lsbDirectory: /i
@@ -84,6 +86,7 @@ realtime: no
         runtimeDatabaseLink: '/l',
         definitions: '/s',
         keysDirectory: '/k',
+        secretsDirectory: '/s',
         runDirectory: '/r',
         controlSocket: '/c',
         lsbDirectory: '/i',

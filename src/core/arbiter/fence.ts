@@ -1,0 +1,336 @@
+/**
+ * Fences one node: makes sure by our own readings that it has no power. Levels of devices are tried in turn; all devices
+ * of a level have to be off. What a device says of its own success is never believed: two fresh readings of all devices
+ * of the level, at least `gapMs` apart, are the proof (docs/SAFETY.md, rules 14a and 16). A node that reads off already
+ * needs no shot. Pure.
+ */
+import { assert } from '../kernel/assert.ts';
+import { lookup, type Table } from '../kernel/machine.ts';
+import { Timers } from '../kernel/timers.ts';
+import type { Answer, ArbiterCause } from './interface.ts';
+
+export type PowerAction = 'status' | 'off' | 'on';
+export type PowerAnswer = 'on' | 'off' | 'done';
+
+export interface FenceTarget {
+  readonly node: string;
+  /** Device names by level; all of one level have to be off. */
+  readonly levels: readonly (readonly string[])[];
+  /** Longest time of one reading, of one shot, and of all readings after it. */
+  readonly statusLimitMs: number;
+  readonly offLimitMs: number;
+  readonly verifyLimitMs: number;
+  /** Between two readings that count. */
+  readonly gapMs: number;
+}
+
+export type FenceEvent =
+  | { readonly type: 'answer'; readonly request: number; readonly answer: Answer<PowerAnswer> }
+  /** A frame of the node: before the first shot it ends the run, after it nothing does. */
+  | { readonly type: 'alive' }
+  | { readonly type: 'timer'; readonly key: string; readonly generation: number };
+
+export interface FenceAttempt {
+  readonly device: string;
+  readonly action: PowerAction;
+  readonly said: PowerAnswer | ArbiterCause;
+  readonly detail: string;
+  readonly tookMs: number;
+}
+
+export interface FenceResult {
+  readonly outcome: 'already-off' | 'fenced' | 'failed' | 'cancelled';
+  /** Of a failure: what to mend first. */
+  readonly cause: ArbiterCause | null;
+  readonly reason: string;
+  readonly attempts: readonly FenceAttempt[];
+  readonly tookMs: number;
+}
+
+export type FenceEffect =
+  | {
+      readonly type: 'power';
+      readonly request: number;
+      readonly device: string;
+      readonly action: PowerAction;
+      readonly limitMs: number;
+    }
+  | { readonly type: 'result'; readonly result: FenceResult }
+  | {
+      readonly type: 'timer';
+      readonly key: string;
+      readonly generation: number;
+      readonly at: number | null;
+    };
+
+const STATES = ['idle', 'reading', 'waiting', 'shooting', 'verifying', 'pausing', 'over'] as const;
+type State = (typeof STATES)[number];
+type Input = 'start' | 'off' | 'on' | 'unknown' | 'done' | 'timer' | 'alive';
+type Work = 'read' | 'proven' | 'pause' | 'aim' | 'shoot' | 'verify' | 'again' | 'nextLevel' | 'cancel';
+
+/** `off`, `on`, `unknown`: what a whole round of readings comes to. `done`: every shot of the level has an answer. */
+const TABLE: Table<State, Input, Work> = {
+  idle: {
+    start: 'read',
+    off: 'never',
+    on: 'never',
+    unknown: 'never',
+    done: 'never',
+    timer: 'never',
+    alive: 'ignore',
+  },
+  reading: {
+    start: 'never',
+    off: 'pause',
+    on: 'aim',
+    unknown: 'nextLevel',
+    done: 'never',
+    timer: 'ignore',
+    alive: 'cancel',
+  },
+  waiting: {
+    start: 'never',
+    off: 'never',
+    on: 'never',
+    unknown: 'never',
+    done: 'never',
+    timer: 'shoot',
+    alive: 'cancel',
+  },
+  shooting: {
+    start: 'never',
+    off: 'never',
+    on: 'never',
+    unknown: 'never',
+    done: 'verify',
+    timer: 'ignore',
+    alive: 'never',
+  },
+  verifying: {
+    start: 'never',
+    off: 'pause',
+    on: 'again',
+    unknown: 'again',
+    done: 'never',
+    timer: 'ignore',
+    alive: 'never',
+  },
+  pausing: {
+    start: 'never',
+    off: 'proven',
+    on: 'aim',
+    unknown: 'again',
+    done: 'never',
+    timer: 'read',
+    alive: 'cancel',
+  },
+  over: {
+    start: 'never',
+    off: 'ignore',
+    on: 'ignore',
+    unknown: 'ignore',
+    done: 'ignore',
+    timer: 'ignore',
+    alive: 'ignore',
+  },
+};
+
+export class Fencing {
+  readonly #target: FenceTarget;
+  readonly #emit: (effect: FenceEffect) => void;
+  readonly #timers: Timers;
+  readonly #breaks: ReadonlySet<string>;
+  #state: State = 'idle';
+  #level = 0;
+  #startedAt = 0;
+  /** Not before this: the side with less to lose lets the other one shoot first. */
+  #shootAt = 0;
+  #shot = false;
+  /** At the devices of this level. */
+  #aimed = false;
+  /** After this the level is given up. */
+  #verifyUntil = 0;
+  /** A whole round read off; the next one that does is the proof. */
+  #offOnce = false;
+  #requests = 0;
+  /** Requests of the round that is under way. */
+  readonly #open = new Map<
+    number,
+    { readonly device: string; readonly action: PowerAction; readonly askedAt: number }
+  >();
+  #said: (PowerAnswer | ArbiterCause)[] = [];
+  readonly #attempts: FenceAttempt[] = [];
+  /** Devices that said that they had switched off. */
+  readonly #claimed = new Set<string>();
+
+  constructor(
+    target: FenceTarget,
+    emit: (effect: FenceEffect) => void,
+    breaks: ReadonlySet<string> = new Set(),
+  ) {
+    this.#target = target;
+    this.#emit = emit;
+    this.#timers = new Timers(emit);
+    this.#breaks = breaks;
+  }
+
+  /** Begins to read at once; the first shot falls `delayMs` later at the earliest. */
+  start(delayMs: number, now: number): void {
+    this.#startedAt = now;
+    this.#shootAt = now + delayMs;
+    if (this.#target.levels.length === 0) {
+      return this.#end(
+        'failed',
+        'unreachable',
+        `no fence device is configured for ${this.#target.node}`,
+        now,
+      );
+    }
+    this.#input('start', now);
+  }
+
+  step(event: FenceEvent, now: number): void {
+    switch (event.type) {
+      case 'answer':
+        return this.#onAnswer(event.request, event.answer, now);
+      case 'alive':
+        if (!this.#shot) this.#input('alive', now);
+        return;
+      case 'timer':
+        if (this.#timers.take(event)) this.#input('timer', now);
+    }
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  #onAnswer(request: number, answer: Answer<PowerAnswer>, now: number): void {
+    const open = this.#open.get(request);
+    if (open === undefined) return;
+    this.#open.delete(request);
+    const said = answer.kind === 'known' ? answer.value : answer.cause;
+    const detail = answer.kind === 'known' ? '' : answer.detail;
+    this.#attempts.push({
+      device: open.device,
+      action: open.action,
+      said,
+      detail,
+      tookMs: now - open.askedAt,
+    });
+    if (open.action === 'off' && said === 'done') this.#claimed.add(open.device);
+    this.#said.push(said);
+    if (this.#open.size > 0) return;
+    this.#input(this.#state === 'shooting' ? 'done' : this.#round(), now);
+  }
+
+  /** One device that is on keeps the node alive; one that can not be read may be what does. */
+  #round(): 'off' | 'on' | 'unknown' {
+    if (this.#said.includes('on')) return 'on';
+    return this.#said.every((each) => each === 'off') ? 'off' : 'unknown';
+  }
+
+  #input(input: Input, now: number): void {
+    const work = lookup('fence', TABLE, this.#state, input);
+    if (work !== null) this.#work(work, now);
+  }
+
+  #work(work: Work, now: number): void {
+    switch (work) {
+      case 'read':
+        this.#state = this.#offOnce ? 'pausing' : this.#aimed ? 'verifying' : 'reading';
+        return this.#ask('status', this.#target.statusLimitMs, now);
+      case 'pause':
+        this.#offOnce = true;
+        this.#state = 'pausing';
+        return this.#timers.set('fence', now + this.#target.gapMs);
+      case 'proven':
+        return this.#end(this.#shot ? 'fenced' : 'already-off', null, '', now);
+      case 'aim':
+        this.#offOnce = false;
+        if (this.#aimed) return this.#work('again', now);
+        this.#state = 'waiting';
+        return this.#timers.set('fence', Math.max(now, this.#shootAt));
+      case 'shoot':
+        this.#shot = true;
+        this.#aimed = true;
+        this.#state = 'shooting';
+        return this.#ask('off', this.#target.offLimitMs, now);
+      case 'verify':
+        if (this.#breaks.has('verify-off') && this.#said.includes('done'))
+          return this.#end('fenced', null, '', now);
+        this.#verifyUntil = now + this.#target.verifyLimitMs;
+        this.#offOnce = false;
+        return this.#work('read', now);
+      case 'again':
+        this.#offOnce = false;
+        if (!this.#aimed || now >= this.#verifyUntil) return this.#work('nextLevel', now);
+        // Not off yet: look again after the same pause; a reading that came first counts no more.
+        this.#state = 'pausing';
+        return this.#timers.set('fence', now + this.#target.gapMs);
+      case 'nextLevel':
+        return this.#nextLevel(now);
+      case 'cancel':
+        return this.#end('cancelled', null, `${this.#target.node} is heard again`, now);
+    }
+  }
+
+  #nextLevel(now: number): void {
+    this.#level += 1;
+    this.#offOnce = false;
+    this.#aimed = false;
+    if (this.#level < this.#target.levels.length) {
+      this.#state = 'reading';
+      this.#ask('status', this.#target.statusLimitMs, now);
+      return;
+    }
+    const cause = this.#failure();
+    this.#end('failed', cause, this.#explain(cause), now);
+  }
+
+  /** The cause that says most: a device that lies is worse than one that is not there. */
+  #failure(): ArbiterCause {
+    const last = this.#lastAttempts();
+    const lying = last.some(({ device, said }) => said === 'on' && this.#claimed.has(device));
+    if (lying) return 'lying';
+    const causes = this.#attempts.map(({ said }) => said).filter((said) => !isPower(said));
+    return (causes.at(-1) as ArbiterCause | undefined) ?? 'refused';
+  }
+
+  /** The newest of each device. */
+  #lastAttempts(): readonly FenceAttempt[] {
+    return [...new Map(this.#attempts.map((attempt) => [attempt.device, attempt])).values()];
+  }
+
+  #explain(cause: ArbiterCause): string {
+    const each = this.#lastAttempts().map(
+      ({ device, action, said, detail }) =>
+        `${device} ${action}: ${said}${detail === '' ? '' : ` (${detail})`}`,
+    );
+    return `${this.#target.node} is not proven off, ${cause}: ${each.join('; ')}`;
+  }
+
+  #ask(action: PowerAction, limitMs: number, now: number): void {
+    const devices = this.#target.levels[this.#level];
+    assert(devices !== undefined && devices.length > 0, 'a level without devices');
+    this.#said = [];
+    for (const device of devices) {
+      this.#requests += 1;
+      this.#open.set(this.#requests, { device, action, askedAt: now });
+    }
+    for (const [request, { device }] of [...this.#open])
+      this.#emit({ type: 'power', request, device, action, limitMs });
+  }
+
+  #end(outcome: FenceResult['outcome'], cause: ArbiterCause | null, reason: string, now: number): void {
+    this.#state = 'over';
+    this.#timers.clear('fence');
+    this.#open.clear();
+    const tookMs = now - this.#startedAt;
+    this.#emit({ type: 'result', result: { outcome, cause, reason, attempts: this.#attempts, tookMs } });
+  }
+}
+
+function isPower(said: PowerAnswer | ArbiterCause): said is PowerAnswer {
+  return said === 'on' || said === 'off' || said === 'done';
+}

@@ -1,0 +1,48 @@
+/**
+ * A proof of death: it is about one kernel life of the peer, is void as soon as another one, or that one again, gives a
+ * sign of life, serves one take-over, and is not kept (docs/SAFETY.md, rule 14a).
+ */
+import type { LifeId } from '../link/types.ts';
+import type { DeathProof } from './interface.ts';
+
+/** In the place of a kernel life: whichever it had, nothing was heard of it since our own start. */
+export const UNHEARD: LifeId = '';
+
+export class ProofOfDeath {
+  #proof: DeathProof | null = null;
+  /** The kernel life that the peer was last known to have; null = none is known. */
+  #lastLife: LifeId | null = null;
+  /** A sign of life came since our start. */
+  #lived = false;
+
+  get proof(): DeathProof | null {
+    return this.#proof;
+  }
+
+  /** False where it is about another life than the peer's last one. `UNHEARD` serves a lone starter only. */
+  offer(proof: DeathProof): boolean {
+    const fits =
+      proof.kernelLife === UNHEARD ? !this.#lived : (this.#lastLife ?? proof.kernelLife) === proof.kernelLife;
+    if (fits) this.#proof = proof;
+    return fits;
+  }
+
+  /** A frame, or a stamp that moved: whoever sent it lives. */
+  alive(kernelLife: LifeId): void {
+    this.#lived = true;
+    this.#lastLife = kernelLife;
+    this.#proof = null;
+  }
+
+  /** A stamp as it was found, perhaps years old. Beside a sign of life it tells nothing: it may be of the life before. */
+  found(kernelLife: LifeId): void {
+    if (this.#lived) return;
+    this.#lastLife = kernelLife;
+    if (this.#proof !== null && ![UNHEARD, kernelLife].includes(this.#proof.kernelLife)) this.#proof = null;
+  }
+
+  /** For one take-over. */
+  use(): void {
+    this.#proof = null;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Runs one fence agent once: `key=value` lines on its stdin, nothing in its arguments, a limit after which its whole
+ * process group is killed. Source: ClusterLabs' fence agent API, "Agent Operations and Return Values".
+ */
+import { spawn } from 'node:child_process';
+
+export interface AgentCall {
+  readonly path: string;
+  readonly input: readonly (readonly [key: string, value: string])[];
+  readonly limitMs: number;
+}
+
+export type AgentEnd =
+  | { readonly kind: 'exit'; readonly code: number; readonly stdout: string; readonly stderr: string }
+  | { readonly kind: 'timeout'; readonly stderr: string }
+  | { readonly kind: 'not-started'; readonly detail: string };
+
+const OUTPUT_BYTES_MAX = 512 * 1024;
+/** Output may come a moment after the exit; a grandchild that keeps the pipe open is not waited for. */
+const DRAIN_MS = 50;
+
+export function runAgent({ path, input, limitMs }: AgentCall): Promise<AgentEnd> {
+  const bad = input.find(([key, value]) => /[\n\r\0]/.test(key + value));
+  if (bad !== undefined)
+    return Promise.resolve({
+      kind: 'not-started',
+      detail: `${bad[0]} holds a line break, which no agent can be given`,
+    });
+  return new Promise((resolve) => {
+    const child = spawn(path, [], { detached: true, stdio: 'pipe', env: ENVIRONMENT });
+    const stdout = new Capture(child.stdout);
+    const stderr = new Capture(child.stderr);
+    let over = false;
+    const end = (result: AgentEnd): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      killGroup(child.pid);
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+      resolve(result);
+    };
+    const timer = setTimeout(() => end({ kind: 'timeout', stderr: stderr.text() }), limitMs);
+    child.on('error', (error) => end({ kind: 'not-started', detail: error.message }));
+    const exited = (code: number | null): void =>
+      end({ kind: 'exit', code: code ?? 255, stdout: stdout.text(), stderr: stderr.text() });
+    child.on('close', exited);
+    child.on('exit', (code) => setTimeout(() => exited(code), DRAIN_MS));
+    // An agent that reads nothing: its exit code tells more than the broken pipe.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input.map(([key, value]) => `${key}=${value}\n`).join(''));
+  });
+}
+
+/** Warnings of the agents' language are no word of the device. */
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', PYTHONWARNINGS: 'ignore' };
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it is gone.
+  }
+}
+
+class Capture {
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+
+  constructor(stream: NodeJS.ReadableStream) {
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#length >= OUTPUT_BYTES_MAX) return;
+      this.#chunks.push(chunk);
+      this.#length += chunk.length;
+    });
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8', 0, OUTPUT_BYTES_MAX);
+  }
+}

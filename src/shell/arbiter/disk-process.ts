@@ -1,0 +1,42 @@
+/** The process that does the I/O of one disk: a line in, a line out. It may hang; nobody waits for it without a limit. */
+import type { Readable, Writable } from 'node:stream';
+import type { ArbiterCause, DiskReply } from '../../core/arbiter/interface.ts';
+import { LineSplitter } from '../lines.ts';
+import { SectorError, type SectorOptions, Sectors } from './disk-sectors.ts';
+
+export interface DiskCall {
+  readonly id: number;
+  readonly write: string | null;
+}
+
+export type DiskWord =
+  | ({ readonly id: number; readonly ok: true } & DiskReply)
+  | { readonly id: number; readonly ok: false; readonly cause: ArbiterCause; readonly detail: string };
+
+export const LINE_BYTES_MAX = 64 * 1024;
+
+export function serveDisk(options: SectorOptions, input: Readable, output: Writable, end: () => void): void {
+  const lines = new LineSplitter(LINE_BYTES_MAX);
+  let sectors: Sectors | null = null;
+  const serve = ({ id, write }: DiskCall): DiskWord => {
+    try {
+      sectors ??= new Sectors(options);
+      return { id, ok: true, ...sectors.exchange(write) };
+    } catch (error) {
+      // Opened anew for the next one: a path that failed may be another one by then.
+      sectors?.close();
+      sectors = null;
+      return { id, ok: false, ...faultOf(error) };
+    }
+  };
+  input.on('data', (chunk: Buffer) => {
+    for (const line of lines.push(chunk) ?? [])
+      output.write(`${JSON.stringify(serve(JSON.parse(line) as DiskCall))}\n`);
+  });
+  input.on('end', end);
+}
+
+function faultOf(error: unknown): { readonly cause: ArbiterCause; readonly detail: string } {
+  if (error instanceof SectorError) return { cause: error.cause, detail: error.message };
+  return { cause: 'unreachable', detail: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,159 @@
+/** The arbiter tables: what is taken, what is refused, what is warned of. */
+import { expect, test } from 'vitest';
+import { buildDefinitions } from '../../../src/core/definitions/build.ts';
+import { arbiterTiming } from '../../../src/core/definitions/check-arbiters.ts';
+import type { RawRow, RawRows } from '../../../src/core/definitions/rows.ts';
+import { DEFINITION_TABLES } from '../../../src/core/definitions/rows.ts';
+
+type Cells = Readonly<Record<string, string | number>>;
+
+const ETCD: Cells = { SERVICE_DOMAIN: 'controller', ENDPOINTS: 'https://192.0.2.9:2379' };
+const DISK: Cells = { SERVICE_DOMAIN: 'controller', DEVICE: '/dev/disk/by-id/shared' };
+const DEVICE: Cells = {
+  SERVICE_DOMAIN: 'controller',
+  DEVICE_NAME: 'bmc-1',
+  NODE_NAME: 'controller-1',
+  AGENT: 'fence_ipmilan',
+  PARAMETERS: 'ip=192.0.2.21,lanplus=1,username=admin',
+  SECRETS: 'password=bmc-1',
+};
+
+function build(tables: Readonly<Record<string, readonly Cells[]>>) {
+  const rows: RawRows = new Map(
+    DEFINITION_TABLES.map(({ name }) => {
+      const own = { ...DOMAIN, ...tables }[name] ?? [];
+      return [name, own.map((columns, index): RawRow => ({ rowid: index + 1, columns }))];
+    }),
+  );
+  const { set, problems } = buildDefinitions(rows);
+  const told = problems
+    .filter(({ table }) => /^SM_(ETCD|SHARED|FENC|GATE)/.test(table))
+    .map(({ severity, code, sentence }) => `${severity} ${code}: ${sentence}`);
+  return { set, arbiters: set?.arbiters, told };
+}
+
+const DOMAIN: Readonly<Record<string, readonly Cells[]>> = {
+  SERVICE_DOMAINS: [{ NAME: 'controller' }],
+  SM_DOMAIN_NODES: [
+    { SERVICE_DOMAIN: 'controller', NODE_NAME: 'controller-0', ORDINAL: 0 },
+    { SERVICE_DOMAIN: 'controller', NODE_NAME: 'controller-1', ORDINAL: 1 },
+  ],
+  SERVICE_DOMAIN_INTERFACES: [
+    {
+      SERVICE_DOMAIN: 'controller',
+      SERVICE_DOMAIN_INTERFACE: 'management-interface',
+      AUTH_KEY: 'k',
+      NETWORK_ADDRESS: '192.0.2.1',
+      NETWORK_PORT: 1,
+      NETWORK_PEER_ADDRESS: '192.0.2.2',
+      NETWORK_PEER_PORT: 1,
+    },
+  ],
+};
+
+test('none is configured: the set has none', () => {
+  expect(build({})).toMatchObject({ arbiters: undefined, told: [] });
+});
+
+test('etcd, with the sums that a take-over waits for', () => {
+  const { set, arbiters, told } = build({
+    SM_ETCD: [{ ...ETCD, ENDPOINTS: 'https://192.0.2.9:2379, http://[2001:db8::1]:2379' }],
+  });
+  expect(told).toEqual([]);
+  expect(arbiters?.etcd).toMatchObject({
+    endpoints: ['https://192.0.2.9:2379', 'http://[2001:db8::1]:2379'],
+    stampIntervalMs: 200,
+    requestLimitMs: 200,
+  });
+  expect(arbiterTiming(set!)).toEqual([
+    'timing etcd: the peer is replaced after P 800 + S 300 + m 130 = 1230 ms of quiet',
+  ]);
+});
+
+test('a disk waits twice', () => {
+  const { set } = build({ SM_SHARED_DISK: [DISK] });
+  expect(arbiterTiming(set!)).toEqual([
+    'timing disk: a claim after P 800 + S 300 + m 130 = 1230 ms of quiet, then 200 + 1230 = 1430 ms more',
+  ]);
+});
+
+test.each<[string, Readonly<Record<string, readonly Cells[]>>, string]>([
+  ['no endpoint', { SM_ETCD: [{ ...ETCD, ENDPOINTS: '' }] }, 'ENDPOINTS must name 1 to 16'],
+  ['an endpoint without port', { SM_ETCD: [{ ...ETCD, ENDPOINTS: 'https://a' }] }, '"https://a" is not like'],
+  ['an endpoint with a path', { SM_ETCD: [{ ...ETCD, ENDPOINTS: 'https://a:1/x' }] }, 'is not like'],
+  ['port 0', { SM_ETCD: [{ ...ETCD, ENDPOINTS: 'https://a:0' }] }, 'is not like'],
+  ['a user without password', { SM_ETCD: [{ ...ETCD, USER_NAME: 'sm' }] }, 'belong together'],
+  [
+    'a password in place of its name',
+    { SM_ETCD: [{ ...ETCD, USER_NAME: 'sm', PASSWORD_SECRET: 'a@b' }] },
+    'PASSWORD_SECRET must name a file',
+  ],
+  ['a certificate without key', { SM_ETCD: [{ ...ETCD, CERTIFICATE_FILE: '/etc/x' }] }, 'belong together'],
+  [
+    'a slow register',
+    { SM_ETCD: [{ ...ETCD, REQUEST_LIMIT: 300 }] },
+    'STAMP_INTERVAL + 2 x REQUEST_LIMIT = 800 ms must be less than DEAD_INTERVAL 800 ms',
+  ],
+  ['a bad cell', { SM_ETCD: [{ ...ETCD, STAMP_INTERVAL: 1 }] }, 'STAMP_INTERVAL must be a whole number'],
+  ['no device', { SM_SHARED_DISK: [{ ...DISK, DEVICE: '' }] }, 'DEVICE must name a block device'],
+  ['two places', { SM_ETCD: [ETCD], SM_SHARED_DISK: [DISK] }, 'kept in one place'],
+])('%s leaves nothing to run: the domain would go on under a weaker rule', (_name, tables, sentence) => {
+  const { set, told } = build(tables);
+  expect(told.join('\n')).toContain(sentence);
+  expect(set).toBeNull();
+});
+
+test('members of etcd on the two nodes alone are no third vote', () => {
+  const on = (endpoints: string) => build({ SM_ETCD: [{ ...ETCD, ENDPOINTS: endpoints }] });
+  for (const endpoints of ['http://192.0.2.1:2379,http://192.0.2.2:2379', 'http://127.0.0.1:2379'])
+    expect(on(endpoints).told.join()).toContain('warning no-third-vote');
+  expect(on('http://192.0.2.1:2379,http://192.0.2.2:2379,http://192.0.2.3:2379').told).toEqual([]);
+});
+
+test('a fence device: parameters apart from secrets', () => {
+  const { arbiters, told } = build({
+    SM_FENCE_DEVICES: [DEVICE, { ...DEVICE, DEVICE_NAME: 'bmc-0', NODE_NAME: 'controller-0' }],
+  });
+  expect(told).toEqual([]);
+  expect(arbiters?.fencing).toMatchObject({ afterwards: 'off', verifyGapMs: 200, delayMs: 0 });
+  expect(arbiters?.fencing.devices[0]).toMatchObject({
+    name: 'bmc-1',
+    parameters: [
+      ['ip', '192.0.2.21'],
+      ['lanplus', '1'],
+      ['username', 'admin'],
+    ],
+    secrets: [['password', 'bmc-1']],
+  });
+});
+
+test.each<[string, Cells, string]>([
+  ['of a stranger', { NODE_NAME: 'x' }, 'the domain has no node x'],
+  ['that is no agent', { AGENT: 'reboot' }, 'AGENT must be the name of a fence agent'],
+  ['with its password in sight', { PARAMETERS: 'ip=a,password=hunter2' }, 'password would be readable here'],
+  ['with a community', { PARAMETERS: 'community=public' }, 'community would be readable here'],
+  ['that sets the action', { PARAMETERS: 'action=on' }, 'must not set action'],
+  ['with parameters that are none', { PARAMETERS: 'a=b=c' }, 'PARAMETERS: '],
+  ['with a secret that is a path', { SECRETS: 'password=../../etc/shadow' }, 'password must name a file'],
+])('a fence device %s is left out, and nothing else', (_name, cells, sentence) => {
+  const { set, arbiters, told } = build({ SM_FENCE_DEVICES: [{ ...DEVICE, ...cells }] });
+  expect(told.join('\n')).toContain(sentence);
+  expect(told.join('\n')).not.toContain('hunter2');
+  expect(set).not.toBeNull();
+  expect(arbiters).toBeUndefined();
+});
+
+test('a node that nobody can fence is warned of', () => {
+  expect(build({ SM_FENCE_DEVICES: [DEVICE] }).told.join()).toContain('no device can fence controller-0');
+});
+
+test('gateways', () => {
+  const gateway = {
+    SERVICE_DOMAIN: 'controller',
+    SERVICE_DOMAIN_INTERFACE: 'oam-interface',
+    ADDRESS: '192.0.2.254',
+  };
+  expect(build({ SM_GATEWAYS: [gateway] }).arbiters?.gateways).toEqual([
+    { role: 'oam-interface', address: '192.0.2.254', pingIntervalMs: 1000, pingLimitMs: 500 },
+  ]);
+});
