@@ -4,7 +4,8 @@ import { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { createLogger } from '../shell/log.ts';
 import { CHANNEL_FD } from '../shell/pair/channel.ts';
-import { readPlan, runWatchdog } from '../shell/watchdog/daemon.ts';
+import { runWatchdog } from '../shell/watchdog/daemon.ts';
+import { readPlan } from '../shell/watchdog/plan.ts';
 
 const { values } = parseArgs({
   options: { plan: { type: 'string' }, adopt: { type: 'boolean' } },

@@ -1,33 +1,19 @@
 #!/usr/bin/env node
 /**
- * The daemon. `sm` checks the configuration and the database, becomes sm-watchdog, and that starts `sm --engine`, the
- * process that decides. Each restarts the other.
+ * The daemon. `sm` starts `sm --engine`, the process that decides, and becomes sm-watchdog. Each restarts the other. What
+ * only one of them needs is imported by that one alone: loading is most of a start.
  */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { connect } from '../shell/client.ts';
-import { CONFIG_PATH, type Config, loadConfig } from '../shell/config.ts';
-import { runEngine } from '../shell/daemon.ts';
+import type { Config } from '../shell/config.ts';
+import { CONFIG_PATH } from '../shell/config-path.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE, EXIT_USAGE } from '../shell/exit-codes.ts';
-import { readHolder } from '../shell/lock.ts';
-import { createLogger, type Logger } from '../shell/log.ts';
-import { CHANNEL_FD } from '../shell/pair/channel.ts';
-import { prepare } from '../shell/prepare.ts';
-import { isAlive } from '../shell/process-identity.ts';
-import { StandIn } from '../shell/stand-in.ts';
-import { hasServiceManager, serviceManager } from '../shell/systemd.ts';
-import { realTime } from '../shell/time.ts';
+import { CHANNEL_FD, say } from '../shell/pair/channel.ts';
+import type { FirstFromSm } from '../shell/pair/messages.ts';
+import { startProgram } from '../shell/pair/programs.ts';
 import { VERSION } from '../shell/version.ts';
-import {
-  planOf,
-  planPath,
-  runWatchdog,
-  type WatchdogPlan,
-  watchdogLock,
-  writePlan,
-} from '../shell/watchdog/daemon.ts';
 
 const HELP = `Usage: sm [--config FILE] [--foreground | --check]
 
@@ -60,6 +46,7 @@ function parse() {
         foreground: { type: 'boolean', default: false },
         check: { type: 'boolean', default: false },
         engine: { type: 'boolean', default: false },
+        begin: { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -69,43 +56,53 @@ function parse() {
   }
 }
 
-/** The definitions as they are in the database, for the watchdog. A text = why there are none. */
-function makePlan(config: Config, configPath: string, log: Logger): WatchdogPlan | string {
-  const prepared = prepare(config, log, true);
-  if (!prepared.ok) return `${prepared.code}: ${prepared.message}`;
-  const plan = planOf(config, prepared.definitions, ['--engine', '--config', configPath]);
-  prepared.store.close();
-  writePlan(plan);
-  return plan;
+async function load(path: string): Promise<Config> {
+  const { loadConfig } = await import('../shell/config.ts');
+  const loaded = loadConfig(path);
+  return loaded.ok ? loaded.value : fail(EXIT_CONFIG, `${loaded.error.code}: ${loaded.error.message}`);
 }
 
-function check(config: Config, log: Logger): void {
-  const prepared = prepare(config, log, false);
+async function loggerOf({ node, log }: Config) {
+  const { createLogger } = await import('../shell/log.ts');
+  return createLogger({ program: 'sm', node, log });
+}
+
+function engineArguments(configPath: string): string[] {
+  return ['--engine', '--config', configPath];
+}
+
+/** The process that decides. `begins`: it was started together with its watchdog, which waits for what it finds out. */
+async function runSm(configPath: string, begins: boolean): Promise<void> {
+  const config = await load(configPath);
+  const stream = new Socket({ fd: CHANNEL_FD });
+  // The watchdog finds out whether the node runs already, while we load.
+  if (begins) say(stream, { type: 'config', config } satisfies FirstFromSm);
+  const { beginSm } = await import('../shell/begin.ts');
+  const common = { config, stream, begins, log: await loggerOf(config) };
+  const prepared = await beginSm({ ...common, smArguments: engineArguments(configPath) });
+  if (prepared === null) return;
+  const { runEngine } = await import('../shell/daemon.ts');
+  await runEngine({ ...common, prepared });
+}
+
+/** `sm` is started before this process loads anything, and this process never loads what only `sm` needs. */
+async function becomeWatchdog(configPath: string): Promise<void> {
+  const sm = startProgram('sm', [...engineArguments(configPath), '--begin']);
+  const { beginNode } = await import('../shell/watchdog/begin.ts');
+  await beginNode(sm);
+}
+
+async function check(config: Config): Promise<void> {
+  const { prepare } = await import('../shell/prepare.ts');
+  const prepared = prepare(config, await loggerOf(config), false);
   if (!prepared.ok) fail(EXIT_CONFIG, `${prepared.code}: ${prepared.message}`);
   prepared.store.close();
   const { groups, services, digest } = prepared.definitions;
   console.log(`${config.node}: ${groups.size} groups, ${services.size} services, definitions ${digest}`);
 }
 
-/** True when systemd has started us beside a node that runs. */
-function standsIn(config: Config, log: Logger): boolean {
-  const holder = () => readHolder(watchdogLock(config));
-  const present = holder();
-  if (!hasServiceManager(process.env) || present === null || !isAlive(present)) return false;
-  const standIn = new StandIn({
-    holder,
-    signal: (pid) => void process.kill(pid, 'SIGTERM'),
-    exit: (code) => process.exit(code),
-    manager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
-    time: realTime,
-    log,
-  });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => standIn.stop(signal));
-  standIn.start();
-  return true;
-}
-
 async function answers(config: Config): Promise<boolean> {
+  const { connect } = await import('../shell/client.ts');
   try {
     const client = await connect(config.controlSocket);
     await client.request('ping', {}, START_POLL_MS * 10);
@@ -139,22 +136,7 @@ if (options.help || options.version) {
   console.log(options.help ? HELP : VERSION);
   process.exit(0);
 }
-const loaded = loadConfig(options.config);
-if (!loaded.ok) fail(EXIT_CONFIG, `${loaded.error.code}: ${loaded.error.message}`);
-const config = loaded.value;
-const logger = (program: string) => createLogger({ program, node: config.node, log: config.log });
-
-if (options.engine) {
-  const stream = new Socket({ fd: CHANNEL_FD });
-  const watchdogArguments = ['--plan', planPath(config.runDirectory)];
-  await runEngine({ config, stream, watchdogArguments, log: logger('sm') });
-} else if (options.check) {
-  check(config, logger('sm'));
-} else if (options.foreground) {
-  const log = logger('sm-watchdog');
-  if (!standsIn(config, log)) {
-    await runWatchdog({ config, plan: () => makePlan(config, options.config, log), adopted: null, log });
-  }
-} else {
-  await startInBackground(config, options.config);
-}
+if (options.engine) await runSm(options.config, options.begin);
+else if (options.check) await check(await load(options.config));
+else if (options.foreground) await becomeWatchdog(options.config);
+else await startInBackground(await load(options.config), options.config);

@@ -8,10 +8,11 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } fr
 import { failure, type Result } from '../core/kernel/errors.ts';
 import type { YesNo } from '../core/kernel/names.ts';
 import { isNodeName } from '../core/link/frame.ts';
+import { CONFIG_PATH } from './config-path.ts';
 import { type CONTAINMENTS, ConfigFile, type LOG_LEVELS, type SELF_FENCES } from './config-schema.ts';
 import { schemaFaults } from './schema-faults.ts';
 
-export const CONFIG_PATH = '/etc/sm/sm.yaml';
+export { CONFIG_PATH };
 
 export interface ApiConfig {
   readonly address: string;

@@ -1,12 +1,11 @@
 /** The process `sm`: the engine with its loop, store, scripts, control socket and the pipe to sm-watchdog. */
-import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
 import type { DefinitionSet } from '../core/definitions/model.ts';
 import { Engine } from '../core/engine.ts';
 import type { EngineEvent } from '../core/engine-interface.ts';
 import type { LifeId } from '../core/link/types.ts';
 import type { RunEffect } from '../core/service/interface.ts';
 import type { LinkView } from '../core/view.ts';
+import { type Beginning, giveUp, type Prepared } from './begin.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control.ts';
 import { Containment } from './exec/containment.ts';
@@ -16,37 +15,28 @@ import { Runner } from './exec/runner.ts';
 import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
 import { type GoEnabledOptions, goEnabled, initialObstacle } from './go-enabled.ts';
 import { GuardClient } from './guard-client.ts';
-import { acquireLock } from './lock.ts';
 import { Loop } from './loop.ts';
 import { kernelLife } from './node-facts.ts';
+import { hasMore } from './pair/channel.ts';
 import { startProgram } from './pair/programs.ts';
 import { Performer } from './perform.ts';
 import type { Log, RunnerPort, RunResult } from './ports.ts';
-import { prepare } from './prepare.ts';
 import { ServiceHeartbeats } from './service-heartbeat.ts';
 import { realTime } from './time.ts';
+import { planPath } from './watchdog/plan.ts';
 
-/** An earlier `sm` that was killed may take a moment to be gone. */
-const LOCK_LIMIT_MS = 5000;
-
-export interface EngineProcessOptions {
-  readonly config: Config;
-  /** The pipe to the watchdog that started us. */
-  readonly stream: Duplex;
-  /** Arguments with which a new watchdog is started. */
-  readonly watchdogArguments: readonly string[];
-  readonly log: Log;
+export interface EngineProcessOptions extends Omit<Beginning, 'smArguments'> {
+  readonly prepared: Prepared;
 }
 
 /** Resolves when everything runs; the process ends by itself. */
 export async function runEngine(options: EngineProcessOptions): Promise<void> {
-  const { config, log } = options;
-  const lock = await acquireLock(join(config.runDirectory, 'sm.lock'), LOCK_LIMIT_MS, realTime);
-  if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
-  const prepared = prepare(config, log, false);
-  if (!prepared.ok) return giveUp(log, EXIT_CONFIG, prepared.message);
+  const { config, log, begins, stream, prepared } = options;
   const life = kernelLife(config.kernelLifeFile);
-  if (life === null) return giveUp(log, EXIT_CONFIG, `${config.kernelLifeFile} can not be read`);
+  if (life === null) {
+    giveUp(log, EXIT_CONFIG, `${config.kernelLifeFile} can not be read`);
+    return;
+  }
 
   const containment = new Containment({
     node: config.node,
@@ -99,6 +89,8 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   parts.loop = loop;
   await parts.control.listen(config.controlSocket);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => parts.shutdown(signal));
+  // By its first word the watchdog has killed what an earlier life left over.
+  if (begins && !(await hasMore(stream))) process.exit(EXIT_UNAVAILABLE);
   parts.guard.start();
   loop.start();
   if (notReady !== '') void goEnabled(entrance);
@@ -124,13 +116,6 @@ function entranceOf(config: Config, life: LifeId, parts: EngineParts, log: Log):
   };
 }
 
-function giveUp(log: Log, code: number, message: string): void {
-  log.fatal({ code }, message);
-  process.exitCode = code;
-  // The pipe would keep the process alive.
-  setImmediate(() => process.exit(code));
-}
-
 /** The parts around the loop, which post to it. */
 class EngineParts {
   readonly performer: Performer;
@@ -148,7 +133,7 @@ class EngineParts {
     this.guard = new GuardClient({
       stream: options.stream,
       permissionMs,
-      startWatchdog: () => startProgram('sm-watchdog', [...options.watchdogArguments, '--adopt']),
+      startWatchdog: () => startProgram('sm-watchdog', ['--plan', planPath(config.runDirectory), '--adopt']),
       post: (fact) => this.post(fact),
       listed: (run, ok, reason) => this.performer.listed(run, ok, reason),
       stop: (reason) => this.shutdown(reason),

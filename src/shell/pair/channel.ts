@@ -13,6 +13,51 @@ const MESSAGE_BYTES_MAX = 1024 * 1024;
 /** The other side has not read for long when so much waits; it is given up for dead. */
 const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 
+/**
+ * The next message of a pipe that has no channel yet; what comes after it stays to be read. Null = the other side ended, or
+ * speaks another language.
+ */
+export async function nextMessage<In extends object>(stream: Duplex): Promise<In | null> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  while (bytes <= MESSAGE_BYTES_MAX) {
+    const chunk = stream.read() as Buffer | null;
+    if (chunk === null) {
+      if (!(await hasMore(stream))) return null;
+      continue;
+    }
+    const end = chunk.indexOf(0x0a);
+    pieces.push(end < 0 ? chunk : chunk.subarray(0, end));
+    bytes += chunk.length;
+    if (end < 0) continue;
+    if (end + 1 < chunk.length) stream.unshift(chunk.subarray(end + 1));
+    try {
+      return JSON.parse(Buffer.concat(pieces).toString('utf8')) as In;
+    } catch {
+      return null;
+    }
+  }
+  return null;
+}
+
+/** Waits until there is something to read; false = the other side ended. */
+export function hasMore(stream: Duplex): Promise<boolean> {
+  if (stream.readableEnded || stream.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const events = ['readable', 'end', 'close', 'error'] as const;
+    const look = () => {
+      for (const event of events) stream.off(event, look);
+      // At the end of a stream it is readable too, with nothing in it.
+      resolve(stream.readableLength > 0);
+    };
+    for (const event of events) stream.on(event, look);
+  });
+}
+
+export function say(stream: Duplex, message: object): void {
+  stream.write(`${toJson(message)}\n`);
+}
+
 export interface ChannelHandlers<In> {
   readonly message: (message: In) => void;
   /** Once. */
@@ -40,7 +85,7 @@ export class Channel<In extends object, Out extends object> {
       this.close('the other side does not read');
       return;
     }
-    this.#stream.write(`${toJson(message)}\n`);
+    say(this.#stream, message);
   }
 
   /** Resolves when everything that was sent is with the kernel. */

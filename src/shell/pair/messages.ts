@@ -3,6 +3,7 @@ import type { GuardFact } from '../../core/engine-interface.ts';
 import type { GuardEvent, GuardView, KillEntry } from '../../core/guard/interface.ts';
 import type { PeerLives } from '../../core/link/replay.ts';
 import type { LifeId } from '../../core/link/types.ts';
+import type { Config } from '../config.ts';
 import type { ProcessIdentity } from '../process-identity.ts';
 import type { Wire } from '../watchdog/wire.ts';
 
@@ -39,6 +40,19 @@ export interface WatchdogStatus {
 type SmEvent = Extract<GuardEvent, { type: `sm.${string}` }>;
 /** Events that are handed over as they are. */
 export type PlainSmEvent = Exclude<SmEvent, { type: 'sm.connected' | 'sm.copy' | 'sm.gone' | 'sm.report' }>;
+
+/**
+ * At the start of a node, before the two have channels: `sm`, which is started first, reads configuration and database while
+ * sm-watchdog loads, and waits where it must not go on alone.
+ */
+export type FirstFromSm =
+  /** Waits for `go`. */
+  | { readonly type: 'config'; readonly config: Config }
+  /** The definitions are checked, and what the watchdog has to know of them is in this file. Waits for `life`. */
+  | { readonly type: 'plan'; readonly path: string };
+
+/** This node is run by nobody else: the database may be opened. */
+export type FirstFromWatchdog = { readonly type: 'go' };
 
 export type FromSm =
   /** First of all. `copy`: to a watchdog that this `sm` started. */

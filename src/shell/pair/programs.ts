@@ -15,6 +15,11 @@ export interface Started {
   readonly end: () => void;
 }
 
+export interface StartedProgram extends Started {
+  /** Its exit code; null = it was killed, or could not be started. */
+  readonly ended: Promise<number | null>;
+}
+
 export function programPath(name: ProgramName): string {
   return fileURLToPath(new URL(`../../bin/${name}${extname(import.meta.url)}`, import.meta.url));
 }
@@ -23,7 +28,7 @@ export function programPath(name: ProgramName): string {
  * Starts a program that outlives us: in a session of its own, so that no signal to our group ends it. It writes to our
  * own stdout and stderr.
  */
-export function startProgram(name: ProgramName, args: readonly string[]): Started {
+export function startProgram(name: ProgramName, args: readonly string[]): StartedProgram {
   const child = spawn(process.execPath, [...process.execArgv, programPath(name), ...args], {
     detached: true,
     // So that no pid file can make either of us kill the other.
@@ -31,8 +36,12 @@ export function startProgram(name: ProgramName, args: readonly string[]): Starte
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
   // Without a handler a failed start would be an exception; the pipe tells it anyway.
-  child.on('error', () => {});
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('exit', resolve);
+    child.on('error', () => resolve(null));
+  });
   return {
+    ended,
     pid: child.pid,
     stream: child.stdio[3] as unknown as Duplex,
     alive: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,

@@ -1,10 +1,9 @@
 /** The process `sm-watchdog`, put together from its parts. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { DefinitionSet, DomainDefinition, InterfaceDefinition } from '../../core/definitions/model.ts';
 import type { LifeId } from '../../core/link/types.ts';
 import type { Config } from '../config.ts';
 import { Containment } from '../exec/containment.ts';
@@ -12,12 +11,13 @@ import { KillHandle, killEntriesSync } from '../exec/kill-entry.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE } from '../exit-codes.ts';
 import { acquireLock } from '../lock.ts';
 import { kernelLife, newProcessLife, productUuid } from '../node-facts.ts';
-import { startProgram } from '../pair/programs.ts';
+import { type Started, startProgram } from '../pair/programs.ts';
 import type { Log } from '../ports.ts';
 import { serviceManager } from '../systemd.ts';
 import { realTime } from '../time.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
+import type { WatchdogPlan } from './plan.ts';
 import { WatchdogProcess } from './process.ts';
 import { endOfNamespace, processesSelfFence } from './self-fence.ts';
 import { clusterIdOf } from './sign.ts';
@@ -28,82 +28,32 @@ const LOCK_LIMIT_MS = 2000;
 /** At a start without a copy, everything of an earlier life is killed first. */
 const LEFT_OVER_KILL_MS = 2000;
 
-/**
- * All that the watchdog has to know, in one file: it never opens the database, so that a damaged or slow one can not
- * hinder it.
- */
-export interface WatchdogPlan {
-  readonly config: Config;
-  readonly domain: DomainDefinition;
-  readonly peer: string | null;
-  readonly interfaces: readonly InterfaceDefinition[];
-  /** Services of exclusive groups. */
-  readonly exclusive: readonly {
-    readonly service: string;
-    readonly pidFile: string;
-    readonly kernelState: boolean;
-  }[];
-  /** Arguments with which `sm` is started. */
-  readonly smArguments: readonly string[];
-}
-
-export function planOf(
-  config: Config,
-  definitions: DefinitionSet,
-  smArguments: readonly string[],
-): WatchdogPlan {
-  const exclusive = [...definitions.services.values()].flatMap(({ name, group, pidFile, kernelState }) =>
-    definitions.groups.get(group)?.exclusive === true ? [{ service: name, pidFile, kernelState }] : [],
-  );
-  return {
-    config,
-    domain: definitions.domain,
-    peer: definitions.nodes.find((name) => name !== config.node) ?? null,
-    interfaces: definitions.interfaces,
-    exclusive,
-    smArguments,
-  };
-}
-
-export function planPath(run: string): string {
-  return join(run, 'watchdog.json');
-}
-
 export function watchdogLock(config: Config): string {
   return join(config.runDirectory, 'sm-watchdog.lock');
 }
 
-/** Whole or not at all: a watchdog may be started from it at any moment. */
-export function writePlan(plan: WatchdogPlan): string {
-  const path = planPath(plan.config.runDirectory);
-  writeFileSync(`${path}.new`, JSON.stringify(plan), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
-  return path;
-}
-
-export function readPlan(path: string): WatchdogPlan {
-  return JSON.parse(readFileSync(path, 'utf8')) as WatchdogPlan;
-}
-
 export interface WatchdogStart {
   readonly config: Config;
-  /** Asked for when nobody else can be running for this node. A text = why there is none. */
-  readonly plan: () => WatchdogPlan | string;
+  /** Asked for when nobody else can be running for this node. Null = there is none, and this process ends. */
+  readonly plan: () => Promise<WatchdogPlan | null> | WatchdogPlan;
   /** The pipe to the `sm` that started us, which hands its copy over; null = we start `sm`. */
   readonly adopted: Duplex | null;
+  /** The `sm` that was started with us and waits for our first word; null = there is none yet. */
+  readonly sm?: Started;
   readonly log: Log;
 }
 
 /** Resolves when everything runs; the process ends by itself. */
-export async function runWatchdog({ config, plan: makePlan, adopted, log }: WatchdogStart): Promise<void> {
+export async function runWatchdog(start: WatchdogStart): Promise<void> {
+  const { config, adopted, log } = start;
   process.title = 'sm-watchdog';
   if (adopted !== null) await firstWord(adopted);
   mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
   const lockLimitMs = adopted === null ? 0 : LOCK_LIMIT_MS;
   const lock = await acquireLock(watchdogLock(config), lockLimitMs, realTime);
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
-  const plan = makePlan();
-  if (typeof plan === 'string') return giveUp(log, EXIT_CONFIG, plan);
+  const plan = await start.plan();
+  if (plan === null) return;
   const life = kernelLife(config.kernelLifeFile);
   if (life === null) return giveUp(log, EXIT_CONFIG, `${config.kernelLifeFile} can not be read`);
   const uuid = productUuid(config.productUuidFile, config.node);
@@ -114,7 +64,8 @@ export async function runWatchdog({ config, plan: makePlan, adopted, log }: Watc
     if (code === 0) lock.release();
     process.exit(code);
   };
-  const watchdog = makeWatchdog(plan, { kernelLife: life, productUuid: uuid }, { adopted, exit }, log);
+  const ids = { kernelLife: life, productUuid: uuid };
+  const watchdog = makeWatchdog(plan, ids, { adopted, sm: start.sm ?? null, exit }, log);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => watchdog.stop(signal));
   // The terminal that started us may go; we stay.
   process.on('SIGHUP', () => {});
@@ -131,10 +82,22 @@ async function firstWord(stream: Duplex): Promise<void> {
 function makeWatchdog(
   plan: WatchdogPlan,
   ids: { readonly kernelLife: LifeId; readonly productUuid: LifeId },
-  { adopted, exit }: { readonly adopted: Duplex | null; readonly exit: (code: number) => void },
+  ends: {
+    readonly adopted: Duplex | null;
+    readonly sm: Started | null;
+    readonly exit: (code: number) => void;
+  },
   log: Log,
 ): WatchdogProcess {
   const { config, domain, peer, interfaces } = plan;
+  const { adopted, exit } = ends;
+  let begun = ends.sm;
+  /** The one that was started with us, once. */
+  const startSm = (): Started => {
+    const first = begun;
+    begun = null;
+    return first?.alive() === true ? first : startProgram('sm', plan.smArguments);
+  };
   const processLife = newProcessLife();
   const endNamespace = endOfNamespace(process.env);
   const endNode = () => {
@@ -175,7 +138,7 @@ function makeWatchdog(
             ),
     killList: new KillList(),
     selfFence: (killRecorded) => processesSelfFence(killRecorded, endNode, log),
-    startSm: () => startProgram('sm', plan.smArguments),
+    startSm,
     adopted,
     serviceManager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
     exit,

@@ -1,0 +1,60 @@
+/**
+ * The first part of a start of `sm`: everything up to the plan that sm-watchdog waits for where the node begins. It is apart
+ * from the rest, which is loaded meanwhile.
+ */
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { Config } from './config.ts';
+import { EXIT_CONFIG, EXIT_UNAVAILABLE } from './exit-codes.ts';
+import { acquireLock } from './lock.ts';
+import { nextMessage, say } from './pair/channel.ts';
+import type { FirstFromSm, FirstFromWatchdog } from './pair/messages.ts';
+import type { Log } from './ports.ts';
+import { type Preparation, prepare } from './prepare.ts';
+import { realTime } from './time.ts';
+import { planOf, writePlan } from './watchdog/plan.ts';
+
+/** An earlier `sm` that was killed may take a moment to be gone. */
+const LOCK_LIMIT_MS = 5000;
+
+export interface Beginning {
+  readonly config: Config;
+  /** The pipe to the watchdog that started us. */
+  readonly stream: Duplex;
+  /** The node begins: the watchdog was started with us and knows nothing yet (pair/messages.ts). */
+  readonly begins: boolean;
+  /** Arguments with which a watchdog starts `sm`. */
+  readonly smArguments: readonly string[];
+  readonly log: Log;
+}
+
+export type Prepared = Extract<Preparation, { ok: true }>;
+
+/** Null = `sm` can not run: it is said why, and the process ends. */
+export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
+  const { config, log, begins, stream } = beginning;
+  if (begins) await permissionToBegin(stream);
+  const lock = await acquireLock(join(config.runDirectory, 'sm.lock'), LOCK_LIMIT_MS, realTime);
+  if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
+  const prepared = prepare(config, log, begins);
+  if (!prepared.ok) return giveUp(log, EXIT_CONFIG, `${prepared.code}: ${prepared.message}`);
+  if (begins) {
+    const path = writePlan(planOf(config, prepared.definitions, beginning.smArguments));
+    say(stream, { type: 'plan', path } satisfies FirstFromSm);
+  }
+  return prepared;
+}
+
+/** Returns when nobody else runs this node; ends with the watchdog when it finds that somebody does. */
+async function permissionToBegin(stream: Duplex): Promise<void> {
+  const answer = await nextMessage<FirstFromWatchdog>(stream);
+  if (answer === null) process.exit(EXIT_UNAVAILABLE);
+}
+
+export function giveUp(log: Log, code: number, message: string): null {
+  log.fatal({ code }, message);
+  process.exitCode = code;
+  // The pipe would keep the process alive.
+  setImmediate(() => process.exit(code));
+  return null;
+}

@@ -1,0 +1,57 @@
+/**
+ * All that the watchdog has to know, in one file: it never opens the database, so that a damaged or slow one can not
+ * hinder it.
+ */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DefinitionSet, DomainDefinition, InterfaceDefinition } from '../../core/definitions/model.ts';
+import type { Config } from '../config.ts';
+
+export interface WatchdogPlan {
+  readonly config: Config;
+  readonly domain: DomainDefinition;
+  readonly peer: string | null;
+  readonly interfaces: readonly InterfaceDefinition[];
+  /** Services of exclusive groups. */
+  readonly exclusive: readonly {
+    readonly service: string;
+    readonly pidFile: string;
+    readonly kernelState: boolean;
+  }[];
+  /** Arguments with which `sm` is started. */
+  readonly smArguments: readonly string[];
+}
+
+export function planOf(
+  config: Config,
+  definitions: DefinitionSet,
+  smArguments: readonly string[],
+): WatchdogPlan {
+  const exclusive = [...definitions.services.values()].flatMap(({ name, group, pidFile, kernelState }) =>
+    definitions.groups.get(group)?.exclusive === true ? [{ service: name, pidFile, kernelState }] : [],
+  );
+  return {
+    config,
+    domain: definitions.domain,
+    peer: definitions.nodes.find((name) => name !== config.node) ?? null,
+    interfaces: definitions.interfaces,
+    exclusive,
+    smArguments,
+  };
+}
+
+export function planPath(run: string): string {
+  return join(run, 'watchdog.json');
+}
+
+/** Whole or not at all: a watchdog may be started from it at any moment. */
+export function writePlan(plan: WatchdogPlan): string {
+  const path = planPath(plan.config.runDirectory);
+  writeFileSync(`${path}.new`, JSON.stringify(plan), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  return path;
+}
+
+export function readPlan(path: string): WatchdogPlan {
+  return JSON.parse(readFileSync(path, 'utf8')) as WatchdogPlan;
+}
