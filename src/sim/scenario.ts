@@ -53,12 +53,14 @@ const GROUPS: readonly GroupShape[] = [
 function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
   const { nodes, domain } = QUIET_WORLD;
   const stopBoundMs = Number(settings.get('second-stop-bound'));
+  const policy = settings.get('policy') === 'stay' ? 'stay' : 'takeover';
+  const failureDebounceMs = Number(settings.get('debounce') ?? domain.failureDebounceMs);
   return {
     ...QUIET_WORLD,
     seed: Number(settings.get('seed') ?? 1),
     nodes: settings.has('simplex') ? nodes.slice(0, 1) : nodes,
     links: Number(settings.get('links') ?? 3),
-    domain: { ...domain, policy: settings.get('policy') === 'stay' ? 'stay' : 'takeover' },
+    domain: { ...domain, policy, failureDebounceMs },
     secondDomain: settings.has('second-stop-bound') ? { stopBoundMs, killVerifyMs: 100 } : {},
     groups: GROUPS,
     clockRates: [0.95, 1.05],
