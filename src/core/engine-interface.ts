@@ -278,6 +278,8 @@ export interface EngineOptions {
   readonly notReady?: string;
   /** Wall-clock ms at the moment of `start`: locks and operations end by the wall clock. */
   readonly startedWallMs: number;
+  /** Groups that wait for the notification hooks, and for how long at most, ms. */
+  readonly barriers?: ReadonlyMap<string, number>;
   /** Deliberate faults, for the simulator's self-test only: each has a checker that must catch it. */
   readonly breaks?: ReadonlySet<string>;
 }

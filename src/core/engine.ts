@@ -2,6 +2,7 @@
  * The engine of `sm`: routes events to the local engine and to the cluster, and lets both settle before it returns.
  * Pure: the same facts and the same events give the same effects, on a controller and in the simulator.
  */
+import { Alarms } from './cluster/alarms.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { DefinitionSet } from './definitions/model.ts';
 import type { EngineEffect, EngineEvent, EngineOptions, OperatorCommand } from './engine-interface.ts';
@@ -29,6 +30,9 @@ export class Engine {
   #wallOffsetMs = 0;
   /** Views of the groups as the cluster saw them last; an unchanged group keeps its view. */
   #seen: readonly GroupView[] = [];
+  readonly #hookAlarms: Alarms;
+  /** What went wrong with the hooks at the last change of a group. */
+  readonly #hookProblems = new Map<string, string>();
   readonly #alone = new Map<string, LeftAlone>();
   /** Services of exclusive groups that sm-watchdog has, or may have, on its kill list. */
   readonly #listed = new Set<string>();
@@ -42,10 +46,12 @@ export class Engine {
       definitions: options.definitions,
       restored: options.restored,
       maxRunning: LIMITS.actionsRunningMax,
+      ...(options.barriers === undefined ? {} : { barriers: options.barriers }),
     };
     this.#local = new LocalEngine(local, (effect) => this.#onLocalEffect(effect));
     this.#cluster = new Cluster(options, this.#local, (effect) => this.#onClusterEffect(effect));
     this.#timers = new Timers(emit);
+    this.#hookAlarms = new Alarms(emit);
   }
 
   start(now: number): void {
@@ -94,6 +100,8 @@ export class Engine {
         return this.#cluster.onFact(event, now);
       case 'timer':
         return this.#onTimer(event, now);
+      case 'group.notified':
+        return this.#onNotified(event, now);
       case 'command':
         return this.#onCommand(event, now);
       case 'store.failed':
@@ -132,7 +140,7 @@ export class Engine {
       operations: cluster.operations(),
       alone: [...this.#alone.values()],
       waits: [...cluster.waits(), ...this.#local.waits()],
-      alarms: cluster.alarms(),
+      alarms: [...cluster.alarms(), ...this.#hookAlarms.all()],
     };
   }
 
@@ -140,6 +148,19 @@ export class Engine {
     if (isLocalTimer(event.key)) return this.#stepLocal(event, now);
     if (!event.key.startsWith(MANAGE_TIMER)) return this.#cluster.onTimer(event, now);
     if (this.#timers.take(event)) this.#manageAgain(event.key, now);
+  }
+
+  #onNotified(event: Extract<LocalEvent, { type: 'group.notified' }>, now: number): void {
+    const { group, problem } = event;
+    this.#stepLocal(event, now);
+    if (!this.#definitions.groups.has(group)) return;
+    if (problem === '') this.#hookProblems.delete(group);
+    else {
+      this.#hookProblems.set(group, problem);
+      const told = { type: 'history', entity: 'group', name: group, from: '', to: '' } as const;
+      this.#emit({ ...told, cause: 'notification-failed', actor: 'engine', reason: problem });
+    }
+    this.#hookAlarms.settle([...this.#hookProblems].map(hookAlarm), now);
   }
 
   #stepLocal(event: LocalEvent, now: number): void {
@@ -245,6 +266,17 @@ export class Engine {
       operation: '',
     });
   }
+}
+
+function hookAlarm([group, reason]: [string, string]) {
+  return {
+    id: 'notification-failed',
+    entity: `service_group=${group}`,
+    severity: 'minor',
+    reason,
+    repair: 'mend or remove the hook; the alarm ends with the next change of the group that goes well',
+    patienceMs: 0,
+  } as const;
 }
 
 function serviceEvent({ kind, service, why }: ServiceCommand, actor: string, until: number): ServiceOrder {

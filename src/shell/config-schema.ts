@@ -115,6 +115,38 @@ const Log = {
   rule: 'a mapping with the keys level and file',
 } as const;
 
+const Notifications = {
+  type: 'object',
+  properties: {
+    directory: path(
+      'Directory of the programs that are told of each change of a group.',
+      '/etc/sm/notify.d',
+      CHANGE.sm,
+    ),
+    limitMs: {
+      type: 'integer',
+      minimum: 100,
+      maximum: 60_000,
+      description: 'Time for all of them together at one change, ms.',
+      rule: 'a whole number of ms from 100 to 60000',
+      fallback: '10000',
+      change: CHANGE.sm,
+    },
+    barrier: {
+      type: 'string',
+      pattern: '^([A-Za-z0-9][A-Za-z0-9._:@-]*( +|$))*$',
+      maxLength: 4095,
+      description:
+        'Groups that wait for them: nothing of the group is activated, and it is not said to be stopped, before they have ended or their time is over.',
+      rule: 'names of groups with blanks between them',
+      fallback: 'none: no group waits',
+      change: CHANGE.sm,
+    },
+  },
+  additionalProperties: false,
+  rule: 'a mapping with the keys directory, limitMs and barrier',
+} as const;
+
 export const ConfigFile = {
   type: 'object',
   properties: {
@@ -157,6 +189,7 @@ export const ConfigFile = {
       CHANGE.sm,
     ),
     ocfRoot: path('OCF_ROOT: agents are below resource.d in it.', '/usr/lib/ocf', CHANGE.sm),
+    notifications: Notifications,
     api: Api,
     log: Log,
     selfFence: oneOf(

@@ -44,6 +44,12 @@ export interface Config {
   readonly lsbDirectory: string;
   readonly ocfRoot: string;
   readonly goEnabledDirectory: string;
+  /** `limitMs` is for all hooks together; the groups in `barrier` wait for them. */
+  readonly notifications: {
+    readonly directory: string;
+    readonly limitMs: number;
+    readonly barrier: readonly string[];
+  };
   readonly api: ApiConfig;
   /** `file` null = stderr. */
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly file: string | null };
@@ -108,6 +114,11 @@ function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
     lsbDirectory: file.lsbDirectory ?? '/etc/init.d',
     ocfRoot: file.ocfRoot ?? '/usr/lib/ocf',
     goEnabledDirectory: file.goEnabledDirectory ?? '/etc/sm/goenabled.d',
+    notifications: {
+      directory: file.notifications?.directory ?? '/etc/sm/notify.d',
+      limitMs: file.notifications?.limitMs ?? 10_000,
+      barrier: (file.notifications?.barrier ?? '').split(' ').filter((name) => name !== ''),
+    },
     api: apiOf(file.api ?? {}),
     log: { level: file.log?.level ?? 'info', file: file.log?.file ?? null },
     selfFence: file.selfFence ?? 'processes',

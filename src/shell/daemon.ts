@@ -17,6 +17,7 @@ import { type GoEnabledOptions, goEnabled, initialObstacle } from './go-enabled.
 import { GuardClient } from './guard-client.ts';
 import { Loop } from './loop.ts';
 import { kernelLife } from './node-facts.ts';
+import { Notifier } from './notify.ts';
 import { hasMore } from './pair/channel.ts';
 import { startProgram } from './pair/programs.ts';
 import { Performer } from './perform.ts';
@@ -55,10 +56,19 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   parts.heartbeats = heartbeatsOf(definitions, parts, log);
   const entrance = entranceOf(config, life, parts, log);
   const notReady = initialObstacle(entrance);
+  const { notifier, barriers } = notifications(config, definitions, (event) => parts.post(event), log);
   const loop: Loop = new Loop({
     engine: (emit) =>
       new Engine(
-        { node: config.node, definitions, kernelLife: life, restored, startedWallMs: Date.now(), notReady },
+        {
+          node: config.node,
+          definitions,
+          kernelLife: life,
+          restored,
+          startedWallMs: Date.now(),
+          notReady,
+          barriers,
+        },
         emit,
       ),
     store: { commit: (effects) => store.commit(effects, Date.now()) },
@@ -72,6 +82,7 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
       const machine = `${entity} ${name}`;
       log.info({ machine, from, to, event: cause, actor, reason }, `${machine}: ${from} -> ${to}`);
       parts.control.publish({ wallMs: Date.now(), ...entry });
+      notifier.published(entry);
     },
     exit: (reason) => {
       log.info({ reason }, 'sm ends');
@@ -114,6 +125,20 @@ function entranceOf(config: Config, life: LifeId, parts: EngineParts, log: Log):
     time: realTime,
     log,
   };
+}
+
+/** The hooks, and the groups that wait for them. A name that is none is said to be; it keeps nothing from running. */
+function notifications(
+  { node, notifications: { directory, limitMs, barrier } }: Config,
+  { groups }: DefinitionSet,
+  post: (event: EngineEvent) => void,
+  log: Log,
+): { readonly notifier: Notifier; readonly barriers: ReadonlyMap<string, number> } {
+  for (const group of barrier) {
+    if (!groups.has(group)) log.warn({ group }, 'notifications.barrier names no group that is provisioned');
+  }
+  const notifier = new Notifier({ node, directory, limitMs, post, wallMs: () => Date.now(), log });
+  return { notifier, barriers: new Map(barrier.map((group) => [group, limitMs])) };
 }
 
 /** The parts around the loop, which post to it. */

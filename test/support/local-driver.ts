@@ -48,6 +48,7 @@ const OPPOSITE_FREE: LocalRestored = { groups: [], services: [], intents: [] };
 export interface DriverOptions {
   readonly restored?: Partial<LocalRestored>;
   readonly maxRunning?: number;
+  readonly barriers?: ReadonlyMap<string, number>;
   readonly behaviour?: Behaviour;
   readonly truth?: Readonly<Record<string, Truth>>;
   readonly scriptMs?: number;
@@ -79,6 +80,7 @@ export class LocalDriver {
         definitions,
         restored: { ...OPPOSITE_FREE, ...options.restored },
         maxRunning: options.maxRunning ?? 16,
+        barriers: options.barriers ?? new Map(),
       },
       (effect) => this.#perform(effect),
     );

@@ -5,6 +5,7 @@ import { assert } from '../kernel/assert.ts';
 import type { ServiceAction } from '../kernel/names.ts';
 import { backOffMs, type Context, URGENCIES } from './context.ts';
 import { unmetFor } from './dependency.ts';
+import { holdReason } from './hold.ts';
 import type { LocalEvent, RunOutcome } from './interface.ts';
 import { type Invocation, invocation } from './invocation.ts';
 import type { GroupRecord, Run, ServiceRecord } from './record.ts';
@@ -76,6 +77,10 @@ export class Actions {
       return true;
     }
     if (!service.managed || action !== service.activatingAction) return false;
+    if (service.group.hold?.state === 'go-active') {
+      setWait(this.#context, service, 'notification', holdReason(service.group), service.group.hold.until);
+      return true;
+    }
     if (service.group.definition.exclusive && tokenOf(service.group, now) === null) {
       const reason = `waits for permission to activate ${service.group.name} on this node`;
       setWait(this.#context, service, 'permission', reason, this.limitOf(service));

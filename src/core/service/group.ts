@@ -4,6 +4,7 @@ import type { GroupState } from '../kernel/names.ts';
 import type { Context } from './context.ts';
 import { GROUP_TABLE, type GroupEvent, type GroupWork } from './group-table.ts';
 import { aggregate } from './health.ts';
+import { holdAt, holdWait } from './hold.ts';
 import type { GroupView, Wait } from './interface.ts';
 import type { GroupRecord, ServiceRecord } from './record.ts';
 import { chain, shownState } from './tell.ts';
@@ -57,7 +58,8 @@ export class GroupMachine {
       condition: group.condition,
       health: group.health,
       reason: group.reason,
-      inactive: group.maybeActive === 0,
+      // Told to be over only when the hooks were told of it: the other node begins at that word.
+      inactive: group.maybeActive === 0 && group.hold === null,
       activation: group.activation,
       parked: group.parked,
     };
@@ -66,6 +68,8 @@ export class GroupMachine {
 
   wait(group: GroupRecord): Wait | null {
     if (!TRANSITIONS.includes(group.state)) return null;
+    const held = holdWait(group);
+    if (held !== null) return held;
     const reason = waitingMember(group) ?? group.desiredReason;
     return { entity: 'group', name: group.name, reason, since: group.since, until: null };
   }
@@ -85,10 +89,10 @@ export class GroupMachine {
         if (isActive(group)) this.#enter(group, 'active', event);
         break;
       case 'check-standby':
-        if (isStandby(group)) this.#enter(group, 'standby', event);
+        if (isStandby(group) && group.hold === null) this.#enter(group, 'standby', event);
         break;
       case 'check-disabled':
-        if (isDisabled(group)) this.#enter(group, 'disabled', event);
+        if (isDisabled(group) && group.hold === null) this.#enter(group, 'disabled', event);
         break;
     }
   }
@@ -98,6 +102,7 @@ export class GroupMachine {
     group.state = state;
     group.since = this.#context.now;
     group.cause = cause;
+    holdAt(this.#context, group);
   }
 
   #armExpiry(group: GroupRecord, expires: number): void {

@@ -68,6 +68,13 @@ export type LocalEvent =
       readonly clearFatal: boolean;
       readonly forgive: boolean;
     }
+  /** The hooks have been told of this change of the group. `problem`: what went wrong with them; '' = nothing. */
+  | {
+      readonly type: 'group.notified';
+      readonly group: string;
+      readonly state: GroupState;
+      readonly problem: string;
+    }
   | {
       readonly type: 'run.done';
       readonly run: number;

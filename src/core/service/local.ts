@@ -14,6 +14,7 @@ import { type Context, URGENCIES } from './context.ts';
 import { linkDependencies } from './dependency.ts';
 import { GroupMachine } from './group.ts';
 import { HEALTH_PERFECT } from './health.ts';
+import { giveUpHold, release } from './hold.ts';
 import type { GroupView, LocalEffect, LocalEvent, ServiceView, Wait } from './interface.ts';
 import { GroupRecord, SERVICE_TIMERS, ServiceRecord, type ServiceTimer } from './record.ts';
 import { ResultRules } from './result.ts';
@@ -38,6 +39,8 @@ export interface LocalOptions {
   readonly restored: LocalRestored;
   /** Scripts that may run at once; stopping without permission goes beyond it. */
   readonly maxRunning: number;
+  /** Groups that wait for their hooks, and for how long at most, ms. */
+  readonly barriers?: ReadonlyMap<string, number>;
 }
 
 type Want = Extract<LocalEvent, { type: 'group.want' }>;
@@ -76,6 +79,10 @@ export class LocalEngine {
     this.#machine = new ServiceMachine(this.#context, lastRun);
     this.#groupMachine = new GroupMachine(this.#context, definitions.nodes.length);
     this.#build(definitions, restored);
+    for (const [name, limitMs] of options.barriers ?? []) {
+      const group = this.#groups.get(name);
+      if (group !== undefined) group.barrierMs = limitMs;
+    }
   }
 
   /** Begins: every service is audited. Groups that need no permission are driven to where they were wanted last. */
@@ -154,6 +161,7 @@ export class LocalEngine {
       group.savedText = `${group.desired} initial  `;
       this.#groups.set(group.name, group);
       this.#groupTimers.set(group.timerKey, group);
+      this.#groupTimers.set(group.holdKey, group);
       for (const member of definition.members) {
         const service = definitions.services.get(member.service);
         if (service === undefined) continue;
@@ -188,6 +196,9 @@ export class LocalEngine {
         break;
       case 'group.recover':
         this.#recover(event);
+        break;
+      case 'group.notified':
+        this.#notified(event);
         break;
       case 'run.done':
         this.#machine.actions.finish(event);
@@ -297,8 +308,16 @@ export class LocalEngine {
     if (group === undefined) return;
     group.token = null;
     this.#setDesired(group, 'disabled', `permission revoked: ${event.reason}`, event.actor ?? 'engine');
+    // Whoever lost the right to act waits for nobody.
+    release(this.#context, group);
     for (const member of group.members) this.#machine.apply(member, 'revoke', event.reason);
     this.#wakeGroup(group);
+  }
+
+  /** A word about an earlier change is late, and ends no wait for a newer one. */
+  #notified(event: Extract<LocalEvent, { type: 'group.notified' }>): void {
+    const group = this.#groups.get(event.group);
+    if (group?.hold?.state === event.state) release(this.#context, group);
   }
 
   #timer(event: TimerEvent): void {
@@ -306,7 +325,9 @@ export class LocalEngine {
     const timer = this.#serviceTimers.get(event.key);
     if (timer !== undefined) this.#machine.timer(timer.service, timer.kind);
     const group = this.#groupTimers.get(event.key);
-    if (group !== undefined) this.#wakeGroup(group);
+    if (group === undefined) return;
+    if (event.key === group.holdKey) giveUpHold(this.#context, group);
+    this.#wakeGroup(group);
   }
 
   #wake(service: ServiceRecord): void {

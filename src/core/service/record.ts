@@ -14,6 +14,7 @@ import {
   type Status,
   worseStatus,
 } from '../kernel/names.ts';
+import type { Hold } from './hold.ts';
 import type { GroupView, ServiceView, Wait } from './interface.ts';
 
 /** One started script, until everything of it is gone. */
@@ -60,7 +61,15 @@ export interface Links {
   readonly neighbors: ServiceRecord[];
 }
 
-export type WaitKind = 'run' | 'retry' | 'dependency' | 'permission' | 'ticket' | 'place' | 'recover';
+export type WaitKind =
+  | 'run'
+  | 'retry'
+  | 'dependency'
+  | 'permission'
+  | 'notification'
+  | 'ticket'
+  | 'place'
+  | 'recover';
 
 export class ServiceRecord {
   readonly definition: ServiceDefinition;
@@ -203,6 +212,10 @@ export class GroupRecord {
   readonly name: string;
   readonly members: ServiceRecord[] = [];
   readonly timerKey: string;
+  readonly holdKey: string;
+  /** How long it waits for its hooks at most; 0 = it does not. */
+  barrierMs = 0;
+  hold: Hold | null = null;
 
   desired: GroupDesiredState;
   /** Somebody has said in this life how it is wanted; until then a group that needs permission is only audited. */
@@ -236,6 +249,7 @@ export class GroupRecord {
     this.definition = definition;
     this.name = definition.name;
     this.timerKey = `group/${definition.name}/debounce`;
+    this.holdKey = `group/${definition.name}/hold`;
     this.desired = desired;
     this.health = health;
   }

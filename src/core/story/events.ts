@@ -39,8 +39,8 @@ const SERVICE_WAYS = [
 ];
 const OPERATION_ENDS = ['done', 'failed-back', 'timed-out', 'refused'];
 
-/** Events of a group that tell of its number and not of its state. */
-const NUMBER_CAUSES = ['grant', 'released', 'revoke', 'stopped'];
+/** Events of a group that tell of its number or of its hooks, and not of its state. */
+const NUMBER_CAUSES = ['grant', 'released', 'revoke', 'stopped', 'notification-failed', 'notification-late'];
 /** Events of a service that change no state of it. */
 const MANAGE_CHANGES = ['managed', 'unmanaged'];
 

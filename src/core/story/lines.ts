@@ -212,6 +212,12 @@ class Teller {
       case 'released':
         this.#say('domain', event, `${name} is taken from ${from.replace('held by ', '')}`, reason);
         return;
+      case 'notification-failed':
+        this.#say('cause', event, `a hook of ${name} failed`, reason, true);
+        return;
+      case 'notification-late':
+        this.#say('cause', event, `${name} went on without its hooks`, reason, true);
+        return;
       case 'revoke':
         this.#say('group', event, `${name} lost its permission`, reason, true);
     }

@@ -31,6 +31,7 @@ describe('good files', () => {
         lsbDirectory: '/etc/init.d',
         ocfRoot: '/usr/lib/ocf',
         goEnabledDirectory: '/etc/sm/goenabled.d',
+        notifications: { directory: '/etc/sm/notify.d', limitMs: 10_000, barrier: [] },
         api: {
           address: '127.0.0.1',
           port: 7777,
@@ -62,6 +63,10 @@ controlSocket: /c
 lsbDirectory: /i
 ocfRoot: /o
 goEnabledDirectory: /g
+notifications:
+  directory: /n
+  limitMs: 500
+  barrier: web  oam
 api:
   address: "fd00::1"
   port: 1
@@ -92,6 +97,7 @@ realtime: no
         lsbDirectory: '/i',
         ocfRoot: '/o',
         goEnabledDirectory: '/g',
+        notifications: { directory: '/n', limitMs: 500, barrier: ['web', 'oam'] },
         api: {
           address: 'fd00::1',
           port: 1,
