@@ -89,6 +89,14 @@ export function settingsOf(fixture: Fixture): Settings {
     keysDirectory: join(fixture.directory, 'keys.d'),
     runDirectory: join(fixture.directory, 'run'),
     log: { level: 'info', file: null },
+    api: {
+      address: '127.0.0.1',
+      port: 7777,
+      tls: null,
+      tokensFile: join(fixture.directory, 'tokens'),
+      auditFile: join(fixture.directory, 'audit.log'),
+      keystone: null,
+    },
     lsbDirectory: fixture.directory,
     ocfRoot: fixture.directory,
   };
