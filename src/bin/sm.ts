@@ -21,7 +21,7 @@ Runs the service-group manager of this node.
 
   --config FILE  configuration (default ${CONFIG_PATH})
   --foreground   stay attached to the terminal or the service manager
-  --check        check configuration, database and definitions, change nothing that runs, and exit
+  --check        check configuration, database and definitions, change nothing, and exit
   --version      print the version
   -h, --help     print this text
 
@@ -78,7 +78,7 @@ async function runSm(configPath: string, begins: boolean): Promise<void> {
   // The watchdog finds out whether the node runs already, while we load.
   if (begins) say(stream, { type: 'config', config } satisfies FirstFromSm);
   const { beginSm } = await import('../shell/begin.ts');
-  const common = { config, stream, begins, log: await loggerOf(config) };
+  const common = { config, configPath, stream, begins, log: await loggerOf(config) };
   const prepared = await beginSm({ ...common, smArguments: engineArguments(configPath) });
   if (prepared === null) return;
   const { runEngine } = await import('../shell/daemon.ts');
@@ -93,11 +93,10 @@ async function becomeWatchdog(configPath: string): Promise<void> {
 }
 
 async function check(config: Config): Promise<void> {
-  const { prepare } = await import('../shell/prepare.ts');
-  const prepared = prepare(config, await loggerOf(config), false);
-  if (!prepared.ok) fail(EXIT_CONFIG, `${prepared.code}: ${prepared.message}`);
-  prepared.store.close();
-  const { groups, services, digest } = prepared.definitions;
+  const { examine } = await import('../shell/prepare.ts');
+  const examined = examine(config);
+  if (!examined.ok) fail(EXIT_CONFIG, `${examined.code}: ${examined.message}`);
+  const { groups, services, digest } = examined.definitions;
   console.log(`${config.node}: ${groups.size} groups, ${services.size} services, definitions ${digest}`);
 }
 

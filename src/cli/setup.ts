@@ -1,7 +1,7 @@
 /** `smctl init` and `smctl join`: a pair from two fresh machines. */
 import { dirname, join } from 'node:path';
 import { problemText } from '../core/definitions/problems.ts';
-import { failure } from '../core/kernel/errors.ts';
+import { type CodedError, failure } from '../core/kernel/errors.ts';
 import { readBundle, writeBundle } from '../shell/setup/bundle.ts';
 import { type MadeNode, makeNode, type NodePlaces, placesOf, setPath } from '../shell/setup/node.ts';
 import { checkPair, type Pair, type PairLink, parseLink } from '../shell/setup/pair.ts';
@@ -17,7 +17,7 @@ import {
 } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 
-const PORT_FALLBACK = '2222';
+export const PORT_FALLBACK = '2222';
 const SET_FALLBACK = 'demo';
 
 const INIT: CommandSpec = {
@@ -70,15 +70,8 @@ function init(context: Context, given: Given): Outcome {
   }
   const places = placesFor(given);
   if (places === null) return usualPlacesOnly();
-  const links: PairLink[] = [];
-  for (const word of (given.options.interface ?? []) as readonly string[]) {
-    const link = parseLink(word);
-    if (typeof link === 'string') {
-      const refused = failure('SM_SETUP_PAIR', { detail: link });
-      return failed(refused.error);
-    }
-    links.push(link);
-  }
+  const links = linksGiven(given);
+  if ('code' in links) return failed(links);
   const pair: Pair = { nodes: [node, peer], links, port: Number(text(given, 'port', PORT_FALLBACK)) };
   const checked = checkPair(pair);
   if (!checked.ok) return failed(checked.error);
@@ -125,6 +118,17 @@ function joinPair(context: Context, given: Given): Outcome {
     `remove ${path} here and on ${pair.nodes[0]}: it holds the key`,
     'then start sm on both nodes',
   ]);
+}
+
+/** What was given as --interface. */
+export function linksGiven(given: Given): readonly PairLink[] | CodedError {
+  const links: PairLink[] = [];
+  for (const word of (given.options.interface ?? []) as readonly string[]) {
+    const link = parseLink(word);
+    if (typeof link === 'string') return failure('SM_SETUP_PAIR', { detail: link }).error;
+    links.push(link);
+  }
+  return links;
 }
 
 /** null = another configuration was asked for: init and join make the usual one. */

@@ -10,6 +10,7 @@ import { EVENTS } from './events.ts';
 import { EXPLAIN } from './explain.ts';
 import { HISTORY } from './history.ts';
 import { type KeyIo, runKeyAccept, runKeyList, runKeyNew, runKeyUse } from './key.ts';
+import { NODES } from './nodes.ts';
 import { OPERATE } from './operate.ts';
 import { SETUP } from './setup.ts';
 import { STATUS } from './status.ts';
@@ -124,5 +125,18 @@ export const SMCTL: CommandSpec = {
   name: 'smctl',
   summary: 'Ask and command the service manager of this node',
   details: ['Commands that change something wait for their end and tell what came of it.'],
-  commands: [STATUS, EXPLAIN, ALARMS, EVENTS, HISTORY, ...OPERATE, CHECK, COLLECT, KEY, ...SETUP, COMPLETE],
+  commands: [
+    STATUS,
+    EXPLAIN,
+    ALARMS,
+    EVENTS,
+    HISTORY,
+    ...OPERATE,
+    CHECK,
+    COLLECT,
+    KEY,
+    ...SETUP,
+    ...NODES,
+    COMPLETE,
+  ],
 };

@@ -124,7 +124,9 @@ export type EngineEvent =
   /** Facts about this node from outside: go-enabled, unhealthy flag and the like. */
   | { readonly type: 'node.ready'; readonly ready: boolean; readonly reason: string }
   /** Orderly stop of the node's services and of `sm` ("leaving"). */
-  | { readonly type: 'shutdown'; readonly actor: string; readonly reason: string };
+  | { readonly type: 'shutdown'; readonly actor: string; readonly reason: string }
+  /** `sm` alone ends, to be started anew by sm-watchdog: services run on. */
+  | { readonly type: 'restart'; readonly actor: string; readonly reason: string };
 
 export interface AssignmentRow {
   readonly node: string;
@@ -235,7 +237,9 @@ export type EngineEffect =
       readonly operation: string;
     }
   /** The orderly stop is complete. */
-  | { readonly type: 'exit'; readonly reason: string };
+  | { readonly type: 'exit'; readonly reason: string }
+  /** Nothing is to be said or stopped: end, without taking leave of sm-watchdog. Void where the turn is not stored. */
+  | { readonly type: 'restart'; readonly reason: string };
 
 /** What a starting engine finds in its store. */
 export interface Restored {
@@ -243,6 +247,8 @@ export interface Restored {
   readonly settled: boolean;
   /** It was the leader, and has neither followed anybody since nor given its word that it leaves. */
   readonly led: boolean;
+  /** It was made as the second node of a pair, and has not been settled yet: it takes nothing over. */
+  readonly joins?: boolean;
   /** Kernel life that wrote the store: another one now makes every exclusive desired state void (rule 7). */
   readonly kernelLife: LifeId;
   readonly nodes: readonly NodeRow[];

@@ -22,6 +22,8 @@ export interface PeerView {
   readonly managerDownMs: number;
   readonly leaving: boolean;
   readonly exchanged: boolean;
+  /** It said of itself, when it was heard last, that it is locked, without an end. */
+  readonly lockedForGood: boolean;
 }
 
 /** `until`: wall-clock ms at which it is managed again by itself; 0 = by an operator only. */

@@ -12,7 +12,7 @@ import type { FirstFromSm, FirstFromWatchdog } from './pair/messages.ts';
 import type { Log } from './ports.ts';
 import { type Preparation, prepare } from './prepare.ts';
 import { realTime } from './time.ts';
-import { planOf, writePlan } from './watchdog/plan.ts';
+import { planOf, type WatchdogPlan, writePlan } from './watchdog/plan.ts';
 
 /** An earlier `sm` that was killed may take a moment to be gone. */
 const LOCK_LIMIT_MS = 5000;
@@ -28,7 +28,10 @@ export interface Beginning {
   readonly log: Log;
 }
 
-export type Prepared = Extract<Preparation, { ok: true }>;
+export interface Prepared extends Omit<Extract<Preparation, { ok: true }>, 'ok'> {
+  readonly plan: WatchdogPlan;
+  readonly planFile: string;
+}
 
 /** Null = `sm` can not run: it is said why, and the process ends. */
 export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
@@ -38,11 +41,11 @@ export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
   const prepared = prepare(config, log, begins);
   if (!prepared.ok) return giveUp(log, EXIT_CONFIG, `${prepared.code}: ${prepared.message}`);
-  if (begins) {
-    const path = writePlan(planOf(config, prepared.definitions, beginning.smArguments));
-    say(stream, { type: 'plan', path } satisfies FirstFromSm);
-  }
-  return prepared;
+  const plan = planOf(config, prepared.definitions, beginning.smArguments);
+  // For every watchdog that is started from now on. One that was started from another is replaced.
+  const planFile = writePlan(plan);
+  if (begins) say(stream, { type: 'plan', path: planFile } satisfies FirstFromSm);
+  return { ...prepared, plan, planFile };
 }
 
 /** Returns when nobody else runs this node; ends with the watchdog when it finds that somebody does. */

@@ -5,15 +5,26 @@
  */
 import type { OperatorCommand } from '../core/engine-interface.ts';
 import { LIMITS } from '../core/kernel/limits.ts';
+import { INTERFACE_ROLES } from '../core/kernel/names.ts';
 import { OPERATION_KINDS } from '../core/link/types.ts';
+import type { NodeChange } from '../core/membership.ts';
 
 /** Bytes of one request. Answers are not bounded. */
 export const REQUEST_BYTES_MAX = 64 * 1024;
 /** Longest `--for`: one year. */
 export const FOR_MS_MAX = 366 * 24 * 3600 * 1000;
 const ACTOR_CHARACTERS_MAX = 64;
+const ADDRESS_CHARACTERS_MAX = 64;
 
-export const CONTROL_METHODS = ['ping', 'view', 'command', 'subscribe', 'shutdown'] as const;
+export const CONTROL_METHODS = [
+  'ping',
+  'view',
+  'command',
+  'subscribe',
+  'shutdown',
+  'restart',
+  'nodes',
+] as const;
 export type ControlMethod = (typeof CONTROL_METHODS)[number];
 
 export type ControlErrorCode =
@@ -91,6 +102,42 @@ export function parseActor(params: Readonly<Record<string, unknown>>): Parsed<st
     return bad('bad-parameters', `actor has to be a text of 1 to ${ACTOR_CHARACTERS_MAX} characters`);
   }
   return { ok: true, value: actor };
+}
+
+/** `why` of a request; '' = none is given. */
+export function parseWhy(params: Readonly<Record<string, unknown>>): Parsed<string> {
+  const { why = '' } = params;
+  if (text(why, LIMITS.reasonCharactersMax)) return { ok: true, value: why };
+  return bad('bad-parameters', `why has to be one line of at most ${LIMITS.reasonCharactersMax} characters`);
+}
+
+/** Node name, and for one that is added: links and port. What they say is checked with the definitions. */
+export function parseNodeChange(params: Readonly<Record<string, unknown>>): Parsed<NodeChange> {
+  const { change, node, links, port, dead } = params;
+  if (!text(node, LIMITS.nameCharactersMax))
+    return bad('bad-parameters', 'node has to be the name of a node');
+  if (change === 'remove' && (dead === undefined || typeof dead === 'boolean'))
+    return { ok: true, value: { change, node, dead: dead === true } };
+  if (change === 'add' && Number.isSafeInteger(port) && isLinks(links))
+    return { ok: true, value: { change, node, port: port as number, links } };
+  return bad(
+    'bad-parameters',
+    'change has to be add (with links and port) or remove (with dead: true or false)',
+  );
+}
+
+function isLinks(value: unknown): value is Extract<NodeChange, { change: 'add' }>['links'] {
+  const isAddress = (each: unknown) => text(each, ADDRESS_CHARACTERS_MAX);
+  return (
+    Array.isArray(value) &&
+    value.length <= INTERFACE_ROLES.length &&
+    value.every(
+      (link) =>
+        isRecord(link) &&
+        INTERFACE_ROLES.some((role) => role === link.role) &&
+        [link.address, link.peerAddress].every(isAddress),
+    )
+  );
 }
 
 export function parseCommand(value: unknown): Parsed<OperatorCommand> {

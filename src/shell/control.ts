@@ -6,13 +6,16 @@ import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { OperatorCommand } from '../core/engine-interface.ts';
+import type { NodeChange } from '../core/membership.ts';
 import {
   type CommandResult,
   type ControlErrorCode,
   type ControlRequest,
   parseActor,
   parseCommand,
+  parseNodeChange,
   parseRequest,
+  parseWhy,
   REQUEST_BYTES_MAX,
 } from './control-protocol.ts';
 import { toJson } from './json.ts';
@@ -33,6 +36,10 @@ export interface ControlHandlers {
   /** The reply of the engine is handed to `answered` with the same number. */
   readonly command: (request: number, actor: string, command: OperatorCommand) => void;
   readonly shutdown: (actor: string, reason: string) => void;
+  /** Starts `sm` anew, or tells why not. */
+  readonly restart: (actor: string, why: string) => Promise<CommandResult>;
+  /** Adds or removes the other node, and starts `sm` anew. */
+  readonly nodes: (actor: string, why: string, change: NodeChange) => Promise<CommandResult>;
 }
 
 interface Client {
@@ -167,7 +174,7 @@ export class ControlServer {
         this.#write(client, { id: request.id, ok: true, result: { pid: process.pid } });
         return;
       case 'view':
-        this.#view(client, request);
+        this.#answer(client, request, () => this.#handlers.view());
         return;
       case 'subscribe':
         client.subscribed = true;
@@ -178,14 +185,19 @@ export class ControlServer {
         return;
       case 'shutdown':
         this.#shutdown(client, request);
+        return;
+      case 'restart':
+        this.#restart(client, request);
+        return;
+      case 'nodes':
+        this.#nodes(client, request);
     }
   }
 
-  #view(client: Client, { id }: ControlRequest): void {
+  #answer(client: Client, { id }: ControlRequest, work: () => Promise<unknown>): void {
     if (this.#isFull(client, id)) return;
     client.pending += 1;
-    this.#handlers
-      .view()
+    work()
       .finally(() => {
         client.pending -= 1;
       })
@@ -221,6 +233,24 @@ export class ControlServer {
     if (!actor.ok) return this.#fail(client, request.id, actor.code, actor.message);
     this.#write(client, { id: request.id, ok: true, result: {} });
     this.#handlers.shutdown(actor.value, `asked for by ${actor.value}`);
+  }
+
+  #restart(client: Client, request: ControlRequest): void {
+    const actor = parseActor(request.params);
+    const why = parseWhy(request.params);
+    if (!actor.ok) return this.#fail(client, request.id, actor.code, actor.message);
+    if (!why.ok) return this.#fail(client, request.id, why.code, why.message);
+    this.#answer(client, request, () => this.#handlers.restart(actor.value, why.value));
+  }
+
+  #nodes(client: Client, request: ControlRequest): void {
+    const actor = parseActor(request.params);
+    const why = parseWhy(request.params);
+    const change = parseNodeChange(request.params);
+    if (!actor.ok) return this.#fail(client, request.id, actor.code, actor.message);
+    if (!why.ok) return this.#fail(client, request.id, why.code, why.message);
+    if (!change.ok) return this.#fail(client, request.id, change.code, change.message);
+    this.#answer(client, request, () => this.#handlers.nodes(actor.value, why.value, change.value));
   }
 
   #fail(client: Client, id: number | string | null, code: ControlErrorCode, message: string): void {

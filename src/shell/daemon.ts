@@ -22,11 +22,15 @@ import { hasMore } from './pair/channel.ts';
 import { startProgram } from './pair/programs.ts';
 import { Performer } from './perform.ts';
 import type { Log, RunnerPort, RunResult } from './ports.ts';
+import { Renewal } from './renewal.ts';
 import { ServiceHeartbeats } from './service-heartbeat.ts';
+import { tellMainProcess } from './systemd.ts';
 import { realTime } from './time.ts';
-import { planPath } from './watchdog/plan.ts';
+import { basisOf } from './watchdog/plan.ts';
 
 export interface EngineProcessOptions extends Omit<Beginning, 'smArguments'> {
+  /** Path of the configuration. */
+  readonly configPath: string;
   readonly prepared: Prepared;
 }
 
@@ -52,7 +56,7 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
 
   const { store, definitions } = prepared;
   const restored = store.begin({ node: config.node, kernelLife: life });
-  const parts = new EngineParts(options, containment, definitions.domain.deadIntervalMs);
+  const parts = new EngineParts(options, containment, definitions);
   parts.heartbeats = heartbeatsOf(definitions, parts, log);
   const entrance = entranceOf(config, life, parts, log);
   const notReady = initialObstacle(entrance);
@@ -90,6 +94,12 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
         store.close();
         process.exit(0);
       });
+    },
+    restart: (reason) => {
+      log.info({ reason }, 'sm ends, and sm-watchdog starts it anew');
+      parts.control.close();
+      store.close();
+      process.exit(0);
     },
     fatal: (error, recent) => {
       const stack = error instanceof Error ? error.stack : String(error);
@@ -150,15 +160,32 @@ class EngineParts {
   heartbeats: ServiceHeartbeats | null = null;
   readonly #runner: ScriptRunner;
   readonly #log: Log;
+  readonly #basis: string;
+  readonly #renewal: Renewal;
   readonly #startedWallMs = Date.now();
 
-  constructor(options: EngineProcessOptions, containment: Containment, permissionMs: number) {
+  constructor(options: EngineProcessOptions, containment: Containment, definitions: DefinitionSet) {
     const { log, config } = options;
+    const basis = basisOf(options.prepared.plan);
+    const watchdogArguments = ['--plan', options.prepared.planFile, '--adopt'];
+    this.#renewal = new Renewal({
+      node: config.node,
+      database: config.database,
+      configPath: options.configPath,
+      view: () => this.#running().view(),
+      storeFailure: () => this.#running().statistics().storeFailure,
+      changing: () => this.performer.changing,
+      post: (event) => this.post(event),
+      time: realTime,
+    });
     this.#log = log;
+    this.#basis = basis;
     this.guard = new GuardClient({
       stream: options.stream,
-      permissionMs,
-      startWatchdog: () => startProgram('sm-watchdog', ['--plan', planPath(config.runDirectory), '--adopt']),
+      permissionMs: definitions.domain.deadIntervalMs,
+      startWatchdog: () => startProgram('sm-watchdog', watchdogArguments),
+      basis,
+      takesOver: (pid) => tellMainProcess(process.env, pid),
       post: (fact) => this.post(fact),
       listed: (run, ok, reason) => this.performer.listed(run, ok, reason),
       stop: (reason) => this.shutdown(reason),
@@ -188,6 +215,8 @@ class EngineParts {
         command: (request, actor, command) =>
           this.post({ type: 'command', request, actor, wallMs: Date.now(), command }),
         shutdown: (actor, reason) => this.post({ type: 'shutdown', actor, reason }),
+        restart: (actor, why) => this.#renewal.restart(actor, why),
+        nodes: (actor, why, change) => this.#renewal.changeNodes(actor, why, change),
       },
       log,
     );
@@ -195,6 +224,11 @@ class EngineParts {
 
   post(event: EngineEvent): void {
     this.loop?.post(event);
+  }
+
+  #running(): Loop {
+    if (this.loop === null) throw new Error('asked before the loop was there');
+    return this.loop;
   }
 
   shutdown(reason: string): void {
@@ -218,6 +252,7 @@ class EngineParts {
       links: view?.links.map((link) => explained(link, watchdog?.silence[link.role] ?? '')),
       shell: {
         pid: process.pid,
+        basis: this.#basis,
         startedWallMs: this.#startedWallMs,
         loop: this.loop?.statistics(),
         runsOpen: this.performer.open,

@@ -17,7 +17,7 @@ import {
   type PlainSmEvent,
   type WatchdogStatus,
 } from './pair/messages.ts';
-import type { Started } from './pair/programs.ts';
+import { type Started, speaks } from './pair/programs.ts';
 import type { Verdict } from './perform.ts';
 import type { GuardPort, KillListPort, Log, Time } from './ports.ts';
 import { killProcess, ownIdentity } from './process-identity.ts';
@@ -40,6 +40,7 @@ const RESTART_MEMORY_MS = 60_000;
 const STATUS_LIMIT_MS = 300;
 /** When things are calm, a spare watchdog is made ready. */
 const SPARE_DELAY_MS = 2000;
+const RENEW_AGAIN_MS = 5000;
 /** How soon a deadline that is over is looked at again while the watchdog lives and acts. */
 const DEADLINE_REPEAT_MS = 20;
 
@@ -50,6 +51,10 @@ export interface GuardClientOptions {
   readonly permissionMs: number;
   /** Starts a watchdog that adopts us as soon as we speak to it. */
   readonly startWatchdog: () => Started;
+  /** Installation and plan of a watchdog that is started now. */
+  readonly basis: string;
+  /** Called before the watchdog with this number takes over from one that lives; its promise is waited for. */
+  readonly takesOver: (pid: number) => Promise<void>;
   readonly post: (fact: GuardFact) => void;
   readonly listed: (run: number, ok: boolean, reason: string) => void;
   /** The watchdog was asked to end in order. */
@@ -77,6 +82,8 @@ export class GuardClient implements GuardPort, KillListPort {
    * Started beforehand and waiting for our first word: P has not the time for a start of node on a busy machine.
    */
   #spare: Started | null = null;
+  /** The watchdog that started us is of another installation or plan, and is about to be replaced. */
+  #isOutdated = false;
   #cancelTimers: (() => void)[] = [];
   // The copy.
   #deadline = Number.NEGATIVE_INFINITY;
@@ -199,7 +206,13 @@ export class GuardClient implements GuardPort, KillListPort {
         this.#greeted = true;
         this.#killWatchdog = () => killProcess(message.process);
         // A watchdog that we started knows no more than we told it.
-        if (this.#restarts === 0) this.#takeCopy(message.copy);
+        this.#isOutdated = this.#restarts === 0 && message.basis !== this.#options.basis;
+        if (this.#restarts > 0) return;
+        this.#takeCopy(message.copy);
+        if (this.#isOutdated)
+          void this.#renew(`it was started from ${message.basis}, and this is ${this.#options.basis}`);
+        return;
+      case 'ready':
         return;
       case 'fact':
         this.#fact(message.fact);
@@ -239,7 +252,8 @@ export class GuardClient implements GuardPort, KillListPort {
       this.#deadline = fact.deadline;
       this.#lost = false;
     } else if (fact.type === 'guard.lost') this.#lost = true;
-    this.#options.post(fact);
+    // It may speak of another pair. What it guards it guards on, and the next one gets the copy.
+    if (!this.#isOutdated) this.#options.post(fact);
     this.#watchDeadline();
   }
 
@@ -290,13 +304,39 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#say({ type: 'ping', number: this.#pings });
   }
 
+  /**
+   * After an upgrade, or with other definitions: another watchdog takes the place of one that lives, as soon as it is
+   * ready, so that the heartbeats hardly pause. Where that fails, the old one stays, and it is tried again.
+   */
+  async #renew(reason: string): Promise<void> {
+    const { log, time, startWatchdog, takesOver } = this.#options;
+    const spare = startWatchdog();
+    this.#spare?.end();
+    this.#spare = spare;
+    const ready = await speaks(spare, START_LIMIT_MS, time);
+    if (this.#ended || this.#spare !== spare) return;
+    if (!ready) {
+      log.error({ reason }, 'another sm-watchdog should take over, and does not start: the old one stays');
+      this.#after(RENEW_AGAIN_MS, () => {
+        if (this.#isOutdated) void this.#renew(reason);
+      });
+      return;
+    }
+    await takesOver(spare.pid ?? 0);
+    if (this.#ended || this.#spare !== spare) return;
+    log.info({ reason }, 'another sm-watchdog takes over');
+    // First: at the end of the pipe it would end us and start another sm.
+    this.#killWatchdog();
+    this.#channel?.close(reason);
+  }
+
   /** Ends what is left of the old watchdog, starts a new one and hands it our copy. */
   #replace(reason: string): void {
     this.#channel = null;
     this.#greeted = false;
     if (this.#ended) return;
     const { log, time } = this.#options;
-    log.error({ reason }, 'sm-watchdog is gone: starting another');
+    log[this.#isOutdated ? 'info' : 'error']({ reason }, 'sm-watchdog is gone: starting another');
     this.#killWatchdog();
     const now = time.now();
     if (now - this.#restartedAt > RESTART_MEMORY_MS) this.#restarts = 0;

@@ -77,6 +77,8 @@ export interface LoopOptions {
   /** Every history entry, when it is stored. */
   readonly published: (entry: HistoryEffect) => void;
   readonly exit: (reason: string) => void;
+  /** End the process; another one is started in its place. */
+  readonly restart: (reason: string) => void;
   /** The engine broke an invariant: end the process at once. The loop does nothing more. */
   readonly fatal: (error: unknown, recent: readonly EngineEvent[]) => void;
 }
@@ -246,6 +248,7 @@ export class Loop {
       case 'guard.send':
       case 'reply':
       case 'exit':
+      case 'restart':
         this.#deferred.push(effect);
         return;
       default:
@@ -359,6 +362,10 @@ export class Loop {
       case 'exit':
         this.stop();
         this.#options.exit(effect.reason);
+        return;
+      case 'restart':
+        this.stop();
+        this.#options.restart(effect.reason);
     }
   }
 
@@ -378,6 +385,10 @@ export class Loop {
         this.#perform(
           effect.ok ? { ...effect, ok: false, code: 'not-stored', message: `not stored: ${reason}` } : effect,
         );
+        return;
+      case 'restart':
+        // What could not be stored would be forgotten.
+        this.#options.log.error({ reason }, 'not started anew: the state could not be stored');
         return;
       default:
         this.#perform(effect);

@@ -47,6 +47,13 @@ export class Performer implements PerformerPort {
     return this.#open.size;
   }
 
+  /** Services of which a script runs that changes something; audits only look. */
+  get changing(): readonly string[] {
+    return [...this.#open.values()].flatMap(({ effect }) =>
+      effect.action.startsWith('audit') ? [] : [effect.service],
+    );
+  }
+
   run(effect: RunEffect): void {
     const { killList, time, runner } = this.#options;
     const open: OpenRun = { effect, state: 'listing', cancelLimit: () => {} };

@@ -88,6 +88,19 @@ class Systemd implements ServiceManager {
   }
 }
 
+/**
+ * Which process is the main one from now on, told by another one: that it takes over must not look like the end of the unit.
+ * Resolves in any case.
+ */
+export async function tellMainProcess(
+  environment: ServiceManagerOptions['environment'],
+  pid: number,
+  say: Say = systemdNotify,
+): Promise<void> {
+  if (!hasServiceManager(environment)) return;
+  await new Promise<void>((resolve) => say([`MAINPID=${pid}`], () => resolve()));
+}
+
 const systemdNotify: Say = (assignments, done) => {
   execFile('systemd-notify', [...assignments], { timeout: SAY_LIMIT_MS }, (error) => done(error));
 };

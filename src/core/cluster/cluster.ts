@@ -94,6 +94,8 @@ export class Cluster {
   /** The peer was told, because of a failing store, that it may take what this node ran. */
   #yielded = false;
   #holding = false;
+  /** New in the pair: silence may be a wrong address or a firewall, behind which the other node acts. */
+  #joins: boolean;
   /** The port that ends this node was asked. */
   #fenced = false;
   #startedAt = 0;
@@ -129,6 +131,7 @@ export class Cluster {
         ? null
         : new PeerState(peer, restored.peerKernelLife, definitions.domain.stopBoundMs);
     this.#freshKernel = restored.kernelLife !== options.kernelLife;
+    this.#joins = restored.joins === true;
     this.#nodes = new NodeRecords(node, definitions.nodes, restored.nodes, note);
     this.#context = {
       me: node,
@@ -181,7 +184,7 @@ export class Cluster {
   #makeTakeover(changed: () => void): Takeover {
     return new Takeover(this.#context, {
       role: this.#role,
-      able: () => this.#mayLead(),
+      able: () => this.#mayLead() && !this.#joins,
       highestNumber: () => this.#highestNumber(),
       changed,
       complete: (number, reason, at) => {
@@ -635,11 +638,13 @@ export class Cluster {
   // --- domain state --------------------------------------------------------------------------------------------------
 
   #becomeLeader(number: number, reason: string, now: number): void {
+    this.#joins = false;
     this.#leading.begin();
     this.#role.lead(number, reason, now);
   }
 
   #follow(number: number, reason: string, now: number): void {
+    this.#joins = false;
     this.#leading.end();
     this.#role.follow(this.#peer?.name ?? '', number, reason, now);
   }
@@ -797,8 +802,8 @@ export class Cluster {
   peerView(): PeerView | null {
     const peer = this.#peer;
     if (peer === null) return null;
-    const { name, heard, silentSince, managerDownMs, leaving, exchanged } = peer;
-    return { name, heard, silentSince, managerDownMs, leaving, exchanged };
+    const { name, heard, silentSince, managerDownMs, leaving, exchanged, lockedForGood } = peer;
+    return { name, heard, silentSince, managerDownMs, leaving, exchanged, lockedForGood };
   }
 
   links(): LinkView[] {
@@ -839,8 +844,11 @@ export class Cluster {
     if (unready !== null) waits.push(unready);
     waits.push(...this.#escalation.waits());
     if (this.#role.state === 'waiting') {
+      const joins = this.#joins ? '; this node joined it, and takes nothing before the two have met' : '';
       const reason =
-        this.#peer === null ? 'sm-watchdog is awaited' : this.#peer.absence || 'the peer is about to lead';
+        this.#peer === null
+          ? 'sm-watchdog is awaited'
+          : `${this.#peer.absence || 'the peer is about to lead'}${joins}`;
       waits.push({
         entity: 'domain',
         name: this.#definitions.domain.name,

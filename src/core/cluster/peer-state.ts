@@ -45,6 +45,12 @@ export class PeerState {
     return this.exchanged && !this.leaving ? this.#groups.get(name) : undefined;
   }
 
+  /** Its own word in the newest report, also of one that is silent by now. */
+  get lockedForGood(): boolean {
+    const own = this.report?.nodes.find(({ name }) => name === this.name);
+    return own?.administrative === 'locked' && own.lockedUntil === 0;
+  }
+
   /** Why it can not be given anything; '' = it can. */
   get absence(): string {
     if (!this.heard) return `${this.name}: ${this.reason}`;

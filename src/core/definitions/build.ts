@@ -65,7 +65,7 @@ function assemble(draft: Draft, digest: string, options: BuildOptions): Definiti
     domain,
     nodes,
     interfaces,
-    groups: groupsOf(draft, domain.name, nodes.length, new Set(services.keys())),
+    groups: groupsOf(draft, domain.name, new Set(services.keys())),
     services,
     dependencies: dependenciesOf(draft, services),
     results: resultsOf(draft),

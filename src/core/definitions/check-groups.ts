@@ -1,4 +1,5 @@
 /** Checks of groups: their place in the domain, their counts, their members. Pure. */
+import { LIMITS } from '../kernel/limits.ts';
 import type { RedundancyModel, Severity } from '../kernel/names.ts';
 import { checkPlacement } from './check-placement.ts';
 import { type CheckedRow, type Draft, lose } from './draft.ts';
@@ -115,7 +116,6 @@ export function placeServices(draft: Draft): ReadonlyMap<string, string> {
 export function groupsOf(
   draft: Draft,
   domain: string,
-  nodeCount: number,
   services: ReadonlySet<string>,
 ): ReadonlyMap<string, GroupDefinition> {
   const groups = new Map<string, GroupDefinition>();
@@ -135,7 +135,7 @@ export function groupsOf(
         'no service of the group can run',
       );
     }
-    groups.set(name, groupOf(row, member, members, nodeCount));
+    groups.set(name, groupOf(row, member, members));
   }
   return groups;
 }
@@ -150,12 +150,7 @@ function membersOf(draft: Draft, group: string, services: ReadonlySet<string>): 
     }));
 }
 
-function groupOf(
-  row: CheckedRow,
-  member: CheckedRow,
-  members: readonly MemberDefinition[],
-  nodeCount: number,
-): GroupDefinition {
+function groupOf(row: CheckedRow, member: CheckedRow, members: readonly MemberDefinition[]): GroupDefinition {
   const nActive = member.number('N_ACTIVE');
   return {
     name: row.text('NAME'),
@@ -164,7 +159,8 @@ function groupOf(
     mStandby: member.number('M_STANDBY'),
     aggregate: member.text('SERVICE_GROUP_AGGREGATE'),
     activeOnlyIfActive: member.text('ACTIVE_ONLY_IF_ACTIVE'),
-    exclusive: nActive < nodeCount,
+    // Of a node alone too: it may get a peer while the group runs.
+    exclusive: nActive < LIMITS.nodesMax,
     autoRecover: row.is('AUTO_RECOVER'),
     core: row.is('CORE'),
     failureDebounceMs: row.number('FAILURE_DEBOUNCE'),

@@ -74,7 +74,7 @@ export interface GroupDefinition {
   readonly aggregate: string;
   /** Name of a group that has to be active on the same node first; '' = none. */
   readonly activeOnlyIfActive: string;
-  /** True where fewer nodes may be active than the domain has: activity then needs a token. */
+  /** True where fewer nodes may be active than a domain can have, which is two: activity then needs a token. */
   readonly exclusive: boolean;
   readonly autoRecover: boolean;
   readonly core: boolean;

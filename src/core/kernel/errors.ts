@@ -160,6 +160,17 @@ export const ERRORS = {
     exitCode: 2,
     httpStatus: 400,
   },
+  SM_NODES_REFUSED: {
+    sentence: 'The set of nodes stays as it is: {detail}.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
+  SM_RESTART_REFUSED: {
+    sentence:
+      'sm is not started anew, and runs on: what is installed could not take over ({detail}). Correct that, or install the version that runs.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
   SM_SETUP_WRITE: {
     sentence:
       '{path} could not be written ({detail}). What was made so far was removed. Run it as root, and check the disk.',

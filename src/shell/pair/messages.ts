@@ -30,6 +30,8 @@ export interface WatchdogStatus {
   readonly guard: GuardView;
   readonly processLife: string;
   readonly pid: number;
+  /** Installation and plan that it was started from. */
+  readonly basis: string;
   /** Why a link is not heard although datagrams arrive, by role. */
   readonly silence: Readonly<Record<string, string>>;
   readonly counters: ReturnType<Wire['counters']> | null;
@@ -72,8 +74,18 @@ export type FromSm =
   | { readonly type: 'bye' };
 
 export type FromWatchdog =
-  /** First of all, with what a new `sm` must know to be able to restart the watchdog. */
-  | { readonly type: 'life'; readonly process: ProcessIdentity; readonly copy: Copy }
+  /** From a spare, before anybody has spoken to it: it has loaded everything and waits. */
+  | { readonly type: 'ready' }
+  /**
+   * First of all, with what a new `sm` must know to be able to restart the watchdog. Between two versions of `sm` this
+   * message stays as it is: by it a new one takes over from an old one.
+   */
+  | {
+      readonly type: 'life';
+      readonly process: ProcessIdentity;
+      readonly basis: string;
+      readonly copy: Copy;
+    }
   | { readonly type: 'fact'; readonly fact: GuardFact }
   /** Belongs into the copy from now on. */
   | { readonly type: 'lives'; readonly lives: KnownLives }

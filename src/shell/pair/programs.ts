@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { PROGRAM_MARK } from '../exec/pid-belief.ts';
+import type { Time } from '../ports.ts';
 
 export type ProgramName = 'sm' | 'sm-watchdog';
 
@@ -47,4 +48,22 @@ export function startProgram(name: ProgramName, args: readonly string[]): Starte
     alive: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
     end: () => void child.kill('SIGKILL'),
   };
+}
+
+/** True as soon as the program has said something, which stays to be read; false when it ends before or the time is over. */
+export function speaks({ stream }: Pick<Started, 'stream'>, limitMs: number, time: Time): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (spoke: boolean) => {
+      cancel();
+      stream.off('readable', look);
+      stream.off('close', gone);
+      resolve(spoke);
+    };
+    // At the end of a stream it is readable too, with nothing in it.
+    const look = () => end(stream.readableLength > 0);
+    const gone = () => end(false);
+    const cancel = time.after(limitMs, gone);
+    stream.on('readable', look);
+    stream.on('close', gone);
+  });
 }

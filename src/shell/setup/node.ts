@@ -1,12 +1,12 @@
 /** Makes a node of a new pair: key, database and configuration. All of them or none. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { RawRows } from '../../core/definitions/rows.ts';
 import { failure, type Result } from '../../core/kernel/errors.ts';
-import { provision } from '../store/provision.ts';
+import { type ProvisionedLink, provision } from '../store/provision.ts';
 import { DATABASE_FOLDER } from '../store/schema.ts';
+import { interfaceWith, withoutScope } from '../watchdog/address.ts';
 import { addKey, createKey } from '../watchdog/keyring.ts';
 import { KEY_NAME, type Pair, previousOf } from './pair.ts';
 
@@ -90,19 +90,25 @@ export function makeNode(node: NewNode, places: NodePlaces): Result<MadeNode> {
 }
 
 function provisionedNode({ pair, index }: NewNode): Parameters<typeof provision>[3] {
-  const { nodes, links, port } = pair;
+  const { nodes, port } = pair;
   return {
     nodes,
-    links: links.map(({ role, addresses }) => ({
-      role,
-      networkType: isIP(addresses[index]) === 6 ? 'ipv6-udp' : 'ipv4-udp',
-      address: addresses[index],
-      peerAddress: addresses[index === 0 ? 1 : 0],
-    })),
+    links: provisionedLinks(pair, index),
     port,
     key: KEY_NAME,
     previousKey: previousOf(KEY_NAME),
+    joins: index === 1,
   };
+}
+
+/** As the node with this index sees them: the interface that the other one names means nothing here. */
+export function provisionedLinks({ links }: Pair, index: 0 | 1): ProvisionedLink[] {
+  return links.map(({ role, addresses }) => ({
+    role,
+    networkType: isIP(addresses[index]) === 6 ? 'ipv6-udp' : 'ipv4-udp',
+    address: addresses[index],
+    peerAddress: withoutScope(addresses[index === 0 ? 1 : 0]),
+  }));
 }
 
 /** Everything else has a default; docs/reference/configuration.md lists it. */
@@ -114,11 +120,8 @@ function configurationText({ pair, index }: NewNode, { keysDirectory, database }
 }
 
 function missingAddresses({ pair, index }: NewNode): string[] {
-  const present = new Set(
-    Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address)),
-  );
   return pair.links
-    .filter(({ addresses }) => !present.has(addresses[index]))
+    .filter(({ addresses }) => interfaceWith(addresses[index]) === null)
     .map(({ role, addresses }) => {
       return `no interface of this machine has ${addresses[index]} yet: ${role} stays down until one has`;
     });

@@ -75,6 +75,7 @@ const SQL = {
       REASON = excluded.REASON, REPAIR = excluded.REPAIR`,
   alarmCleared: 'DELETE FROM SM_ALARMS WHERE ALARM = ? AND ENTITY = ?',
   state: 'INSERT OR REPLACE INTO SM_STATE (KEY, VALUE) VALUES (?, ?)',
+  stateGone: 'DELETE FROM SM_STATE WHERE KEY = ?',
 } as const;
 
 type Statements = { readonly [Name in keyof typeof SQL]: Database.Statement };
@@ -139,6 +140,7 @@ export class Persister {
       case 'persist.domain':
         run.domain.run(effect.state, effect.designation, effect.leader, effect.number);
         this.setState('settled', effect.settled ? 'yes' : 'no');
+        if (effect.settled) run.stateGone.run('joins');
         this.setState('led', effect.led ? 'yes' : 'no');
         return;
       case 'persist.neighbor':

@@ -23,6 +23,8 @@ export interface ProvisionedNode {
   readonly port: number;
   readonly key: string;
   readonly previousKey: string;
+  /** It becomes the second node of a pair: alone it leads nothing before it has met the first one. */
+  readonly joins: boolean;
 }
 
 /** Whole or absent, and never instead of another file. `source`: where the rows come from, for messages. */
@@ -73,18 +75,27 @@ function fill(
     database.transaction(() => {
       setNodes(database, domain, node);
       setLinks(database, domain, node);
+      if (node.joins) database.prepare("INSERT INTO SM_STATE (KEY, VALUE) VALUES ('joins', 'yes')").run();
     })();
     const stored = readRows(database);
     const { set, problems } = buildDefinitions(stored);
-    const fault = problems.find(({ severity }) => severity === 'error');
-    if (set === null) return bad(fault === undefined ? 'there is no usable set in it' : problemText(fault));
+    const fault = problems.find(
+      ({ severity, table }) =>
+        severity === 'error' && (set === null || table === 'SERVICE_DOMAIN_INTERFACES'),
+    );
+    if (set === null || fault !== undefined)
+      return bad(fault === undefined ? 'there is no usable set in it' : problemText(fault));
     return { ok: true, value: { digest: set.digest, rows: stored } };
   } finally {
     database.close();
   }
 }
 
-function setNodes(database: Database.Database, domain: string, { nodes }: ProvisionedNode): void {
+export function setNodes(
+  database: Database.Database,
+  domain: string,
+  { nodes }: Pick<ProvisionedNode, 'nodes'>,
+): void {
   database.prepare('DELETE FROM SM_DOMAIN_NODES').run();
   const insert = database.prepare(
     'INSERT INTO SM_DOMAIN_NODES (SERVICE_DOMAIN, NODE_NAME, ORDINAL) VALUES (?, ?, ?)',
@@ -93,7 +104,11 @@ function setNodes(database: Database.Database, domain: string, { nodes }: Provis
 }
 
 /** The given links are provisioned, all others are not. */
-function setLinks(database: Database.Database, domain: string, node: ProvisionedNode): void {
+export function setLinks(
+  database: Database.Database,
+  domain: string,
+  node: Pick<ProvisionedNode, 'links' | 'port' | 'key' | 'previousKey'>,
+): void {
   database.prepare("UPDATE SERVICE_DOMAIN_INTERFACES SET PROVISIONED = 'no'").run();
   const place = database.prepare(
     `INSERT INTO SERVICE_DOMAIN_INTERFACES (SERVICE_DOMAIN, SERVICE_DOMAIN_INTERFACE, AUTH_KEY)

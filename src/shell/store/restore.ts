@@ -42,6 +42,7 @@ export function readRestored(database: Database.Database): Restored {
     number: (number as number | undefined) ?? 0,
     settled: readState(database, 'settled') === 'yes',
     led: readState(database, 'led') === 'yes',
+    joins: readState(database, 'joins') === 'yes',
     kernelLife: readState(database, 'kernel_life'),
     peerKernelLife: readState(database, 'peer_kernel_life'),
     nodes: all<NodeRow>(`

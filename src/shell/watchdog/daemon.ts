@@ -11,13 +11,14 @@ import { KillHandle, killEntriesSync } from '../exec/kill-entry.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE } from '../exit-codes.ts';
 import { acquireLock } from '../lock.ts';
 import { kernelLife, newProcessLife, productUuid } from '../node-facts.ts';
+import type { FromWatchdog } from '../pair/messages.ts';
 import { type Started, startProgram } from '../pair/programs.ts';
 import type { Log } from '../ports.ts';
 import { serviceManager } from '../systemd.ts';
 import { realTime } from '../time.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
-import type { WatchdogPlan } from './plan.ts';
+import { basisOf, type WatchdogPlan } from './plan.ts';
 import { WatchdogProcess } from './process.ts';
 import { endOfNamespace, processesSelfFence } from './self-fence.ts';
 import { clusterIdOf } from './sign.ts';
@@ -72,8 +73,11 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
   watchdog.start();
 }
 
-/** A spare waits here, ready, until `sm` needs it; it ends with `sm`. */
+/** A spare waits here, and says that it is ready, until `sm` needs it; it ends with `sm`. */
 async function firstWord(stream: Duplex): Promise<void> {
+  const ready: FromWatchdog = { type: 'ready' };
+  stream.on('error', () => process.exit(0));
+  stream.write(`${JSON.stringify(ready)}\n`);
   await once(stream, 'readable');
   // At the end of the stream it is readable too, with nothing in it.
   if (stream.readableLength === 0) process.exit(0);
@@ -140,6 +144,7 @@ function makeWatchdog(
     selfFence: (killRecorded) => processesSelfFence(killRecorded, endNode, log),
     startSm,
     adopted,
+    basis: basisOf(plan),
     serviceManager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
     exit,
     time: realTime,

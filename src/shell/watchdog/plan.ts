@@ -2,10 +2,12 @@
  * All that the watchdog has to know, in one file: it never opens the database, so that a damaged or slow one can not
  * hinder it.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DefinitionSet, DomainDefinition, InterfaceDefinition } from '../../core/definitions/model.ts';
 import type { Config } from '../config.ts';
+import { INSTALLATION } from '../pair/installation.ts';
 
 export interface WatchdogPlan {
   readonly config: Config;
@@ -38,6 +40,12 @@ export function planOf(
     exclusive,
     smArguments,
   };
+}
+
+/** What a watchdog that is started now under this plan is founded on: one with another basis has to be replaced. */
+export function basisOf(plan: WatchdogPlan): string {
+  const digest = createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 16);
+  return `${INSTALLATION}, plan ${digest}`;
 }
 
 export function planPath(run: string): string {

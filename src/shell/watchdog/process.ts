@@ -45,6 +45,8 @@ export interface WatchdogOptions {
   readonly startSm: () => Started;
   /** The pipe to the `sm` that started us; null = we start it. */
   readonly adopted: Duplex | null;
+  /** Installation and plan that it was started from. */
+  readonly basis: string;
   readonly serviceManager: ServiceManager;
   /** Ends the process. */
   readonly exit: (code: number) => void;
@@ -286,7 +288,7 @@ export class WatchdogProcess {
     const { deadline, lost, holding } = this.#guard.view();
     const entries = this.#options.killList.entries();
     const copy = { deadline: this.#clock.toSm(deadline), lost, holding, entries, lives: this.#lives() };
-    channel.send({ type: 'life', process: ownIdentity(), copy });
+    channel.send({ type: 'life', process: ownIdentity(), basis: this.#options.basis, copy });
   }
 
   #gone(manager: Manager, reason: string): void {
@@ -365,6 +367,7 @@ export class WatchdogProcess {
       guard: this.#guard.view(),
       processLife: this.#options.guard.processLife,
       pid: process.pid,
+      basis: this.#options.basis,
       silence,
       counters: this.#wire?.counters() ?? null,
       smStarts: this.#smStarts,

@@ -172,6 +172,7 @@ test('this node tells its permission, its leader, its links and its silent peer'
         managerDownMs: 0,
         leaving: true,
         exchanged: false,
+        lockedForGood: false,
       },
       operations: [operation({ why: 'kernel update' }), operation({ step: 'done' })],
     }),

@@ -87,6 +87,7 @@ export function view(change: Partial<EngineView> = {}): EngineView {
       managerDownMs: 0,
       leaving: false,
       exchanged: true,
+      lockedForGood: false,
     },
     links: [
       { role: 'management-interface', up: true, heard: true, reason: '' },

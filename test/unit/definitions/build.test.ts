@@ -645,12 +645,12 @@ describe('an error of the domain is fatal', () => {
   });
 });
 
-test('one node alone (simplex): nothing is exclusive, and it is said', () => {
+test('one node alone (simplex): it is said, and what one of two may run is exclusive all the same', () => {
   const result = edit().remove('SM_DOMAIN_NODES', { NODE_NAME: 'controller-1' }).build();
   expect(errors(result)).toEqual([]);
   expect(warnings(result)).toContain('one-node SM_DOMAIN_NODES controller');
   expect(result.set?.nodes).toEqual(['controller-0']);
-  expect([...(result.set?.groups.values() ?? [])].map((group) => group.exclusive)).toEqual([false, false]);
+  expect([...(result.set?.groups.values() ?? [])].map((group) => group.exclusive)).toEqual([true, false]);
 });
 
 describe('warnings', () => {

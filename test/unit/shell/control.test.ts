@@ -14,6 +14,7 @@ let server: ControlServer;
 let commands: { request: number; actor: string; command: object }[];
 let commanded: () => void;
 let shutdowns: string[];
+let changes: object[];
 let view: () => unknown;
 const sockets: { destroy(): void }[] = [];
 
@@ -23,6 +24,11 @@ beforeEach(async () => {
   commands = [];
   commanded = () => {};
   shutdowns = [];
+  changes = [];
+  const asked = (...words: (string | object)[]) => {
+    for (const word of words) if (typeof word === 'object') changes.push(word);
+    return { ok: true, code: '', message: words.join(' '), operation: '' };
+  };
   view = () => ({ deadline: Number.POSITIVE_INFINITY, node: 'a' });
   server = new ControlServer(
     {
@@ -32,6 +38,8 @@ beforeEach(async () => {
         commanded();
       },
       shutdown: (actor) => shutdowns.push(actor),
+      restart: async (actor, why) => asked('restart', actor, why),
+      nodes: async (actor, why, change) => asked('nodes', actor, why, change),
     },
     silentLog,
   );
@@ -120,6 +128,33 @@ describe('the control socket', () => {
     });
     server.publish({ name: 'x' });
     await expect(event).resolves.toEqual({ name: 'x' });
+  });
+
+  it('hands a restart and a change of the nodes on, and answers with what came of it', async () => {
+    const c = await client();
+    expect(await c.request('restart', { actor: 'root', why: 'upgrade' })).toMatchObject({
+      ok: true,
+      message: 'restart root upgrade',
+    });
+    const links = [{ role: 'oam-interface', address: 'fd00::1', peerAddress: 'fd00::2' }];
+    const add = { change: 'add', node: 'b', port: 2222, links };
+    await c.request('nodes', { actor: 'root', ...add });
+    expect(changes).toEqual([add]);
+    await c.request('nodes', { actor: 'root', change: 'remove', node: 'b' });
+    expect(changes[1]).toEqual({ change: 'remove', node: 'b', dead: false });
+    for (const params of [
+      { change: 'move', node: 'b' },
+      { change: 'remove', node: 'b', dead: 'yes' },
+      { change: 'remove' },
+      { change: 'add', node: 'b' },
+      { ...add, links: [{ ...links[0], role: 'eth0' }] },
+      { ...add, links: [{ ...links[0], address: 7 }] },
+      { ...add, port: 'x' },
+      { ...add, why: 'a\nb' },
+    ])
+      await expect(c.request('nodes', params)).rejects.toMatchObject({ code: 'bad-parameters' });
+    await expect(c.request('restart', { why: 7 })).rejects.toMatchObject({ code: 'bad-parameters' });
+    expect(changes).toHaveLength(2);
   });
 
   it('takes a shutdown in', async () => {

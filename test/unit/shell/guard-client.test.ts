@@ -55,11 +55,12 @@ let later: Pipe[];
 let facts: GuardFact[];
 let listed: number[];
 let killed: string[][];
+let successors: number[];
 let client: GuardClient;
 
-async function greet(on: Pipe, deadline = Number.POSITIVE_INFINITY): Promise<void> {
+async function greet(on: Pipe, deadline = Number.POSITIVE_INFINITY, basis = 'now'): Promise<void> {
   const copy = { deadline, lost: false, holding: false, entries: [], lives: NO_LIVES };
-  await on.say({ type: 'life', process: nobody, copy });
+  await on.say({ type: 'life', process: nobody, basis, copy });
 }
 
 function newest(): Pipe {
@@ -73,6 +74,7 @@ beforeEach(async () => {
   facts = [];
   listed = [];
   killed = [];
+  successors = [];
   client = new GuardClient({
     stream: pipe.stream,
     permissionMs: P,
@@ -88,6 +90,8 @@ beforeEach(async () => {
         },
       };
     },
+    basis: 'now',
+    takesOver: async (pid) => void successors.push(pid),
     post: (fact) => facts.push(fact),
     listed: (run) => listed.push(run),
     stop: () => {},
@@ -106,6 +110,65 @@ async function live(on: Pipe, durationMs: number): Promise<void> {
     await on.say({ type: 'pong', number: 0 });
   }
 }
+
+describe('a watchdog of another installation or plan', () => {
+  /** Greets again, as a watchdog that started this `sm`, but from other files. */
+  async function old(): Promise<void> {
+    client.hold(true);
+    client.list(7, entry, true);
+    await greet(pipe, 9000, 'before');
+    await pipe.say({ type: 'fact', fact: { type: 'guard.permission', deadline: 9500 } });
+  }
+
+  it('goes on until another one is ready, which gets the copy', async () => {
+    await old();
+    expect(later).toHaveLength(1);
+    expect(newest().heard).toEqual([]);
+    expect(pipe.stream.destroyed).toBe(false);
+    await newest().say({ type: 'ready' });
+    await settled();
+    time.advance(0);
+    expect(successors).toEqual([1]);
+    expect(pipe.stream.destroyed).toBe(true);
+    expect(later).toHaveLength(1);
+    expect(newest().heard[0]).toMatchObject({
+      type: 'life',
+      copy: { deadline: 9500, lost: false, holding: false, entries: [entry] },
+    });
+    // Its own basis is not asked for: it was started by this sm.
+    await greet(newest(), 9500, 'later');
+    expect(later).toHaveLength(1);
+    await newest().say({ type: 'fact', fact: { type: 'guard.permission', deadline: 9700 } });
+    // What the one before said was of another pair perhaps.
+    expect(facts).toEqual([{ type: 'guard.permission', deadline: 9700 }]);
+    expect(client.verdict()).toEqual({ deadline: 9700, lost: false });
+  });
+
+  it('stays where the other one does not get ready', async () => {
+    await old();
+    newest().stream.destroy();
+    newest().ended = true;
+    await settled();
+    expect(pipe.stream.destroyed).toBe(false);
+    expect(successors).toEqual([]);
+    await live(pipe, 5000);
+    await newest().say({ type: 'ready' });
+    await settled();
+    expect(successors).toEqual([1]);
+  });
+
+  it('is replaced by the other one, too, if it dies first', async () => {
+    await old();
+    pipe.stream.destroy();
+    await settled();
+    time.advance(0);
+    expect(newest().of('life')).toHaveLength(1);
+    await newest().say({ type: 'ready' });
+    await settled();
+    expect(newest().stream.destroyed).toBe(false);
+    expect(later).toHaveLength(1);
+  });
+});
 
 describe('a watchdog that ends', () => {
   it('is replaced by one that gets the copy and all that is unanswered', async () => {

@@ -111,6 +111,7 @@ class World {
       reply: (reply) => note(`reply ${reply.request} ${reply.ok ? 'ok' : reply.code}`),
       published: (entry) => note(`published ${entry.name}`),
       exit: (reason) => note(`exit ${reason}`),
+      restart: (reason) => note(`restart ${reason}`),
       fatal: (error) => {
         this.fatal = error;
       },

@@ -27,6 +27,7 @@ function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): W
     selfFence: () => ({ fire: () => {} }),
     startSm: () => ({ stream: new PassThrough(), end: () => {}, alive: () => true, pid: 2 }),
     adopted: null,
+    basis: '',
     serviceManager: { ready: () => {}, alive: () => {}, stopping: () => {} },
     exit: () => {},
     time: {

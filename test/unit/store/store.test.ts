@@ -314,6 +314,7 @@ describe('a commit', () => {
       number: 12,
       settled: true,
       led: true,
+      joins: false,
       boots: [BOOT],
       kernelLife: LIFE,
       peerKernelLife: NEXT_LIFE,
