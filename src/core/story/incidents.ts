@@ -34,6 +34,11 @@ export function incidentsOf(events: readonly RecordedEvent[]): RecordedEvent[][]
   return current.length === 0 ? incidents : [...incidents, current];
 }
 
+/** Somebody asked for it, and nothing was under way: whatever was before did not bring it about. */
+function isOrder({ actor }: RecordedEvent): boolean {
+  return actor !== 'engine' && actor !== 'peer' && actor !== '';
+}
+
 function isNew(
   event: RecordedEvent,
   last: RecordedEvent,
@@ -44,5 +49,6 @@ function isNew(
   if (event.wallMs - last.wallMs < -ALARM_PATIENCE_MS) return true;
   const open = [...underWay.values()].some(({ wallMs }) => event.wallMs - wallMs < UNDER_WAY_MS);
   if (open) return false;
+  if (isOrder(event)) return true;
   return event.wallMs - changedAt >= (event.entity === 'alarm' ? ALARM_PATIENCE_MS : PAUSE_MS);
 }

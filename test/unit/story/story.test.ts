@@ -120,6 +120,17 @@ describe('what belongs together', () => {
     expect(sentences([history('a', text)]).map((lines) => lines.length)).toEqual([2, 1]);
   });
 
+  test('an order begins a story of its own, however soon it comes', () => {
+    const text = `
+      1000 | service web | disabled -> enabling | enable
+      1100 | service web | enabling -> enabled-active | enable-success
+      1200 | operation swact a | requested -> accepted | a-1 | | alice
+      1210 | group app | active -> go-standby | go-standby
+      1250 | group app | go-standby -> standby | members-changed
+      1290 | operation swact a | activating -> done | a-1 | | alice`;
+    expect(sentences([history('a', text)]).map((lines) => lines.length)).toEqual([1, 2]);
+  });
+
   test('a wait without an end does not swallow everything after it', () => {
     const text = `
       1000 | group app | standby -> go-active | go-active
