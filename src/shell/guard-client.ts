@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { EngineEffect, GuardFact } from '../core/engine-interface.ts';
-import type { KillEntry } from '../core/guard/interface.ts';
+import { type KillEntry, NO_PROOF, type PermissionProof } from '../core/guard/interface.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport } from '../core/link/report.ts';
 import { Channel } from './pair/channel.ts';
@@ -28,15 +28,18 @@ import { killProcess, ownIdentity } from './process-identity.ts';
  */
 const ASK_AFTER = 0.3;
 const HANGS_AFTER = 0.5;
+/** Before the deadline of a node that holds: time for a successor to send its first heartbeat, and for the question. */
+const SUCCESSOR_NEEDS = 0.25;
+const ANSWER_NEEDS = 0.1;
 /** A check that comes later than this was late itself: it judges nobody. */
 const CHECK_LATE_MS = 100;
-/** At the deadline a watchdog lives if it was heard within this; it is asked half of it before. */
-const DEADLINE_HEARD_MS = 100;
+/** So long before the deadline a watchdog is asked, and has answered if it lives: nothing is done after the deadline. */
+const DEADLINE_ASK_MS = 50;
 /** A new watchdog has to say its first word within this. */
 const START_LIMIT_MS = 10_000;
 const RESTART_BACKOFF_MS = [0, 100, 200, 400, 800, 1600] as const;
-/** A restart is forgotten after this much good life. */
-const RESTART_MEMORY_MS = 60_000;
+/** A restart is forgotten after this much good life: the back-off is for a watchdog that does not live at all. */
+const RESTART_MEMORY_MS = 5000;
 const STATUS_LIMIT_MS = 300;
 /** When things are calm, a spare watchdog is made ready. */
 const SPARE_DELAY_MS = 2000;
@@ -74,6 +77,7 @@ export class GuardClient implements GuardPort, KillListPort {
   #ended = false;
   #lastHeardAt = 0;
   #checkAt = 0;
+  #isAsked = false;
   #cancelCheck: () => void = () => {};
   #pings = 0;
   #restarts = 0;
@@ -90,6 +94,7 @@ export class GuardClient implements GuardPort, KillListPort {
   #lost = false;
   #holding = false;
   readonly #entries = new Map<string, KillEntry>();
+  #proof: PermissionProof = NO_PROOF;
   #lives: KnownLives = NO_LIVES;
   /** Listings without an answer, asked again of a new watchdog. */
   readonly #unanswered = new Map<number, PlainSmEvent>();
@@ -129,6 +134,7 @@ export class GuardClient implements GuardPort, KillListPort {
   hold(holding: boolean): void {
     this.#holding = holding;
     if (!holding) this.#entries.clear();
+    this.#checkLater();
     this.#event({ type: 'sm.hold', holding });
     this.#watchDeadline();
   }
@@ -183,10 +189,16 @@ export class GuardClient implements GuardPort, KillListPort {
   #attach(stream: Duplex, kill: () => void, copy: Copy | null): void {
     this.#greeted = false;
     this.#killWatchdog = kill;
-    this.#heard();
+    this.#lastHeardAt = this.#options.time.now();
+    this.#isAsked = false;
+    this.#checkLater();
     const channel: Channel<FromWatchdog, FromSm> = new Channel(stream, {
       message: (message) => {
-        if (this.#channel === channel) this.#receive(message);
+        if (this.#channel !== channel) return;
+        this.#lastHeardAt = this.#options.time.now();
+        this.#isAsked = false;
+        this.#receive(message);
+        this.#checkLater();
       },
       closed: (reason) => {
         if (this.#channel === channel) this.#replace(reason);
@@ -200,7 +212,6 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #receive(message: FromWatchdog): void {
-    this.#heard();
     switch (message.type) {
       case 'life':
         this.#greeted = true;
@@ -215,6 +226,7 @@ export class GuardClient implements GuardPort, KillListPort {
       case 'ready':
         return;
       case 'fact':
+        this.#proof = message.proof ?? this.#proof;
         this.#fact(message.fact);
         return;
       case 'lives':
@@ -235,8 +247,9 @@ export class GuardClient implements GuardPort, KillListPort {
     }
   }
 
-  #takeCopy({ deadline, lost, holding, entries, lives }: Copy): void {
-    this.#lives = lives;
+  #takeCopy({ deadline, proof, lost, holding, entries, lives }: Copy): void {
+    this.#proof = proof ?? NO_PROOF;
+    this.#lives = lives ?? NO_LIVES;
     this.#deadline = deadline;
     this.#lost = lost;
     this.#holding = holding;
@@ -267,36 +280,53 @@ export class GuardClient implements GuardPort, KillListPort {
 
   // --- its life ------------------------------------------------------------------------------------------------------
 
-  #heard(): void {
-    this.#lastHeardAt = this.#options.time.now();
-    this.#checkIn(ASK_AFTER * this.#options.permissionMs);
-  }
-
-  /** One timer, which every word of the watchdog puts off: while it speaks by itself, nothing wakes us up. */
-  #checkIn(delayMs: number): void {
+  /**
+   * One timer, which every word of the watchdog puts off: while it speaks by itself, nothing wakes us up. Where its
+   * heartbeats keep a permission alive, a successor must be able to send one before the deadline, so that it may be silent
+   * for less than P/2 then.
+   */
+  #checkLater(): void {
     this.#cancelCheck();
     if (this.#ended) return;
     const { time } = this.#options;
-    this.#checkAt = time.now() + delayMs;
+    const { askAt, hangsAt } = this.#limits();
+    const at = this.#isAsked || !this.#greeted ? hangsAt : askAt;
+    this.#checkAt = at;
     // What it said while we were busy waits in the pipe, and is read first.
-    this.#cancelCheck = time.after(delayMs, () => time.defer(() => this.#check(this.#checkAt)));
+    this.#cancelCheck = time.after(Math.max(0, at - time.now()), () => time.defer(() => this.#check(at)));
+  }
+
+  #limits(): { readonly askAt: number; readonly hangsAt: number } {
+    const { permissionMs } = this.#options;
+    const heardAt = this.#lastHeardAt;
+    if (!this.#greeted) return { askAt: heardAt, hangsAt: heardAt + START_LIMIT_MS };
+    const answerMs = ANSWER_NEEDS * permissionMs;
+    const lastChance =
+      this.#holding && !this.#lost
+        ? this.#deadline - SUCCESSOR_NEEDS * permissionMs
+        : Number.POSITIVE_INFINITY;
+    const wishedAt = Math.min(heardAt + ASK_AFTER * permissionMs, lastChance - 1.5 * answerMs);
+    const askAt = Math.max(wishedAt, heardAt + answerMs);
+    return {
+      askAt,
+      hangsAt: Math.max(Math.min(heardAt + HANGS_AFTER * permissionMs, lastChance), askAt + answerMs),
+    };
   }
 
   #check(dueAt: number): void {
     // Heard meanwhile: there is another timer.
     if (this.#ended || this.#channel === null || dueAt !== this.#checkAt) return;
-    const { time, permissionMs } = this.#options;
-    const now = time.now();
+    const now = this.#options.time.now();
     // We were away ourselves, and so was perhaps the watchdog.
     if (now - dueAt > CHECK_LATE_MS) this.#lastHeardAt += now - dueAt;
-    const limitMs = this.#greeted ? HANGS_AFTER * permissionMs : START_LIMIT_MS;
     const quietMs = now - this.#lastHeardAt;
-    if (quietMs >= limitMs) {
+    if (now >= this.#limits().hangsAt) {
       this.#channel.close(`no sign of life for ${Math.round(quietMs)} ms`);
       return;
     }
     this.#ping();
-    this.#checkIn(limitMs - quietMs);
+    this.#isAsked = true;
+    this.#checkLater();
   }
 
   #ping(): void {
@@ -352,6 +382,7 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#spare = null;
     this.#attach(started.stream, started.end, {
       deadline: this.#deadline,
+      proof: this.#proof,
       lost: this.#lost,
       holding: this.#holding,
       entries: [...this.#entries.values()],
@@ -375,8 +406,8 @@ export class GuardClient implements GuardPort, KillListPort {
     const { time } = this.#options;
     const left = Math.ceil(this.#deadline - time.now());
     // Asked in time, a watchdog that lives has answered when the deadline is there.
-    const asksFirst = left > DEADLINE_HEARD_MS / 2;
-    const waitMs = asksFirst ? left - DEADLINE_HEARD_MS / 2 : Math.max(DEADLINE_REPEAT_MS, left);
+    const asksFirst = left > DEADLINE_ASK_MS;
+    const waitMs = asksFirst ? left - DEADLINE_ASK_MS : left > 0 ? left : DEADLINE_REPEAT_MS;
     this.#after(waitMs, () => {
       // What the watchdog said meanwhile is read first: it renews far more often than it lets time run out.
       time.defer(() => {
@@ -389,14 +420,14 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #askBeforeDeadline(): void {
-    if (this.#deadline - this.#options.time.now() <= DEADLINE_HEARD_MS / 2) this.#ping();
+    if (this.#deadline - this.#options.time.now() <= DEADLINE_ASK_MS) this.#ping();
   }
 
   #enforceDeadline(): void {
     const { time, log, kill, post } = this.#options;
     const now = time.now();
     if (!this.#holding || this.#lost || now < this.#deadline) return;
-    const watchdogLives = this.#greeted && now - this.#lastHeardAt < DEADLINE_HEARD_MS;
+    const watchdogLives = this.#greeted && now - this.#lastHeardAt <= DEADLINE_ASK_MS;
     if (watchdogLives) return;
     const reason = 'permission ran out while sm-watchdog was away';
     log.error({ entries: this.#entries.size }, reason);

@@ -8,7 +8,7 @@ import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'nod
 import type { Time } from './ports.ts';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
-const RETRY_MS = 20;
+const RETRY_MS = 5;
 
 export type LockResult =
   /** `release` also empties the file: one with a holder in it that nobody holds is that of a process that died. */
@@ -18,8 +18,13 @@ export type LockResult =
 export async function acquireLock(path: string, limitMs: number, time: Time): Promise<LockResult> {
   const end = time.now() + limitMs;
   for (;;) {
-    const result = tryLock(path);
-    if (result.ok || time.now() >= end) return result;
+    const isLast = time.now() >= end;
+    // Starting a program takes longer than an earlier holder, which was killed, needs to be gone.
+    const holder = isLast ? null : readHolder(path);
+    if (holder === null || !isAlive(holder)) {
+      const result = tryLock(path);
+      if (result.ok || isLast) return result;
+    }
     await new Promise<void>((resolve) => {
       time.after(RETRY_MS, resolve);
     });

@@ -4,7 +4,12 @@
  */
 import { Engine } from '../core/engine.ts';
 import type { EngineEffect, EngineEvent, GuardFact, PersistEffect } from '../core/engine-interface.ts';
-import { type KillEntry, PULSE_INTERVAL_MS } from '../core/guard/interface.ts';
+import {
+  type KillEntry,
+  NO_PROOF,
+  type PermissionProof,
+  PULSE_INTERVAL_MS,
+} from '../core/guard/interface.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport } from '../core/link/report.ts';
 import type { RunEffect, RunOutcome } from '../core/service/interface.ts';
@@ -25,6 +30,7 @@ type ReportEffect = Extract<EngineEffect, { type: 'guard.send' }>;
 interface GuardCopy {
   connected: boolean;
   deadline: number;
+  proof: PermissionProof;
   lost: boolean;
   holding: boolean;
   readonly entries: Map<string, KillEntry>;
@@ -108,7 +114,10 @@ export class SimManager extends SimProcess {
   fact(told: GuardFact): void {
     const fact = this.world.sabotage.fact(told);
     if (fact === null) return;
-    if (fact.type === 'guard.permission') this.#setDeadline(fact.deadline);
+    if (fact.type === 'guard.permission') {
+      this.#copy.proof = this.#node.watchdog.guard?.view().proof ?? this.#copy.proof;
+      this.#setDeadline(fact.deadline);
+    }
     if (fact.type === 'guard.hello') {
       this.#setDeadline(fact.deadline);
       this.#copy.lost = fact.lost;
@@ -145,11 +154,12 @@ export class SimManager extends SimProcess {
     this.#copy.connected = true;
     this.#copy.answeredAt = this.world.now;
     if (handsCopy) {
-      const { deadline, holding, lost, entries } = this.#copy;
+      const { deadline, proof, holding, lost, entries } = this.#copy;
       const forged = world.breaks.has('copy-deadline');
       watchdog.post({
         type: 'sm.copy',
         deadline: forged ? Number.POSITIVE_INFINITY : deadline,
+        proof: forged ? NO_PROOF : proof,
         holding,
         lost: lost && !forged,
         entries: [...entries.values()],
@@ -165,6 +175,7 @@ export class SimManager extends SimProcess {
     const view = watchdog.guard?.view();
     if (view === undefined) return;
     this.#copy.holding = view.holding;
+    this.#copy.proof = view.proof;
     for (const service of view.entries) {
       this.#copy.entries.set(
         service,
@@ -494,6 +505,7 @@ function emptyCopy(): GuardCopy {
   return {
     connected: false,
     deadline: Number.NEGATIVE_INFINITY,
+    proof: NO_PROOF,
     lost: false,
     holding: false,
     entries: new Map(),

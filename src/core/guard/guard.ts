@@ -12,7 +12,14 @@ import { ReportAssembler } from '../link/parts.ts';
 import { decodeReport } from '../link/report.ts';
 import type { Frame, FrameHeader, Report } from '../link/types.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../link/types.ts';
-import type { GuardEffect, GuardEvent, GuardOptions, GuardView, KillEntry } from './interface.ts';
+import type {
+  GuardEffect,
+  GuardEvent,
+  GuardOptions,
+  GuardView,
+  KillEntry,
+  PermissionProof,
+} from './interface.ts';
 import { PULSE_INTERVAL_MS } from './interface.ts';
 import { type LinkEnd, Peer } from './peer.ts';
 import { permissionAfterSendMs } from './permission-time.ts';
@@ -91,7 +98,7 @@ export class Guard {
       role,
       up: false,
       upSince: Number.POSITIVE_INFINITY,
-      upReason: 'not looked at yet',
+      upReason: UNSEEN,
       sequence: -1,
       lastReceivedAt: Number.NEGATIVE_INFINITY,
       lastFreshEchoAt: Number.NEGATIVE_INFINITY,
@@ -145,6 +152,7 @@ export class Guard {
       peerHeard: this.#told.heard,
       silentSince: this.#told.silent ? this.#peer.lastReceiptAt : null,
       deadline: this.#deadline,
+      proof: this.#proof(),
       lost: this.#lostAt !== null,
       holding: this.#holding,
       entries: [...this.#entries.keys()],
@@ -319,7 +327,8 @@ export class Guard {
 
   /** The other machine is gone, or has a name of its own again. */
   #forgetDuplicate(now: number): void {
-    if (now - this.#duplicateAt < DUPLICATE_MEMORY_MS || this.#duplicateAt === Number.NEGATIVE_INFINITY) return;
+    if (now - this.#duplicateAt < DUPLICATE_MEMORY_MS || this.#duplicateAt === Number.NEGATIVE_INFINITY)
+      return;
     this.#duplicateAt = Number.NEGATIVE_INFINITY;
     this.#tell({ type: 'guard.duplicate', processLife: '' });
   }
@@ -421,17 +430,23 @@ export class Guard {
    * silence may have begun with the newest frame that it is known to have received: permission counts from that one.
    */
   #shorten(now: number): void {
-    const { lastEchoedSentAt } = this.#peer;
-    if (!this.#limited() || lastEchoedSentAt === Number.NEGATIVE_INFINITY) return;
+    const { deadline } = this.#proof();
+    if (!this.#limited() || deadline === Number.NEGATIVE_INFINITY) return;
     const known = this.#lastHeardLinks();
     const acts = known.length > 0 ? known : this.#links;
-    const deadline = lastEchoedSentAt + this.#afterSendMs;
-    if (deadline >= this.#deadline || acts.some((link) => link.up)) return;
+    if (deadline >= this.#deadline || acts.some((link) => link.up || link.upReason === UNSEEN)) return;
     this.#deadline = deadline;
     this.#tell({ type: 'guard.permission', deadline });
     if (!this.#holding || this.#lostAt !== null) return;
     if (now >= deadline) this.#lose('every link on which the peer was last heard is down', now);
     else this.#timers.set('deadline', deadline);
+  }
+
+  #proof(): PermissionProof {
+    const deadline = this.#limited()
+      ? this.#peer.lastEchoedSentAt + this.#afterSendMs
+      : Number.POSITIVE_INFINITY;
+    return { deadline, links: this.#lastHeardLinks().map(({ role }) => role) };
   }
 
   #tellLink(link: LinkEnd): void {
@@ -709,10 +724,20 @@ export class Guard {
       // Given by one that guarded a node alone: nobody may replace it before there was time to hear it.
       const deadline = event.deadline === Number.POSITIVE_INFINITY ? now + this.#afterSendMs : event.deadline;
       this.#deadline = Math.max(this.#deadline, deadline);
+      this.#takeProof(event.proof, now);
     }
     this.#onHold(event.holding, now);
     if (event.holding && (event.lost === true || now >= this.#deadline))
       this.#lose('permission was lost before sm-watchdog was restarted', now);
+  }
+
+  /** What the one before knew of the peer: a link that went down meanwhile means to us what it meant to it. */
+  #takeProof({ deadline, links }: PermissionProof, now: number): void {
+    if (!Number.isFinite(deadline)) return;
+    this.#peer.lastEchoedSentAt = deadline - this.#afterSendMs;
+    for (const link of this.#links)
+      if (links.includes(link.role)) link.lastFreshEchoAt = this.#peer.lastReceiptAt;
+    this.#shorten(now);
   }
 
   #onPulse(now: number): void {
@@ -790,6 +815,7 @@ export class Guard {
   }
 }
 
+const UNSEEN = 'not looked at yet';
 const EMPTY = new Uint8Array(0);
 const DUPLICATE_MEMORY_MS = 10_000;
 const RESTART_MEMORY_MS = 60_000;

@@ -44,6 +44,16 @@ export interface KillEntry {
   readonly enabledAt: number | null;
 }
 
+/** What the present permission rests on, for a successor that has heard nothing itself (docs/SAFETY.md, rule 3). */
+export interface PermissionProof {
+  /** Counted from the newest frame that the peer is known to have received: it holds whatever was lost since. */
+  readonly deadline: number;
+  /** L: the links on which the peer was last heard; empty = unknown. */
+  readonly links: readonly InterfaceRole[];
+}
+
+export const NO_PROOF: PermissionProof = { deadline: Number.NEGATIVE_INFINITY, links: [] };
+
 export type GuardEvent =
   /** An admitted frame: authentic, ours, not replayed. */
   | { readonly type: 'frame'; readonly role: InterfaceRole; readonly frame: Frame }
@@ -64,6 +74,7 @@ export type GuardEvent =
       readonly type: 'sm.copy';
       readonly lost?: boolean;
       readonly deadline: number;
+      readonly proof: PermissionProof;
       readonly holding: boolean;
       readonly entries: readonly KillEntry[];
     }
@@ -142,6 +153,7 @@ export interface GuardView {
   readonly peerHeard: boolean;
   readonly silentSince: number | null;
   readonly deadline: number;
+  readonly proof: PermissionProof;
   readonly lost: boolean;
   readonly holding: boolean;
   readonly entries: readonly string[];

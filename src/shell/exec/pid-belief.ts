@@ -50,7 +50,8 @@ function strangeness({ pid, parent }: ProcessStat, { owners }: NamedProcess): st
 }
 
 function ageProblem({ enabledAt }: KillEntry, { startTime }: ProcessStat, adopt: boolean): string | null {
-  if (enabledAt === null) return adopt ? null : 'was not started by this node';
+  // An older version, of which this one took over, told none.
+  if (typeof enabledAt !== 'number') return adopt ? null : 'was not started by this node';
   return Number(startTime) < enabledAt ? 'was started before the service was' : null;
 }
 

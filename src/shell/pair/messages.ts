@@ -1,6 +1,6 @@
 /** What `sm` and `sm-watchdog` say to each other. */
 import type { GuardFact } from '../../core/engine-interface.ts';
-import type { GuardEvent, GuardView, KillEntry } from '../../core/guard/interface.ts';
+import type { GuardEvent, GuardView, KillEntry, PermissionProof } from '../../core/guard/interface.ts';
 import type { PeerLives } from '../../core/link/replay.ts';
 import type { LifeId } from '../../core/link/types.ts';
 import type { Config } from '../config.ts';
@@ -10,11 +10,13 @@ import type { Wire } from '../watchdog/wire.ts';
 /** What one process must know to go on with the other's work. */
 export interface Copy {
   readonly deadline: number;
+  /** Missing from an older version, as is `lives`. */
+  readonly proof?: PermissionProof;
   /** Permission was lost, and what ran under it is not yet verified as stopped. */
   readonly lost: boolean;
   readonly holding: boolean;
   readonly entries: readonly KillEntry[];
-  readonly lives: KnownLives;
+  readonly lives?: KnownLives;
 }
 
 /** Whose frames a new watchdog shall not take for news: they may have been recorded (docs/SAFETY.md, rule 14d). */
@@ -86,7 +88,8 @@ export type FromWatchdog =
       readonly basis: string;
       readonly copy: Copy;
     }
-  | { readonly type: 'fact'; readonly fact: GuardFact }
+  /** `proof`: with every permission. */
+  | { readonly type: 'fact'; readonly fact: GuardFact; readonly proof?: PermissionProof }
   /** Belongs into the copy from now on. */
   | { readonly type: 'lives'; readonly lives: KnownLives }
   | { readonly type: 'listed'; readonly run: number; readonly ok: boolean; readonly reason: string }

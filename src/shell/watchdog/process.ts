@@ -10,6 +10,8 @@ import {
   type GuardEvent,
   type GuardOptions,
   LINK_TIMERS,
+  NO_PROOF,
+  type PermissionProof,
 } from '../../core/guard/interface.ts';
 import { ticksNow, ticksOf } from '../exec/procfs.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
@@ -212,10 +214,19 @@ export class WatchdogProcess {
   #tell({ fact }: Extract<GuardEffect, { type: 'tell' }>): void {
     if (fact.type === 'guard.peer' && fact.heard) this.#wire?.confirmPeer(fact.processLife);
     if (fact.type === 'guard.lost') this.#options.log.error({ reason: fact.reason }, 'permission lost');
-    this.#manager?.channel.send({ type: 'fact', fact: this.#clock.factToSm(this.#explained(fact)) });
+    this.#manager?.channel.send({
+      type: 'fact',
+      fact: this.#clock.factToSm(this.#explained(fact)),
+      ...(fact.type === 'guard.permission' ? { proof: this.#proof() } : {}),
+    });
     // From the end of an announcement on, the frames that made it are old ones.
     const isNews = fact.type === 'guard.peer' ? fact.heard : fact.type === 'guard.announcement';
     if (isNews) this.#manager?.channel.send({ type: 'lives', lives: this.#lives() });
+  }
+
+  #proof(): PermissionProof {
+    const { deadline, links } = this.#guard.view().proof;
+    return { deadline: this.#clock.toSm(deadline), links };
   }
 
   #lives(): KnownLives {
@@ -287,7 +298,9 @@ export class WatchdogProcess {
     this.#manager = { channel, kill, saidBye: false, pid: null };
     const { deadline, lost, holding } = this.#guard.view();
     const entries = this.#options.killList.entries();
-    const copy = { deadline: this.#clock.toSm(deadline), lost, holding, entries, lives: this.#lives() };
+    const lives = this.#lives();
+    const proof = this.#proof();
+    const copy = { deadline: this.#clock.toSm(deadline), proof, lost, holding, entries, lives };
     channel.send({ type: 'life', process: ownIdentity(), basis: this.#options.basis, copy });
   }
 
@@ -336,7 +349,7 @@ export class WatchdogProcess {
 
   /** The copy comes before the greeting, so that what is told first is already true. */
   #adopt({ copy }: Extract<FromSm, { type: 'life' }>): void {
-    if (copy !== null) this.#wire?.recall(copy.lives);
+    if (copy !== null) this.#wire?.recall(copy.lives ?? NO_LIVES);
     this.#listen();
     if (copy === null) {
       this.#step([{ type: 'sm.connected' }]);
@@ -345,7 +358,9 @@ export class WatchdogProcess {
     for (const entry of copy.entries) this.#options.killList.add(entry);
     this.#wire?.watchClosely(copy.holding);
     const deadline = this.#clock.fromSm(copy.deadline);
-    this.#step([{ ...copy, type: 'sm.copy', deadline }, { type: 'sm.connected' }]);
+    const { deadline: proven, links } = copy.proof ?? NO_PROOF;
+    const proof = { deadline: this.#clock.fromSm(proven), links };
+    this.#step([{ ...copy, type: 'sm.copy', deadline, proof }, { type: 'sm.connected' }]);
   }
 
   /** Keeps the handles in step with the guard's list. */

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { entry, FakePeer, GuardDriver, life, MANAGEMENT, PERMISSION_MS } from '../../support/guard-driver.ts';
+import { NO_PROOF } from '../../../src/core/guard/interface.ts';
+import type { InterfaceRole } from '../../../src/core/kernel/names.ts';
+import {
+  entry,
+  FakePeer,
+  GuardDriver,
+  life,
+  MANAGEMENT,
+  OAM,
+  PERMISSION_MS,
+} from '../../support/guard-driver.ts';
 
 const starts = (g: GuardDriver) =>
   g.of('start-sm').map(({ kill, reason }) => `${kill ? 'kill ' : ''}${reason}`);
@@ -98,7 +108,7 @@ describe('the watchdog is restarted by sm (rule 10)', () => {
     const g = new GuardDriver({ bare: true, guard: { copyExpected: true } });
     for (const role of g.roles) g.link(role, true);
     const deadline = g.now + deadlineIn;
-    g.step({ type: 'sm.copy', deadline, holding: true, entries: [entry('db')], lost });
+    g.step({ type: 'sm.copy', deadline, proof: NO_PROOF, holding: true, entries: [entry('db')], lost });
     g.connect();
     return g;
   };
@@ -112,12 +122,60 @@ describe('the watchdog is restarted by sm (rule 10)', () => {
     expect(g.told('guard.lost')).toEqual([]);
   });
 
+  describe('after a stall and a loss: what was sent last may never have arrived', () => {
+    /** 400 ms were left by the last frame sent, 150 by the last one that the peer has confirmed. */
+    const lostFrames = (links: readonly InterfaceRole[] = []) => {
+      const g = new GuardDriver({ bare: true, guard: { copyExpected: true } });
+      const proof = { deadline: g.now + 150, links };
+      const entries = [entry('db')];
+      g.step({ type: 'sm.copy', deadline: g.now + 400, proof, holding: true, entries });
+      g.connect();
+      g.step({ type: 'sm.list', run: 1, entry: entry('db'), activating: true });
+      return g;
+    };
+
+    it('stops in time where every link is found down', () => {
+      const g = lostFrames();
+      g.pass(20);
+      g.link(MANAGEMENT, false);
+      expect(g.deadline).toBe(10_400);
+      g.link(OAM, false);
+      expect(g.deadline).toBe(10_150);
+      g.pass(129);
+      expect(g.told('guard.lost')).toEqual([]);
+      g.pass(2);
+      expect(g.told('guard.lost').length).toBe(1);
+    });
+
+    it('stops in time where only links are up on which the peer was not heard', () => {
+      const g = lostFrames([MANAGEMENT]);
+      g.link(OAM, true);
+      g.link(MANAGEMENT, false);
+      expect(g.deadline).toBe(10_150);
+      g.pass(151);
+      expect(g.told('guard.lost').length).toBe(1);
+    });
+
+    it('goes on where one of them is up', () => {
+      const g = lostFrames([MANAGEMENT]);
+      g.link(OAM, false);
+      g.link(MANAGEMENT, true);
+      g.pass(2000);
+      expect(g.told('guard.lost')).toEqual([]);
+    });
+
+    it('has a successor of its own that knows as much', () => {
+      const g = lostFrames([MANAGEMENT]);
+      expect(g.guard.view().proof).toEqual({ deadline: 10_150, links: [MANAGEMENT] });
+    });
+  });
+
   it('does not renew before it has the copy: run out is run out', () => {
     const g = new GuardDriver({ bare: true, guard: { copyExpected: true } });
     for (const role of g.roles) g.link(role, true);
     g.pass(300);
     expect(g.deadline).toBeLessThan(g.now);
-    g.step({ type: 'sm.copy', deadline: g.now - 1, holding: true, entries: [entry('db')] });
+    g.step({ type: 'sm.copy', deadline: g.now - 1, proof: NO_PROOF, holding: true, entries: [entry('db')] });
     g.connect();
     expect(g.guard.view().lost).toBe(true);
     g.pass(200);

@@ -1,6 +1,8 @@
 import { Duplex } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GuardFact } from '../../../src/core/engine-interface.ts';
+import { NO_PROOF } from '../../../src/core/guard/interface.ts';
+import { permissionAfterSendMs } from '../../../src/core/guard/permission-time.ts';
 import { GuardClient } from '../../../src/shell/guard-client.ts';
 import { toJson } from '../../../src/shell/json.ts';
 import { type FromSm, type FromWatchdog, NO_LIVES } from '../../../src/shell/pair/messages.ts';
@@ -59,7 +61,7 @@ let successors: number[];
 let client: GuardClient;
 
 async function greet(on: Pipe, deadline = Number.POSITIVE_INFINITY, basis = 'now'): Promise<void> {
-  const copy = { deadline, lost: false, holding: false, entries: [], lives: NO_LIVES };
+  const copy = { deadline, lost: false, holding: false, entries: [], lives: NO_LIVES, proof: NO_PROOF };
   await on.say({ type: 'life', process: nobody, basis, copy });
 }
 
@@ -170,6 +172,15 @@ describe('a watchdog of another installation or plan', () => {
   });
 });
 
+/** Time passes while the watchdog says nothing but what it is asked for. */
+async function answering(on: Pipe, durationMs: number): Promise<void> {
+  let asked = on.of('ping').length;
+  for (let passed = 0; passed < durationMs; passed++) {
+    time.advance(1);
+    for (; asked < on.of('ping').length; asked++) await on.say({ type: 'pong', number: asked });
+  }
+}
+
 describe('a watchdog that ends', () => {
   it('is replaced by one that gets the copy and all that is unanswered', async () => {
     client.hold(true);
@@ -254,6 +265,55 @@ describe('a watchdog that hangs', () => {
     expect(later).toEqual([]);
   });
 
+  describe('while its heartbeats keep a permission alive, d = 800, S = 300', () => {
+    const domain = { deadIntervalMs: P, stopBoundMs: 300, linkDownDetectMs: 100 };
+    const afterSendMs = permissionAfterSendMs(domain);
+    /** Of a start-up that is over: reading the copy, sockets, the first look at the links. Measured: 30 to 130 ms. */
+    const SUCCESSOR_MS = 200;
+    const heartbeat = () =>
+      pipe.say({
+        type: 'fact',
+        fact: { type: 'guard.permission', deadline: time.now() + afterSendMs },
+      });
+    beforeEach(async () => {
+      client.hold(true);
+      client.list(7, entry, true);
+    });
+
+    it.each([
+      { sinceMs: 0, what: 'right after a heartbeat' },
+      { sinceMs: 199, what: 'right before the next, after another word' },
+    ])('hangs $what: a successor has the time that it needs', async ({ sinceMs }) => {
+      expect(afterSendMs).toBe(570);
+      await heartbeat();
+      time.advance(sinceMs);
+      if (sinceMs > 0) await pipe.say({ type: 'pong', number: 0 });
+      const left = afterSendMs - sinceMs;
+      time.advance(left - SUCCESSOR_MS);
+      expect(pipe.of('ping').length).toBeGreaterThan(0);
+      expect(newest().of('life')[0]?.copy).toMatchObject({ holding: true });
+      expect(killed).toEqual([]);
+      time.advance(SUCCESSOR_MS);
+      expect(killed).toEqual([['s']]);
+    });
+
+    it('is not disturbed in its rhythm of 200 ms', async () => {
+      for (let i = 0; i < 20; i++) {
+        await heartbeat();
+        time.advance(200);
+      }
+      expect(pipe.of('ping')).toEqual([]);
+      expect(pipe.stream.destroyed).toBe(false);
+    });
+
+    it('lives, and has no link to renew by: it is asked, and left to act at the deadline', async () => {
+      await heartbeat();
+      await answering(pipe, afterSendMs + 10);
+      expect(pipe.stream.destroyed).toBe(false);
+      expect(killed).toEqual([]);
+    });
+  });
+
   it('is not blamed for our own absence', async () => {
     await live(pipe, 500);
     time.stall(5000);
@@ -286,11 +346,9 @@ describe('the copy of the deadline', () => {
   });
 
   it('is left to one that was quiet, and answers when it is asked shortly before', async () => {
-    time.advance(250);
-    expect(pipe.of('ping')).not.toEqual([]);
-    await pipe.say({ type: 'pong', number: 1 });
-    time.advance(60);
+    await answering(pipe, 310);
     expect(killed).toEqual([]);
+    expect(pipe.stream.destroyed).toBe(false);
   });
 
   it('is acted upon when the watchdog hangs and does not answer', async () => {
@@ -298,6 +356,27 @@ describe('the copy of the deadline', () => {
     expect(killed).toEqual([]);
     time.advance(1);
     expect(killed).toEqual([['s']]);
+  });
+
+  it('is acted upon in time where the watchdog began to hang shortly before it', async () => {
+    await live(pipe, 200);
+    time.advance(40);
+    await pipe.say({ type: 'pong', number: 1 });
+    time.advance(59);
+    expect(killed).toEqual([]);
+    time.advance(1);
+    expect(killed).toEqual([['s']]);
+  });
+
+  it('is handed on with what it rests on', async () => {
+    const proof = { deadline: time.now() + 100, links: ['oam-interface' as const] };
+    const fact = { type: 'guard.permission' as const, deadline: time.now() + 400 };
+    await pipe.say({ type: 'fact', fact, proof });
+    await pipe.say({ type: 'fact', fact: { type: 'guard.announcement', number: 0 } });
+    pipe.stream.destroy();
+    await settled();
+    time.advance(0);
+    expect(newest().of('life')[0]?.copy).toMatchObject({ deadline: fact.deadline, proof });
   });
 
   it('moves with the permission', async () => {

@@ -1,5 +1,6 @@
 import { Duplex, PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
+import { NO_PROOF } from '../../../src/core/guard/interface.ts';
 import { toJson } from '../../../src/shell/json.ts';
 import { type KnownLives, NO_LIVES } from '../../../src/shell/pair/messages.ts';
 import { KillList } from '../../../src/shell/watchdog/kill-list.ts';
@@ -53,7 +54,7 @@ test('takes the copy in before it listens: what was recorded is no news then', a
   makeWatchdog({ wire: () => wire, adopted }).start();
   expect(journal).toEqual([]);
   const lives: KnownLives = { own: [], peer: { ended: ['x'], current: null } };
-  const copy = { deadline: 0, lost: false, holding: false, entries: [], lives };
+  const copy = { deadline: 0, lost: false, holding: false, entries: [], lives, proof: NO_PROOF };
   adopted.push(`${toJson({ type: 'life', process: { pid: 5_000_000, startTime: '1' }, copy })}\n`);
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   expect(journal).toEqual(['recall x', 'start']);
