@@ -16,6 +16,8 @@ const BRAND = 'granted';
 const TYPES_MAX = 20_000;
 const ORDER_MODULE = 'src/core/service/run-effect.ts';
 const ORDER_TYPE = { module: 'src/core/service/interface.ts', name: 'RunEffect' };
+/** The compiler looks at every expression of the project: a busy machine needs its time. */
+const WHOLE_PROJECT_MS_MAX = 180_000;
 const MODULES = trackedPaths().filter(isModule);
 
 /** A program of the project's modules, with some of them replaced or added in memory. */
@@ -260,7 +262,7 @@ test('both types of a cycle are seen to lead to a token', () => {
 
 test('nothing in the project but the one grant function makes a token', () => {
   expect(MODULES.flatMap((path) => rule.problemsOf(path))).toEqual([]);
-});
+}, WHOLE_PROJECT_MS_MAX);
 
 test('only the grant function asserts tokens, so the rule would see a second one there moved elsewhere', () => {
   const text = ts.sys.readFile(join(ROOT, GRANT_MODULE)) ?? '';
