@@ -3,9 +3,12 @@ import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+/** A machine knows nothing of these: by the first, every start of node on it would read hundreds of certificates. */
+const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...OURS } = process.env;
+
 /** Also where /sbin is not in the path of ordinary users. */
 export const ENVIRONMENT = {
-  ...process.env,
+  ...OURS,
   PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`,
 };
 

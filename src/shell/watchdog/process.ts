@@ -84,7 +84,7 @@ export class WatchdogProcess {
     this.#options = options;
     const { time } = options;
     this.#clock = new GuardClock(time.now);
-    this.#timers = new TimerTable({ ...time, now: () => this.#clock.now() }, () => this.#step([]));
+    this.#timers = new TimerTable({ ...time, now: () => this.#clock.reckon() }, () => this.#step([]));
     this.#guard = new Guard(options.guard, (effect) => this.#perform(effect));
     this.#wire =
       options.wire?.({
@@ -141,7 +141,7 @@ export class WatchdogProcess {
         if (due.some(({ key }) => LINK_TIMERS.has(key))) this.#lookAtLinks(now);
         for (const timer of due) this.#guard.step(timer, now);
         const event = this.#queue.shift();
-        if (event !== undefined) this.#guard.step(event, this.#clock.now());
+        if (event !== undefined) this.#guard.step(event, this.#clock.reckon());
       } while (this.#queue.length > 0);
     });
   }
