@@ -426,8 +426,18 @@ export class SimManager extends SimProcess {
       return this.#done(effect, { kind: 'exit', code: 7 }, 0);
     const { life } = this;
     this.#running.set(effect.run, effect);
+    if (effect.killsInstead === true) return this.#killInstead(effect);
     executor.spawn(effect, (outcome, durationMs) => {
       if (this.life === life) this.deliver(() => this.#done(effect, outcome, durationMs));
+    });
+  }
+
+  #killInstead(effect: RunEffect): void {
+    const { life } = this;
+    this.#node.executor.kill([effect.service], (survivors) => {
+      if (this.life !== life) return;
+      const outcome = { kind: 'killed', stopped: survivors.length === 0, reason: 'killed' } as const;
+      this.deliver(() => this.#done(effect, outcome, 0));
     });
   }
 

@@ -190,6 +190,10 @@ class Stage {
       for (const { executor } of this.#nodes(name)) executor.processDies(executor.service(service ?? ''));
     },
     script: ([service, name, fault, times = '1']) => {
+      if (fault === 'works') {
+        for (const { executor } of this.#nodes(name)) executor.service(service ?? '').faults.length = 0;
+        return;
+      }
       if (fault !== 'hangs' && fault !== 'fails' && fault !== 'lies' && fault !== 'slow')
         throw new Error(`script ${fault}?`);
       for (const { executor } of this.#nodes(name))

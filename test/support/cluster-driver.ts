@@ -91,6 +91,7 @@ class FakeLocal {
         inactive: true,
         activation: 0,
         parked: '',
+        stuck: '',
       });
     }
   }

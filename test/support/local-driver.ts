@@ -191,6 +191,10 @@ export class LocalDriver {
     this.running.set(effect.run, { effect, startedAt: this.now });
     this.mostRunning = Math.max(this.mostRunning, this.running.size);
     this.#checkPermission(effect);
+    if (effect.killsInstead === true) {
+      this.truth.set(effect.service, 'stopped');
+      return this.#end(effect.run, { kind: 'killed', stopped: true, reason: 'killed' }, '', 5);
+    }
     const script = this.behaviour(effect) ?? {};
     const afterMs = script.afterMs ?? this.#scriptMs;
     const tail = script.tail ?? '';

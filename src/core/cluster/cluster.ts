@@ -465,6 +465,9 @@ export class Cluster {
       if (theirs !== undefined) this.#numbers.see(group, Math.max(theirs.activationMax, theirs.runs));
       if (held === 0) continue;
       if (this.#peer !== null && this.#peer.announcement > 0)
+      const { stuck } = this.#local.group(group);
+      if (stuck !== '')
+        this.#own.revoke(group, `its scripts do not stop it, so it is killed: ${stuck}`, now);
         this.#own.revoke(group, `${this.#peer.name} does not hear this node and takes over`, now);
       if (this.#own.release(group, now)) continue;
       if (theirs === undefined || theirs.runs === 0 || this.#own.wanted(group) === 'revoked') continue;

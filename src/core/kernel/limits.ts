@@ -20,6 +20,16 @@ export const LIMITS = {
   historyRowsMax: 10_000,
   /** Characters of names of services, groups and nodes (StarlingX: 32 with the terminator). */
   nameCharactersMax: 31,
+  /**
+   * Where there is another node, a failure that is over is held against its own for at least so long, whatever
+   * FAILURE_DEBOUNCE says, and twice as long with each further one: a group that fails on both would move to and fro as
+   * fast as its scripts end.
+   */
+  failureHoldMsMin: 5000,
+  /** The doubling ends here. */
+  failureHoldMsMax: 300_000,
+  /** So long without a failure of the group, and the next one is the first again. */
+  failureForgottenMs: 600_000,
   /** Characters of a reason text. */
   reasonCharactersMax: 256,
 } as const;

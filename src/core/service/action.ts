@@ -5,6 +5,7 @@ import { assert } from '../kernel/assert.ts';
 import type { ServiceAction } from '../kernel/names.ts';
 import { backOffMs, type Context, URGENCIES } from './context.ts';
 import { unmetFor } from './dependency.ts';
+import { isKilledInstead } from './goal.ts';
 import { holdReason } from './hold.ts';
 import type { LocalEvent, RunOutcome } from './interface.ts';
 import { type Invocation, invocation } from './invocation.ts';
@@ -18,6 +19,9 @@ import { setLate, setWait } from './wait.ts';
 const REFUSED_PAUSE_MS = 1000;
 /** Characters of a script's output that a reason repeats. */
 const OUTPUT_CHARACTERS_MAX = 120;
+
+/** Of what needs no script. */
+const NO_INVOCATION: Invocation = { ok: true, environment: {} };
 
 type RunDone = Extract<LocalEvent, { type: 'run.done' }>;
 export type Report = (service: ServiceRecord, event: ServiceEvent, reason: string) => void;
@@ -218,7 +222,8 @@ export class Actions {
   }
 
   #start(service: ServiceRecord, action: ServiceAction): void {
-    const call = this.#invocation(service, action);
+    const killsInstead = action === 'disable' && isKilledInstead(service);
+    const call = killsInstead ? NO_INVOCATION : this.#invocation(service, action);
     if (!call.ok) {
       this.#context.places.release(service);
       service.failure = call.error;
@@ -228,7 +233,7 @@ export class Actions {
       return;
     }
     this.#lastRun += 1;
-    const order = { run: this.#lastRun, service, action, environment: call.environment };
+    const order = { run: this.#lastRun, service, action, environment: call.environment, killsInstead };
     const activating = action === service.activatingAction;
     const token = activating ? tokenOf(service.group, this.#context.now) : null;
     const run: Run = { id: order.run, service, action, token, aborting: false };

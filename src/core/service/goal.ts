@@ -1,8 +1,10 @@
 /** Where a service shall be now, and why: read off what is known of it, nothing is changed here. */
-import type { ServiceAction } from '../kernel/names.ts';
+import type { ServiceAction, ServiceState } from '../kernel/names.ts';
 import { forcedDownBy, unmetWhile } from './dependency.ts';
 import type { ServiceRecord } from './record.ts';
 import type { Goal, ServiceEvent } from './service-table.ts';
+
+const UNSTOPPED: readonly ServiceState[] = ['unknown', 'disabling', 'enabled-go-standby', 'shutdown'];
 
 /** Where the service shall be now. */
 export function goalOf(service: ServiceRecord): Goal {
@@ -36,6 +38,19 @@ export function needsProof(service: ServiceRecord): boolean {
     auditOf(service) === null &&
     service.definition.actions.has('disable')
   );
+}
+
+/**
+ * Its right to be active is gone and its stop script has failed: what it started is killed and looked for, which proves as
+ * much. Not where it holds what outlives processes: that only its own scripts take off.
+ */
+export function isKilledInstead(service: ServiceRecord): boolean {
+  return service.revoked && service.actionFailures > 0 && !service.definition.kernelState;
+}
+
+/** Its scripts have failed too often to stop or demote it, or to say whether it runs. */
+export function isStuck({ state, transition: { condition } }: ServiceRecord): boolean {
+  return UNSTOPPED.includes(state) && (condition === 'action-failure' || condition === 'fatal-failure');
 }
 
 export function requestReason(service: ServiceRecord, event: ServiceEvent, goal: Goal): string {

@@ -2,6 +2,7 @@
 import { lookup } from '../kernel/machine.ts';
 import type { GroupState } from '../kernel/names.ts';
 import type { Context } from './context.ts';
+import { isStuck } from './goal.ts';
 import { GROUP_TABLE, type GroupEvent, type GroupWork } from './group-table.ts';
 import { aggregate } from './health.ts';
 import { holdAt, holdWait } from './hold.ts';
@@ -17,12 +18,12 @@ const STANDBY_STATES = ['enabled-standby', 'enabling-throttle', 'enabling', 'dis
 
 export class GroupMachine {
   readonly #context: Context;
-  /** A single node forgets failures ten times sooner: there is no other node to act on them. */
-  readonly #debounceDivisor: number;
+  /** The domain has no other node. */
+  readonly #alone: boolean;
 
   constructor(context: Context, nodes: number) {
     this.#context = context;
-    this.#debounceDivisor = nodes === 1 ? 10 : 1;
+    this.#alone = nodes === 1;
   }
 
   apply(group: GroupRecord, event: GroupEvent): void {
@@ -34,8 +35,7 @@ export class GroupMachine {
   /** Members, their waits or their activity changed: takes them together anew, goes on if all are there. */
   refresh(group: GroupRecord): void {
     this.apply(group, 'members-changed');
-    const { failureDebounceMs } = group.definition;
-    const result = aggregate(group, this.#context.now, failureDebounceMs / this.#debounceDivisor);
+    const result = aggregate(group, this.#context.now, this.#alone);
     group.status = result.status;
     group.condition = result.condition;
     group.health = result.health;
@@ -62,6 +62,7 @@ export class GroupMachine {
       inactive: group.maybeActive === 0 && group.hold === null,
       activation: group.activation,
       parked: group.parked,
+      stuck: stuckReason(group),
     };
     return group.view;
   }
@@ -127,6 +128,12 @@ export class GroupMachine {
     group.shown = shown;
     this.#context.emit({ type: 'persist.group', group: group.name, desired, state, status, condition });
   }
+}
+
+function stuckReason({ desired, wanted, maybeActive, members }: GroupRecord): string {
+  if (!wanted || maybeActive === 0 || desired === 'active') return '';
+  const member = members.find(isStuck);
+  return member === undefined ? '' : `${member.name}(${member.state}) ${member.reason}`;
 }
 
 function isActive(group: GroupRecord): boolean {

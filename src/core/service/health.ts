@@ -1,11 +1,20 @@
 /** What the members of a group amount to: status, condition, health number and reason. */
 import { LIMITS } from '../kernel/limits.ts';
-import { CONDITIONS, type Condition, rank, type Status, worseStatus } from '../kernel/names.ts';
+import {
+  CONDITIONS,
+  type Condition,
+  type GroupState,
+  rank,
+  type Status,
+  worseStatus,
+} from '../kernel/names.ts';
 import type { GroupRecord, HeldFailure, ServiceRecord } from './record.ts';
 
 /** No member failed, degraded or warned. */
 export const HEALTH_PERFECT = 2 ** 48 - 1;
 const COUNT_MAX = 0xffff;
+/** On the way out of activity, which a failure may be the reason of. */
+const LEAVING: readonly GroupState[] = ['go-standby', 'disabling'];
 
 export interface Aggregate {
   readonly status: Status;
@@ -41,10 +50,10 @@ export function implied(status: Status, impact: ServiceRecord['impact']): Status
 }
 
 /**
- * Takes the members together. A failure is held against a member until `debounceMs` after it recovered, so that the
- * cluster can see and act on one that comes and goes. Updates the hold times of the group.
+ * Takes the members together. A failure is held against a member for a while after it recovered, and until its group
+ * has left, so that the cluster can see and act on one that comes and goes. Updates the hold times of the group.
  */
-export function aggregate(group: GroupRecord, now: number, debounceMs: number): Aggregate {
+export function aggregate(group: GroupRecord, now: number, alone: boolean): Aggregate {
   const counts = { failed: 0, degraded: 0, warn: 0, healthy: 0 };
   let status: Status = '';
   let condition: Condition = '';
@@ -53,7 +62,7 @@ export function aggregate(group: GroupRecord, now: number, debounceMs: number): 
   let expires = Number.POSITIVE_INFINITY;
   const works = isAtWork(group);
   for (const [index, member] of group.members.entries()) {
-    const held = hold(group, index, now, debounceMs);
+    const held = hold(group, index, now, alone);
     if (held !== undefined) expires = Math.min(expires, held.until);
     parked = graver(parked, member.transition.condition);
     const own: Status = held === undefined ? member.status : 'failed';
@@ -89,14 +98,31 @@ function isAtWork({ desired, members }: GroupRecord): boolean {
 }
 
 /** What is held against the member now, brought up to date. With its condition: the cluster judges by that. */
-function hold(group: GroupRecord, index: number, now: number, debounceMs: number): HeldFailure | undefined {
+function hold(group: GroupRecord, index: number, now: number, alone: boolean): HeldFailure | undefined {
   const { status, condition } = group.members[index] ?? { status: '', condition: '' };
   const before = group.held[index];
-  if (status === 'failed') group.held[index] = { until: Number.POSITIVE_INFINITY, condition };
-  else if (before?.until === Number.POSITIVE_INFINITY)
-    group.held[index] = { ...before, until: now + debounceMs };
+  if (status === 'failed') {
+    if (before?.until !== Number.POSITIVE_INFINITY) countFailure(group, now);
+    group.held[index] = { until: Number.POSITIVE_INFINITY, condition };
+  } else if (before?.until === Number.POSITIVE_INFINITY && !LEAVING.includes(group.state)) {
+    // Not earlier: what is stopped has no failure any more, and the rest of its group is still being stopped for it.
+    group.held[index] = { ...before, until: now + holdMs(group, alone) };
+  }
   if ((group.held[index]?.until ?? 0) <= now) group.held[index] = undefined;
   return group.held[index];
+}
+
+function countFailure(group: GroupRecord, now: number): void {
+  const first = now - group.failedAt >= LIMITS.failureForgottenMs;
+  group.failures = first ? 1 : group.failures + 1;
+  group.failedAt = now;
+}
+
+/** A single node forgets failures ten times sooner: there is no other node to act on them. */
+function holdMs({ definition: { failureDebounceMs }, failures }: GroupRecord, alone: boolean): number {
+  if (alone) return failureDebounceMs / 10;
+  const { failureHoldMsMin, failureHoldMsMax } = LIMITS;
+  return Math.max(failureDebounceMs, Math.min(failureHoldMsMin * 2 ** (failures - 1), failureHoldMsMax));
 }
 
 function graver(a: Condition, b: Condition): Condition {

@@ -29,8 +29,8 @@ export type RunOutcome =
       readonly transient?: boolean;
     }
   /**
-   * A stop whose script can not be run: instead, everything that the service had started was killed. `stopped`: nothing of
-   * it is left, and it holds nothing that outlives its processes.
+   * A stop whose script can not be run, or has failed: instead, everything that the service had started was killed.
+   * `stopped`: nothing of it is left, and it holds nothing that outlives its processes.
    */
   | { readonly kind: 'killed'; readonly stopped: boolean; readonly reason: string }
   /** Was killed because the engine asked for it (`kill`). */
@@ -129,6 +129,8 @@ export interface RunEffect {
   readonly exclusive: boolean;
   readonly pidFile: string;
   readonly kernelState: boolean;
+  /** Of a stop whose script has failed: not the script, but everything that the service had started is to be ended. */
+  readonly killsInstead?: true;
 }
 
 export interface HistoryEffect {
@@ -206,6 +208,8 @@ export interface GroupView {
   readonly activation: number;
   /** Gravest condition for which a member is not tried any more by itself; '' = none. Of now: nothing is held. */
   readonly parked: Condition;
+  /** It shall not be active, and may be: the scripts of a member failed to stop or demote it too often. '' = not so. */
+  readonly stuck: string;
 }
 
 /** A wait that an operator can see: what, since when, until when at most, and for what reason. */

@@ -386,6 +386,7 @@ export class LocalEngine {
 /** Nothing of the past is held against the service any more; a failure that lasts is held anew. */
 function forgive(group: GroupRecord, service: ServiceRecord): void {
   group.held[group.members.indexOf(service)] = undefined;
+  group.failures = 0;
 }
 
 const SERVICE_DESIRED: Readonly<Record<GroupDesiredState, ServiceDesiredState>> = {

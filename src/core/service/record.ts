@@ -237,6 +237,9 @@ export class GroupRecord {
   maybeActive = 0;
   /** By member: its last failure, as long as that is held against it. */
   readonly held: (HeldFailure | undefined)[] = [];
+  /** Failures of members, none longer than LIMITS.failureForgottenMs after the one before, and the time of the last. */
+  failures = 0;
+  failedAt = Number.NEGATIVE_INFINITY;
 
   queued = false;
   /** Monotonic ms since when it is in its state. */

@@ -10,6 +10,8 @@ export interface Order {
   readonly service: ServiceRecord;
   readonly action: ServiceAction;
   readonly environment: Readonly<Record<string, string>>;
+  /** As in RunEffect. */
+  readonly killsInstead?: boolean;
 }
 
 /** What permits an activating script: a token where the group is exclusive, nothing where it is not. */
@@ -32,7 +34,7 @@ export function plainRun(order: Order): RunEffect {
 }
 
 function runEffect(order: Order, token: Token | null): RunEffect {
-  const { service, action, run, environment } = order;
+  const { service, action, run, environment, killsInstead } = order;
   const definition = service.definition.actions.get(action);
   assert(definition !== undefined, `${service.name}: no action ${action}`);
   return {
@@ -50,5 +52,6 @@ function runEffect(order: Order, token: Token | null): RunEffect {
     exclusive: service.group.definition.exclusive,
     pidFile: service.definition.pidFile,
     kernelState: service.definition.kernelState,
+    ...(killsInstead === true ? { killsInstead } : {}),
   };
 }

@@ -158,7 +158,8 @@ export class Runner {
   #start(effect: RunEffect): void {
     const path = pluginPath(this.#options.directories, effect);
     const problem = pluginProblem(path);
-    if (problem !== null && effect.action === 'disable') return void this.#killInstead(effect, problem);
+    if (effect.action === 'disable' && (problem !== null || effect.killsInstead === true))
+      return void this.#killInstead(effect, problem ?? `${path} ${effect.command} has failed`);
     const refusal = this.#refusal(effect) ?? problem;
     if (refusal !== null) return this.#later(effect.run, { kind: 'refused', reason: refusal }, '');
     const { containment } = this.#options;

@@ -35,6 +35,7 @@ export function group(name: string, change: Partial<GroupView> = {}): GroupView 
     inactive: false,
     activation: 7,
     parked: '',
+    stuck: '',
     ...change,
   };
 }

@@ -203,6 +203,24 @@ describe('the other node obeys', () => {
   });
 });
 
+describe('what its scripts do not stop', () => {
+  it('is killed, whoever leads: it is active nowhere as long as it may run here', () => {
+    const c = new ClusterDriver();
+    c.peerGroup('oam', { holder: A, holderActivation: 3, order: 'active' });
+    c.follow();
+    c.local.slow.add('oam');
+    c.peerGroup('oam', { order: 'standby' });
+    c.report({ domainState: 'leader', number: 5 });
+    expect(c.local.wants.at(-1)).toBe('oam standby');
+    c.local.set('oam', { stuck: 'postgres(enabled-go-standby) demote exited 1' });
+    c.cluster.evaluate(c.now);
+    expect(c.local.wants.at(-1)).toBe('oam revoked');
+    expect(c.numbers().held).toBe(3);
+    c.finish('oam');
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 3 });
+  });
+});
+
 describe('two that run one group (rule 20)', () => {
   const heldBy = (node: string, held: number, theirs: number) => {
     const c = new ClusterDriver({ node });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../../src/core/kernel/limits.ts';
 import { HEALTH_PERFECT, healthOf } from '../../../src/core/service/health.ts';
+import type { RunEffect } from '../../../src/core/service/interface.ts';
 import type { GroupSketch, ServiceSketch } from '../../support/local-definitions.ts';
 import { definitionSet, needs, pair } from '../../support/local-definitions.ts';
 import { type DriverOptions, LocalDriver, testToken } from '../../support/local-driver.ts';
@@ -90,6 +92,35 @@ describe('aggregation', () => {
     d.untilState('a', 'enabled-active');
     d.pass(31_000);
     expect(d.engine.group('g').status).toBe('');
+  });
+
+  it('holds each failure of a row for longer than the one before, whatever the debounce', () => {
+    const d = active({ a: {} }, { exclusive: true, overrides: { failureDebounceMs: 0 } });
+    const { failureHoldMsMin, failureForgottenMs } = LIMITS;
+    const heldMs = () => {
+      park(d, 'a');
+      d.want('g', 'standby');
+      const from = d.now;
+      d.until(() => d.engine.group('g').status === '');
+      const ms = d.now - from;
+      d.want('g', 'active');
+      d.untilGroup('g', 'active');
+      return Math.round(ms / 1000) * 1000;
+    };
+    expect([heldMs(), heldMs(), heldMs()]).toEqual([1, 2, 4].map((times) => times * failureHoldMsMin));
+    d.pass(failureForgottenMs);
+    expect(heldMs()).toBe(failureHoldMsMin);
+  });
+
+  it('is not over while the group is being stopped for it', () => {
+    const d = active({ a: {}, b: {} }, { exclusive: true, overrides: { failureDebounceMs: 0 } });
+    d.behaviour = (run) => (run.service === 'b' && run.action === 'disable' ? { afterMs: 9000 } : undefined);
+    park(d, 'a');
+    d.want('g', 'standby');
+    d.pass(LIMITS.failureHoldMsMin + 1000);
+    expect(d.engine.group('g')).toMatchObject({ state: 'go-standby', status: 'failed' });
+    d.untilGroup('g', 'standby');
+    expect(d.engine.group('g').status).toBe('failed');
   });
 
   it('of a group active on both nodes is degraded, not failed, while a member is healthy', () => {
@@ -274,6 +305,35 @@ describe('revoke', () => {
     d.pass(100);
     expect(d.state('web')).toBe('disabled');
     expect(d.engine.group('g').inactive).toBe(true);
+  });
+
+  it('is proven by a kill where every script fails, at once where the stop script had failed before', () => {
+    const failing = (run: RunEffect) =>
+      run.action === 'enable' ? undefined : ({ end: { kind: 'signal', signal: 'SIGSEGV' } } as const);
+    const d = active({ web: {} }, { exclusive: true });
+    d.behaviour = failing;
+    revoke(d);
+    d.untilGroup('g', 'disabled', 10_000);
+    expect(d.runs.at(-1)).toMatchObject({ action: 'disable', killsInstead: true });
+    expect(d.engine.group('g').inactive).toBe(true);
+
+    const stuck = active({ web: {} }, { exclusive: true });
+    stuck.behaviour = failing;
+    stuck.want('g', 'standby');
+    stuck.pass(60_000);
+    expect(stuck.engine.group('g')).toMatchObject({ inactive: false, stuck: expect.stringMatching(/^web/) });
+    revoke(stuck);
+    stuck.untilGroup('g', 'disabled', 100);
+    expect(stuck.engine.group('g')).toMatchObject({ inactive: true, stuck: '' });
+  });
+
+  it('of what outlives processes is not proven by a kill', () => {
+    const d = active({ fs: { kernelState: true } }, { exclusive: true });
+    d.behaviour = () => ({ end: { kind: 'signal', signal: 'SIGSEGV' } });
+    revoke(d);
+    d.pass(600_000);
+    expect(d.runs.filter(({ killsInstead }) => killsInstead)).toEqual([]);
+    expect(d.engine.group('g').inactive).toBe(false);
   });
 
   it('is not proven by a stop that only a rule calls a success', () => {
