@@ -26,6 +26,10 @@ function generate(directory: string, prefix: string, programs: string): void {
   }
   write('share/man/man8/sm.8', helpPage('sm', 8, 'service-group manager of one node', helpOf('sm')));
   write('share/man/man8/sm-watchdog.8', aliasPage('man8/sm.8'));
+  write(
+    'share/man/man8/sm-arbiter.8',
+    helpPage('sm-arbiter', 8, 'ask the arbiters of a node', helpOf('sm-arbiter')),
+  );
   write('share/man/man1/sm-sim.1', helpPage('sm-sim', 1, 'simulate a pair with faults', helpOf('sm-sim')));
   write('share/man/man5/sm.yaml.5', configurationPage());
   write('etc/sm.yaml.example', exampleConfiguration());

@@ -52,7 +52,7 @@ stage() {
   node --import tsx scripts/packaging/generate.ts "$stage$PREFIX" "$PREFIX" "$libdir/dist/bin"
   mv "$stage$PREFIX/etc/sm.yaml.example" "$stage/etc/sm"
   rmdir "$stage$PREFIX/etc"
-  mkdir -p "$stage$PREFIX"/lib/{systemd/system,tmpfiles.d} "$stage/etc/sm/keys.d"
+  mkdir -p "$stage$PREFIX"/lib/{systemd/system,tmpfiles.d} "$stage"/etc/sm/{keys,secrets}.d
   cp scripts/packaging/tmpfiles.conf "$stage$PREFIX/lib/tmpfiles.d/sm.conf"
   cp scripts/packaging/logrotate "$stage/etc/logrotate.d/sm"
   sed "s|@PREFIX@|$PREFIX|g" scripts/packaging/sm.service >"$stage$PREFIX/lib/systemd/system/sm.service"
@@ -61,7 +61,7 @@ stage() {
 
   chmod -R u=rwX,go=rX "$stage"
   chmod 755 "$stage/etc/init.d/sm" "$libdir/scripts/sm-launch" "$libdir"/demo/*
-  chmod 700 "$stage/etc/sm/keys.d"
+  chmod 700 "$stage"/etc/sm/{keys,secrets}.d
 }
 
 # Directories before what is in them; a directory is listed when it is ours alone.

@@ -203,8 +203,9 @@ class Node<Request, Reply> {
         this.sole = true;
         break;
       case 'arbiter.limit':
+        // One that is finite already stays as it is: this renews nothing.
+        if (this.sole) this.deadline = Math.max(this.deadline, this.now + P);
         this.sole = false;
-        this.deadline = this.now + P;
         this.world.in(0.2, () => this.step({ type: 'limited', ticket: fact.ticket }));
         break;
       case 'arbiter.lost':
@@ -213,7 +214,7 @@ class Node<Request, Reply> {
         this.deadline = Math.min(this.deadline, this.now);
         break;
       case 'arbiter.granted':
-        if (fact.ground === 'time' && this.lastReceiptAt > fact.quietSince) return;
+        if (fact.ground !== 'word' && this.lastReceiptAt > fact.quietSince) return;
         this.leads = true;
         this.number = fact.number;
         if (this.held === 0) this.activate();

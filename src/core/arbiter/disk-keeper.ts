@@ -52,7 +52,7 @@ export class DiskKeeper {
   readonly #emit: (effect: KeeperEffect<DiskRequest>) => void;
   readonly #timers: Timers;
   readonly #quiet: Quiet;
-  readonly #proof = new ProofOfDeath();
+  readonly #proof: ProofOfDeath;
   #wish: Wish = { leads: false, number: 0, groups: [], holds: [] };
   #intent: Intent = { kind: 'leased' };
   /** What is on the disk by our own word; null = not read yet. */
@@ -80,7 +80,8 @@ export class DiskKeeper {
     this.#options = options;
     this.#emit = emit;
     this.#timers = new Timers(emit);
-    this.#quiet = new Quiet(startedAt, options.permissionMs, options.stopBoundMs);
+    this.#quiet = new Quiet(startedAt, options.permissionMs, options.stopBoundMs, options.breaks);
+    this.#proof = new ProofOfDeath(options.breaks);
     this.#dueAt = startedAt;
   }
 
@@ -182,16 +183,15 @@ export class DiskKeeper {
   #onWritten(written: Sector, sentAt: number, now: number): void {
     this.#own = written;
     this.#number = Math.max(this.#number, written.number);
-    const { peer, breaks } = this.#options;
+    const { peer } = this.#options;
     const theirs = this.#theirs();
     if (theirs) {
       this.#intent = { kind: 'leased' };
       return this.#loseAll(`${peer} is the sole holder under number ${this.#peer?.number}`);
     }
     const intent = this.#intent;
-    if (intent.kind !== 'leased' && intent.claim !== null && this.#moved(intent.claim)) {
-      if (breaks?.has('disk-yield') !== true) return this.#yield();
-    }
+    const moved = intent.kind !== 'leased' && intent.claim !== null && this.#moved(intent.claim);
+    if (moved && !this.#blind) return this.#yield();
     if (written.mode === 'sole') this.#onSole(written);
     else if (intent.kind === 'claim' && intent.since === null && written.claim === intent.number)
       this.#intent = { ...intent, since: now };
@@ -203,10 +203,22 @@ export class DiskKeeper {
     const { claim } = this.#intent;
     this.#sole = true;
     this.#intent = { ...this.#intent, claim: null };
-    if (claim === null) return;
+    if (claim === null || !this.#stands(claim)) return;
     if (claim.ground === 'death') this.#proof.use();
     const { ground, quietSince } = claim;
     this.#fact({ type: 'arbiter.granted', number: written.number, ground, quietSince });
+  }
+
+  /** A deliberate fault: whoever claims looks at nothing any more. */
+  get #blind(): boolean {
+    return this.#options.breaks?.has('disk-yield') === true;
+  }
+
+  /** The answer took its time: a sign of life that came meanwhile voids what the claim was made on. */
+  #stands({ ground, quietSince }: Ground): boolean {
+    if (this.#blind) return true;
+    if (ground === 'word') return this.#quiet.word.leaving;
+    return this.#quiet.since === quietSince && (ground === 'time' || this.#proof.proof !== null);
   }
 
   /** The peer moved while we claimed: it lives. */
@@ -297,7 +309,7 @@ export class DiskKeeper {
       case 'sole':
         return intent.claim === null && this.#peerIsIn(now) ? this.#letIn(intent, now) : this.#stay(intent);
       case 'claim':
-        if (ground === null || this.#moved(intent.claim)) return { kind: 'leased' };
+        if (!this.#blind && (ground === null || this.#moved(intent.claim))) return { kind: 'leased' };
         if (intent.since === null || now < intent.since + this.#claimMs()) return intent;
         return { kind: 'sole', number: intent.number, claim: intent.claim };
       case 'leased': {

@@ -87,15 +87,15 @@ export type ArbiterFact =
   /** The record is our `sole`: permission does not run out by time. */
   | { readonly type: 'arbiter.sole'; readonly number: number }
   /**
-   * Permission has to be made finite now, in whoever keeps the deadline and in every copy of it. Answered by `limited`;
-   * only then the peer is let in again.
+   * Permission has to be made finite now, P from here, in whoever keeps the deadline and in every copy of it; one that is
+   * finite already stays as it is. Answered by `limited`; only then the peer is let in again.
    */
   | { readonly type: 'arbiter.limit'; readonly ticket: number }
   /** The record is somebody else's: whatever is held has to stop. */
   | { readonly type: 'arbiter.lost'; readonly reason: string }
   /**
    * The record is ours and the peer may be replaced. `quietSince`: no frame and no stamp of it was seen after this; a
-   * later receipt, known to the asker alone, voids a grant by time.
+   * later receipt, of which only the receiver of this fact may know yet, voids a grant by time or death.
    */
   | {
       readonly type: 'arbiter.granted';

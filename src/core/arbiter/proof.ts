@@ -14,6 +14,12 @@ export class ProofOfDeath {
   #lastLife: LifeId | null = null;
   /** A sign of life came since our start. */
   #lived = false;
+  /** A deliberate fault: the proof is kept. */
+  readonly #kept: boolean;
+
+  constructor(breaks?: ReadonlySet<string>) {
+    this.#kept = breaks?.has('proof-once') === true;
+  }
 
   get proof(): DeathProof | null {
     return this.#proof;
@@ -31,7 +37,7 @@ export class ProofOfDeath {
   alive(kernelLife: LifeId): void {
     this.#lived = true;
     this.#lastLife = kernelLife;
-    this.#proof = null;
+    if (!this.#kept) this.#proof = null;
   }
 
   /** A stamp as it was found, perhaps years old. Beside a sign of life it tells nothing: it may be of the life before. */
@@ -43,6 +49,6 @@ export class ProofOfDeath {
 
   /** For one take-over. */
   use(): void {
-    this.#proof = null;
+    if (!this.#kept) this.#proof = null;
   }
 }

@@ -29,10 +29,12 @@ export class Quiet {
   #word: PeerWord = NOTHING_HEARD;
   #permissionMs: number;
   #stopBoundMs: number;
+  readonly #trustsThePast: boolean;
 
   /** Whoever was restarted has forgotten both and counts from its own start. */
-  constructor(startedAt: number, permissionMs: number, stopBoundMs: number) {
-    this.#movedAt = startedAt;
+  constructor(startedAt: number, permissionMs: number, stopBoundMs: number, breaks?: ReadonlySet<string>) {
+    this.#trustsThePast = breaks?.has('count-from-start') === true;
+    this.#movedAt = this.#trustsThePast ? Number.NEGATIVE_INFINITY : startedAt;
     this.#permissionMs = permissionMs;
     this.#stopBoundMs = stopBoundMs;
   }
@@ -71,9 +73,11 @@ export class Quiet {
     if (nonce === this.#nonce) return false;
     this.#nonce = nonce;
     // The first one that is read may be as old as the world, or a moment old.
-    this.#movedAt = seenAt;
-    this.#moves ||= !first;
-    return !first;
+    if (!(first && this.#trustsThePast)) this.#movedAt = seenAt;
+    // One that is gone was taken away by somebody else: no sign of life.
+    const moved = !first && nonce !== null;
+    this.#moves ||= moved;
+    return moved;
   }
 
   /** The largest ever announced: the last permission may have been given under it (rule 4). */

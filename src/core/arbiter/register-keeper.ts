@@ -83,7 +83,7 @@ export class RegisterKeeper {
   readonly #emit: (effect: KeeperEffect<RegisterRequest>) => void;
   readonly #timers: Timers;
   readonly #quiet: Quiet;
-  readonly #proof = new ProofOfDeath();
+  readonly #proof: ProofOfDeath;
   #wish: Wish = { leads: false, number: 0, groups: [], holds: [] };
   #view: View | null = null;
   #underWay: UnderWay | null = null;
@@ -114,7 +114,8 @@ export class RegisterKeeper {
     this.#options = options;
     this.#emit = emit;
     this.#timers = new Timers(emit);
-    this.#quiet = new Quiet(startedAt, options.permissionMs, options.stopBoundMs);
+    this.#quiet = new Quiet(startedAt, options.permissionMs, options.stopBoundMs, options.breaks);
+    this.#proof = new ProofOfDeath(options.breaks);
     this.#stampDueAt = startedAt;
   }
 
@@ -204,9 +205,15 @@ export class RegisterKeeper {
     this.#unsettled = false;
     this.#sole = record.mode === 'sole';
     this.#limit = null;
-    if (purpose !== 'sole' || ground === null) return;
+    if (purpose !== 'sole' || ground === null || !this.#stands(ground, quietSince)) return;
     if (ground === 'death') this.#proof.use();
     this.#fact({ type: 'arbiter.granted', number: record.number, ground, quietSince });
+  }
+
+  /** The answer took its time: a sign of life that came meanwhile voids what the claim was made on. */
+  #stands(ground: TakeGround, quietSince: number): boolean {
+    if (ground === 'word') return this.#quiet.word.leaving;
+    return this.#quiet.since === quietSince && (ground === 'time' || this.#proof.proof !== null);
   }
 
   /** The answer says what holds now: whether anything in it takes our right away. */
@@ -336,7 +343,9 @@ export class RegisterKeeper {
     const record = this.#record;
     const mine = record?.leader === this.#options.node;
     const soleWritten = mine && record?.mode === 'sole' && this.#sole && !this.#unsettled;
-    if (!soleWritten && (this.#ground(now) !== null || (!this.#stamped && this.#resumes()))) return 'sole';
+    // What is certain, and is not there any more or not certain enough, is written again.
+    const again = record === null ? this.#sole : !this.#stamped && this.#resumes();
+    if (!soleWritten && (again || this.#ground(now) !== null)) return 'sole';
     if (mine && this.#peerIsIn(now) && (record?.mode === 'sole' || this.#unsettled)) return this.#letIn(now);
     this.#endLimit();
     return this.#mayUpdate() && this.#differs() ? 'update' : null;
@@ -409,8 +418,8 @@ export class RegisterKeeper {
     const record = this.#record;
     const { leads, number } = this.#wish;
     if (!leads) return false;
+    if (!this.#quiet.word.exchanged) return record?.leader === this.#options.node && !this.#setBack();
     if (record?.leader === this.#options.node) return true;
-    if (!this.#quiet.word.exchanged) return false;
     return record === null || (record.mode === 'leased' && number > record.number);
   }
 

@@ -39,6 +39,11 @@ test(`no two holders in ${SEEDS} worlds, and one in the end`, () => {
   expect(violation([], SEEDS)).toBe('');
 });
 
-test.each(['sole-mode', 'leased-from-send'])('the break %s is seen', (name) => {
+test.each([
+  'sole-mode',
+  'leased-from-send',
+  'proof-once',
+  'count-from-start',
+])('the break %s is seen', (name) => {
   expect(violation([name], BREAK_SEEDS)).toContain('both act');
 });
