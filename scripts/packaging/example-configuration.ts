@@ -12,7 +12,10 @@ export function exampleConfiguration(): string {
 
 function lines(indent: string, properties: object): string[] {
   return Object.entries(properties).flatMap(([key, notes]: [string, KeyNotes & { properties?: object }]) => {
-    if (notes.properties !== undefined) return ['', `#${key}:`, ...lines('  ', notes.properties)];
+    if (notes.properties !== undefined) {
+      const heading = `#${indent}${key}:${hasDefaults(notes.properties) ? '' : ' # default: none'}`;
+      return ['', heading, ...lines(`${indent}  `, notes.properties)];
+    }
     const { description, rule, fallback } = notes;
     return [
       '',
@@ -23,8 +26,17 @@ function lines(indent: string, properties: object): string[] {
   });
 }
 
+/** A mapping none of whose keys has a default is not there by default. */
+function hasDefaults(properties: object): boolean {
+  return Object.values(properties).some(
+    ({ rule, fallback }: Partial<KeyNotes>) =>
+      rule !== undefined && fallback !== undefined && !example(rule, fallback).startsWith('#'),
+  );
+}
+
 /** A default that is a sentence, or no path where one is needed, can not be written down as a value. */
 function example(rule: string, fallback: string): string {
-  const isValue = rule === 'an absolute path' ? fallback.startsWith('/') : !fallback.includes(' ');
+  const isValue =
+    rule === 'an absolute path' ? fallback.startsWith('/') : !fallback.includes(' ') && fallback !== 'none';
   return isValue ? fallback : `# default: ${fallback}`;
 }
