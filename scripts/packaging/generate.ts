@@ -25,6 +25,7 @@ function generate(directory: string, prefix: string, programs: string): void {
     write(`share/man/man8/${name}.8`, commandPage(program));
   }
   write('share/man/man8/sm.8', helpPage('sm', 8, 'service-group manager of one node', helpOf('sm')));
+  write('share/man/man8/sm-api.8', helpPage('sm-api', 8, 'REST API of one node', helpOf('sm-api')));
   write('share/man/man8/sm-watchdog.8', aliasPage('man8/sm.8'));
   write(
     'share/man/man8/sm-arbiter.8',

@@ -55,12 +55,14 @@ stage() {
   mkdir -p "$stage$PREFIX"/lib/{systemd/system,tmpfiles.d} "$stage"/etc/sm/{keys,secrets}.d
   cp scripts/packaging/tmpfiles.conf "$stage$PREFIX/lib/tmpfiles.d/sm.conf"
   cp scripts/packaging/logrotate "$stage/etc/logrotate.d/sm"
-  sed "s|@PREFIX@|$PREFIX|g" scripts/packaging/sm.service >"$stage$PREFIX/lib/systemd/system/sm.service"
-  sed "s|@PREFIX@|$PREFIX|g" scripts/packaging/sm.init >"$stage/etc/init.d/sm"
+  for program in sm sm-api; do
+    sed "s|@PREFIX@|$PREFIX|g" "scripts/packaging/$program.service" >"$stage$PREFIX/lib/systemd/system/$program.service"
+    sed "s|@PREFIX@|$PREFIX|g" "scripts/packaging/$program.init" >"$stage/etc/init.d/$program"
+  done
   cp -R README.md CHANGELOG.md LICENSE NOTICE docs "$stage$DOC"
 
   chmod -R u=rwX,go=rX "$stage"
-  chmod 755 "$stage/etc/init.d/sm" "$libdir/scripts/sm-launch" "$libdir"/demo/*
+  chmod 755 "$stage"/etc/init.d/{sm,sm-api} "$libdir/scripts/sm-launch" "$libdir"/demo/*
   chmod 700 "$stage"/etc/sm/{keys,secrets}.d
 }
 

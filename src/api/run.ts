@@ -1,5 +1,6 @@
 /** The process `sm-api`: builds the server from the configuration, refuses unsafe addresses, ends in order. */
 import { readFileSync, statSync } from 'node:fs';
+import { Server as TlsServer } from 'node:tls';
 import { codedError, type Result } from '../core/kernel/errors.ts';
 import type { Config } from '../shell/config.ts';
 import { isOperator } from '../shell/credentials/group-members.ts';
@@ -7,6 +8,7 @@ import { uidOfPeer } from '../shell/credentials/local-caller.ts';
 import { readTokens, type Token } from '../shell/credentials/tokens.ts';
 import type { Logger } from '../shell/log.ts';
 import { LiveReader } from '../shell/store/live-reader.ts';
+import type { AccessPorts } from './access.ts';
 import { Answers } from './answers.ts';
 import { AuditFile } from './audit.ts';
 import { Daemon } from './daemon.ts';
@@ -17,6 +19,8 @@ import { Stream, UNREAD_MS_MAX } from './stream.ts';
 
 export interface RunningApi {
   readonly url: string;
+  /** Reads certificate and key anew. Errors: `SM_API_TLS`; the old ones stay in use. */
+  renew(): Result<null>;
   close(): Promise<void>;
 }
 
@@ -60,25 +64,7 @@ export async function runApi(config: Config, log: Logger): Promise<Result<Runnin
       audit: (record) => audit.write(record),
       once: new Once(now),
       wallMs: () => Date.now(),
-      access: {
-        tokens: currentTokens(api.tokensFile, log),
-        localUid: ({ raw }) => {
-          const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = raw.socket;
-          return uidOfPeer({ remoteAddress, remotePort, localAddress, localPort });
-        },
-        mayOperate: (uid) => isOperator(uid),
-        keystone:
-          api.keystone === null
-            ? undefined
-            : keystoneValidator({
-                url: api.keystone,
-                fetch,
-                now,
-                wallMs: () => Date.now(),
-                failed: (detail) => log.warn({ detail }, 'Keystone did not validate a token'),
-              }),
-        wallMs: () => Date.now(),
-      },
+      access: accessOf(config, log),
     },
   });
   const close = async () => {
@@ -90,7 +76,7 @@ export async function runApi(config: Config, log: Logger): Promise<Result<Runnin
   await daemon.start();
   try {
     const url = await app.listen({ host: api.address, port: api.port });
-    return { ok: true, value: { url, close } };
+    return { ok: true, value: { url, close, renew: () => renew(config, app.server) } };
   } catch (error) {
     await close();
     const detail = error instanceof Error ? error.message : String(error);
@@ -99,6 +85,24 @@ export async function runApi(config: Config, log: Logger): Promise<Result<Runnin
       error: codedError('SM_API_LISTEN', { address: api.address, port: api.port, detail }),
     };
   }
+}
+
+function accessOf({ api }: Config, log: Logger): AccessPorts {
+  const wallMs = () => Date.now();
+  const failed = (detail: string) => log.warn({ detail }, 'Keystone did not validate a token');
+  return {
+    tokens: currentTokens(api.tokensFile, log),
+    localUid: ({ raw }) => {
+      const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = raw.socket;
+      return uidOfPeer({ remoteAddress, remotePort, localAddress, localPort });
+    },
+    mayOperate: (uid) => isOperator(uid),
+    keystone:
+      api.keystone === null
+        ? undefined
+        : keystoneValidator({ url: api.keystone, fetch, now: () => performance.now(), wallMs, failed }),
+    wallMs,
+  };
 }
 
 /** Away from loopback there has to be TLS, and somebody who can prove who he is. */
@@ -133,6 +137,13 @@ function tlsOf({ api: { tls } }: Config): Result<Tls | null> {
     const detail = error instanceof Error ? error.message : String(error);
     return { ok: false, error: codedError('SM_API_TLS', { detail }) };
   }
+}
+
+function renew(config: Config, server: object): Result<null> {
+  const tls = tlsOf(config);
+  if (!tls.ok) return tls;
+  if (tls.value !== null && server instanceof TlsServer) server.setSecureContext(tls.value);
+  return { ok: true, value: null };
 }
 
 /** The tokens of the file as it is now: a revoked token is worth nothing from the next request on. */

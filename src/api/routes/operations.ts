@@ -58,7 +58,12 @@ function operationOf(row: Row): Static<typeof Operation> {
 }
 
 export function addOperations(app: App, context: ApiContext): void {
-  const { answers, once } = context;
+  addProgress(app, context);
+  addOrder(app, context);
+  addServiceOrder(app, context);
+}
+
+function addProgress(app: App, { answers }: ApiContext): void {
   app.get(
     '/v1/operations',
     {
@@ -94,6 +99,9 @@ export function addOperations(app: App, context: ApiContext): void {
         }),
       ),
   );
+}
+
+function addOrder(app: App, context: ApiContext): void {
   app.post(
     '/v1/operations',
     {
@@ -108,15 +116,18 @@ export function addOperations(app: App, context: ApiContext): void {
     async (request, reply) => {
       const { body, caller, record } = request;
       record.action = `${body.kind} ${body.node ?? ''} ${body.group ?? ''}`.trimEnd();
-      const accepted = await once.do(caller.name, header(request.headers['idempotency-key']), body, () =>
-        order(context, caller.name, body),
-      );
+      const key = header(request.headers['idempotency-key']);
+      const accepted = await context.once.do(caller.name, key, body, () => order(context, caller.name, body));
       record.operation = accepted.operation;
       record.result = accepted.message;
       if (accepted.operation !== '') reply.header('location', `/v1/operations/${accepted.operation}`);
       return reply.code(202).send(accepted);
     },
   );
+}
+
+function addServiceOrder(app: App, context: ApiContext): void {
+  const { answers, once } = context;
   app.post(
     '/v1/services/:key/actions',
     {

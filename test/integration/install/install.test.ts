@@ -57,19 +57,19 @@ describe('the package', () => {
   });
 
   const analyze = spawnSync('systemd-analyze', ['--version']).status === 0;
-  test.runIf(analyze)('its unit is one that systemd understands', () => {
-    const tree = join(scratch, 'unit');
+  test.runIf(analyze).each(['sm', 'sm-api'])('its unit of %s is one that systemd understands', (program) => {
+    const tree = join(scratch, `unit-${program}`);
     execFileSync('dpkg-deb', ['--extract', packageFile, tree]);
-    const unit = join(tree, 'usr/lib/systemd/system/sm.service');
+    const unit = join(tree, `usr/lib/systemd/system/${program}.service`);
     // Its programs are not on this machine.
     const here = readFileSync(unit, 'utf8')
-      .replace('/usr/sbin/sm', join(tree, 'usr/sbin/sm'))
+      .replace(`/usr/sbin/${program}`, join(tree, `usr/sbin/${program}`))
       .replace('/etc/init.d/sm', join(tree, 'etc/init.d/sm'));
     writeFileSync(unit, here);
     const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], {
       encoding: 'utf8',
     });
-    expect(stderr.split('\n').filter((line) => line.includes('sm.service'))).toEqual([]);
+    expect(stderr.split('\n').filter((line) => line.includes(`${program}.service`))).toEqual([]);
     expect(status).toBe(0);
   });
 });
