@@ -12,8 +12,10 @@ import { HISTORY } from './history.ts';
 import { type KeyIo, runKeyAccept, runKeyList, runKeyNew, runKeyUse } from './key.ts';
 import { NODES } from './nodes.ts';
 import { OPERATE } from './operate.ts';
+import { PKI } from './pki.ts';
 import { SETUP } from './setup.ts';
 import { STATUS } from './status.ts';
+import { TOKEN } from './token.ts';
 
 const CHECK: CommandSpec = {
   name: 'check',
@@ -135,6 +137,8 @@ export const SMCTL: CommandSpec = {
     CHECK,
     COLLECT,
     KEY,
+    TOKEN,
+    PKI,
     ...SETUP,
     ...NODES,
     COMPLETE,

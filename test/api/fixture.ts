@@ -9,7 +9,7 @@ import type { AuditRecord } from '../../src/api/audit.ts';
 import { Daemon } from '../../src/api/daemon.ts';
 import { Once } from '../../src/api/once.ts';
 import type { App } from '../../src/api/routes/context.ts';
-import { buildServer } from '../../src/api/server.ts';
+import { buildServer, type ServerOptions } from '../../src/api/server.ts';
 import { Stream } from '../../src/api/stream.ts';
 import type { OperatorCommand } from '../../src/core/engine-interface.ts';
 import { ControlServer } from '../../src/shell/control.ts';
@@ -76,6 +76,7 @@ export interface FixtureOptions {
   readonly daemon?: boolean;
   readonly access?: Partial<AccessPorts>;
   readonly changesPerMinute?: number;
+  readonly tls?: ServerOptions['tls'];
 }
 
 /** The `await` ends when the server has found `sm`, or that it is not there. */
@@ -121,6 +122,7 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
     log: false,
     // The test and the server share a loop that building the server keeps busy.
     lateMs: 0,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.changesPerMinute === undefined ? {} : { changesPerMinute: options.changesPerMinute }),
     context: {
       node: 'controller-0',

@@ -100,4 +100,4 @@ test('who does not read is sent away; the others are not', async () => {
   // It reads what was in flight: that ends.
   slow.resume();
   await closed;
-});
+}, 90_000);

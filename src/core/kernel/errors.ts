@@ -227,6 +227,33 @@ export const ERRORS = {
     exitCode: 1,
     httpStatus: 404,
   },
+  SM_PKI_EXISTS: {
+    sentence: '{path} exists already, and nothing was changed. smctl pki renew makes a certificate anew.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
+  SM_PKI_NAME: {
+    sentence:
+      "'{name}' can not be the name of a certificate. Use 1 to 64 letters, digits, dots, underscores, dashes and @, a letter or digit first; not ca.",
+    exitCode: 2,
+    httpStatus: 400,
+  },
+  SM_PKI_AUTHORITY: {
+    sentence:
+      'The authority in {path} can not be used ({detail}). Make it once with smctl pki init, or name its directory with --directory.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_PKI_WRITE: {
+    sentence: '{path} could not be written ({detail}). Run it as root, and check the disk.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
+  SM_PKI_UNREADABLE: {
+    sentence: '{path} is not a certificate that can be renewed ({detail}). Make it with smctl pki issue.',
+    exitCode: 1,
+    httpStatus: 500,
+  },
   SM_API_ADDRESS: {
     sentence:
       'The REST server does not listen on {address} without TLS: tokens would cross the network in the clear. Set api.tls in the configuration (smctl pki issue makes the files), or api.address to 127.0.0.1.',
