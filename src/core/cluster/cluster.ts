@@ -145,6 +145,7 @@ export class Cluster {
       emit,
       history: ({ actor = 'engine', ...entry }) => emit({ type: 'history', ...entry, actor }),
       monotonic: (wallMs) => this.#startedAt + (wallMs - options.startedWallMs),
+      wall: (now) => this.#wall(now),
     };
     const settled = restored.settled && !this.#freshKernel;
     const led = restored.led && !this.#freshKernel;
@@ -313,7 +314,7 @@ export class Cluster {
       const message = 'too many operations are under way: wait for one to end (smctl status shows them)';
       return { ok: false, message, operation: '' };
     }
-    const id = this.#progress.request(command, actor, wallMs);
+    const id = this.#progress.request(command, actor, wallMs, now);
     this.evaluate(now);
     const result = this.#operations.find(id);
     if (result?.step === 'refused') return { ok: false, message: result.reason, operation: id };
@@ -428,7 +429,10 @@ export class Cluster {
   #act(now: number): void {
     this.#ownInitiative(now);
     if (this.#role.leads) this.#lead(now);
-    else this.#obey(now);
+    else {
+      this.#progress.expire(now);
+      this.#obey(now);
+    }
     if (this.#escalation.judge(now)) this.#changed = true;
   }
 

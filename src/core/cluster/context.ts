@@ -28,8 +28,9 @@ export interface ClusterContext {
   readonly nodes: NodeRecords;
   readonly emit: (effect: EngineEffect) => void;
   readonly history: (entry: Omit<HistoryEffect, 'type' | 'actor'> & { readonly actor?: string }) => void;
-  /** Monotonic time of a wall-clock time, by the two clocks at the start. */
+  /** Monotonic time of a wall-clock time of this node, by the two clocks at the start; `wall` the other way round. */
   readonly monotonic: (wallMs: number) => number;
+  readonly wall: (now: number) => number;
 }
 
 /** What is known of a group on a node; undefined where the peer has not exchanged. */

@@ -61,8 +61,11 @@ export class Operations {
     return operation;
   }
 
-  /** The peer's copies: unknown ones are taken, known ones move on. Returns those that changed. */
-  merge(theirs: readonly Operation[]): Operation[] {
+  /**
+   * The peer's copies: unknown ones are taken, known ones move on. Returns those that changed. `wallMs`: this node's
+   * clock, from which the age of what it stores is told after a restart; the peer's may be hours apart.
+   */
+  merge(theirs: readonly Operation[], wallMs: number): Operation[] {
     const changed: Operation[] = [];
     for (const operation of theirs) {
       const mine = this.find(operation.id);
@@ -73,8 +76,9 @@ export class Operations {
         // The peer has not heard how this one ended: it is told again, and never carried out a second time.
         if (ended !== undefined) this.#keep(ended);
         else if (!this.full) {
-          this.add(operation);
-          changed.push(operation);
+          const taken = { ...operation, requestedAt: wallMs };
+          this.add(taken);
+          changed.push(taken);
         }
         continue;
       }

@@ -6,7 +6,6 @@
 import type { OperatorCommand } from '../engine-interface.ts';
 import type { Operation, OperationStep } from '../link/types.ts';
 import { type ClusterContext, groupOn } from './context.ts';
-import { isFinal } from './operations.ts';
 
 /** Longest time from the request of an operation to its end. */
 const OPERATION_LIMIT_MS = 300_000;
@@ -14,6 +13,8 @@ const TIMER = 'cluster/operations';
 
 export class OperationProgress {
   readonly #context: ClusterContext;
+  /** Monotonic ms at which this node saw an operation first: the clocks of two nodes tell nothing about its age. */
+  readonly #since = new Map<string, number>();
   #counter = 0;
 
   constructor(context: ClusterContext) {
@@ -25,10 +26,12 @@ export class OperationProgress {
     { kind, node, group, why, forMs }: Extract<OperatorCommand, { node: string }>,
     actor: string,
     wallMs: number,
+    now: number,
   ): string {
     const { me, operations } = this.#context;
     this.#counter += 1;
     const id = `${me}-${wallMs.toString(36)}-${this.#counter}`;
+    this.#since.set(id, now);
     const limitMs = kind === 'lock' ? forMs : OPERATION_LIMIT_MS;
     const step = 'requested';
     operations.add({ id, kind, node, group, step, actor, why, reason: '', requestedAt: wallMs, limitMs });
@@ -37,8 +40,10 @@ export class OperationProgress {
 
   /** The peer's copies of the operations; one that asks this node to recover is carried out here. */
   merge(theirs: readonly Operation[], now: number): void {
-    const { me, operations } = this.#context;
-    for (const operation of operations.merge(theirs)) {
+    const { me, operations, wall } = this.#context;
+    for (const operation of operations.merge(theirs, Math.round(wall(now)))) {
+      this.#endOf(operation, now);
+      if (operation.kind === 'lock' && operation.node === me) this.#dateLock(operation, now);
       if (operation.kind === 'recover' && operation.node === me && operation.step === 'accepted')
         this.#recover(operation, now);
     }
@@ -46,32 +51,68 @@ export class OperationProgress {
 
   /** The leader's look at everything that is pending. */
   drive(now: number): void {
-    const { operations, timers, monotonic } = this.#context;
-    let next = Number.POSITIVE_INFINITY;
+    const { operations } = this.#context;
     for (const operation of operations.pending()) {
       if (operation.step === 'requested') this.#accept(operation, now);
       else this.#progress(operation, now);
-      const current = operations.find(operation.id);
-      if (current !== undefined && !isFinal(current))
-        next = Math.min(next, monotonic(operation.requestedAt + OPERATION_LIMIT_MS));
     }
+    this.#arm(operations.pending(), now);
+  }
+
+  /** A request that no leader has taken up: whoever leads later can not tell how old it is. */
+  expire(now: number): void {
+    const requests = () => this.#context.operations.pending().filter(({ step }) => step === 'requested');
+    for (const operation of requests()) if (now >= this.#endOf(operation, now)) this.#notTakenUp(operation);
+    this.#arm(requests(), now);
+  }
+
+  #arm(pending: readonly Operation[], now: number): void {
+    const { timers } = this.#context;
+    const next = Math.min(...pending.map((operation) => this.#endOf(operation, now)));
     if (next === Number.POSITIVE_INFINITY) timers.clear(TIMER);
     else if (timers.armed.get(TIMER)?.at !== next) timers.set(TIMER, next);
+    const known = new Set(this.#context.operations.all().map(({ id }) => id));
+    for (const id of this.#since.keys()) if (!known.has(id)) this.#since.delete(id);
+  }
+
+  /** Monotonic ms of the limit. One of an earlier life of `sm` is as old as this node's own clock says. */
+  #endOf({ id, requestedAt }: Operation, now: number): number {
+    const since = this.#since.get(id) ?? Math.min(this.#context.monotonic(requestedAt), now);
+    this.#since.set(id, since);
+    return since + OPERATION_LIMIT_MS;
+  }
+
+  #notTakenUp(operation: Operation): void {
+    this.#end(operation, 'timed-out', `nobody took it up within ${OPERATION_LIMIT_MS / 1000} s`);
+  }
+
+  /** Wall-clock ms by the clock of this node; 0 = not before an unlock. */
+  #lockEnd(operation: Operation, now: number): number {
+    const since = this.#endOf(operation, now) - OPERATION_LIMIT_MS;
+    return operation.limitMs === 0 ? 0 : Math.round(this.#context.wall(since) + operation.limitMs);
+  }
+
+  /** A lock ends by the clock of the node that is locked: the leader, who locked it, may have another time of day. */
+  #dateLock(operation: Operation, now: number): void {
+    const { me, nodes } = this.#context;
+    const { administrative, lockedUntil, lockReason } = nodes.own;
+    if (administrative !== 'locked' || lockedUntil === 0 || operation.limitMs === 0) return;
+    if (operation.step === 'accepted' || operation.step === 'done')
+      nodes.setAdministrative(me, 'locked', this.#lockEnd(operation, now), lockReason);
   }
 
   #accept(operation: Operation, now: number): void {
     // One that nobody led to its end for so long is not what its operator expects to happen now.
-    if (now >= this.#context.monotonic(operation.requestedAt + OPERATION_LIMIT_MS))
-      return this.#end(operation, 'timed-out', `nobody took it up within ${OPERATION_LIMIT_MS / 1000} s`);
+    if (now >= this.#endOf(operation, now)) return this.#notTakenUp(operation);
     const refusal = this.#refusal(operation);
     if (refusal !== '') return this.#end(operation, 'refused', refusal);
     const { operations } = this.#context;
     operations.advance(operation.id, 'accepted');
     this.#note(operation, 'accepted', operation.why);
-    const { node, kind, why, limitMs, requestedAt } = operation;
+    const { node, kind, why } = operation;
     if (isSwact(operation)) this.#supersede(operation);
     if (kind === 'lock') {
-      this.#setAdministrative(node, 'locked', limitMs === 0 ? 0 : requestedAt + limitMs, why);
+      this.#setAdministrative(node, 'locked', this.#lockEnd(operation, now), why);
     } else if (kind === 'unlock') {
       this.#setAdministrative(node, 'unlocked', 0, '');
       operations.advance(operation.id, 'done');
@@ -126,9 +167,9 @@ export class OperationProgress {
   }
 
   #progress(operation: Operation, now: number): void {
-    const { nodes, monotonic } = this.#context;
-    const { kind, node, requestedAt } = operation;
-    if (now >= monotonic(requestedAt + OPERATION_LIMIT_MS)) {
+    const { nodes } = this.#context;
+    const { kind, node } = operation;
+    if (now >= this.#endOf(operation, now)) {
       return this.#end(operation, 'timed-out', `not finished within ${OPERATION_LIMIT_MS / 1000} s`);
     }
     if (kind === 'lock') {

@@ -142,7 +142,7 @@ export interface Operation {
   readonly why: string;
   /** The reason of a refusal, a fail-back or a time-out. */
   readonly reason: string;
-  /** Wall-clock ms of the request, and the longest time to its end; of a lock: how long it lasts, 0 = until an unlock. */
+  /** Wall-clock ms of the request (in a copy, of its first sight there), and the longest time to its end; of a lock: how long it lasts, 0 = until an unlock. */
   readonly requestedAt: number;
   readonly limitMs: number;
 }
@@ -155,7 +155,7 @@ export interface NodeReport {
   readonly ready: ReadyState;
   /** Version of the administrative state: the greater one is the newer one. */
   readonly administrativeVersion: number;
-  /** Wall-clock ms at which a lock with `--for` ends; 0 = never. */
+  /** Wall-clock ms, by the clock of who set it last, at which a lock with `--for` ends; 0 = never. */
   readonly lockedUntil: number;
   readonly lockReason: string;
 }

@@ -22,6 +22,9 @@ function operations(restored: readonly Operation[] = []) {
   return { effects, operations: new Operations(restored, (effect) => effects.push(effect)) };
 }
 
+/** The clock of this node. */
+const WALL = 5000;
+
 describe('operations (rule 19)', () => {
   it('persists each step, and steps only rise', () => {
     const { operations: o, effects } = operations();
@@ -45,7 +48,10 @@ describe('operations (rule 19)', () => {
 
   it('takes unknown unfinished ones from the peer, moves known ones on, and takes no finished one up again', () => {
     const { operations: o } = operations([operation('a', 'accepted')]);
-    const changed = o.merge([operation('a', 'stopped'), operation('b', 'accepted'), operation('c', 'done')]);
+    const changed = o.merge(
+      [operation('a', 'stopped'), operation('b', 'accepted'), operation('c', 'done')],
+      WALL,
+    );
     expect(changed.map(({ id, step }) => `${id} ${step}`)).toEqual(['a stopped', 'b accepted']);
     expect(o.find('c')).toBeUndefined();
   });
@@ -65,7 +71,7 @@ describe('operations (rule 19)', () => {
     o.add(operation('old', 'done'));
     for (let i = 0; i < 40; i++) o.add(operation(`later-${i}`, 'done'));
     expect(o.find('old')).toBeUndefined();
-    expect(o.merge([operation('old', 'accepted')])).toEqual([]);
+    expect(o.merge([operation('old', 'accepted')], WALL)).toEqual([]);
     expect(o.pending()).toEqual([]);
     expect(o.find('old')?.step).toBe('done');
     expect(o.all().length).toBe(16);
@@ -74,14 +80,17 @@ describe('operations (rule 19)', () => {
   it('remembers after a restart what had ended, also beyond what it shows', () => {
     const stored = Array.from({ length: 100 }, (_, i) => operation(`x-${i}`, 'done'));
     const { operations: o, effects } = operations([operation('open', 'accepted'), ...stored]);
-    expect(o.merge([operation('x-3', 'requested')])).toEqual([]);
+    expect(o.merge([operation('x-3', 'requested')], WALL)).toEqual([]);
     expect(o.pending().map(({ id }) => id)).toEqual(['open']);
     expect(effects).toEqual([]);
   });
 
   it('takes no more from the peer than there is room for, and drops none that is under way', () => {
     const { operations: o } = operations();
-    o.merge(Array.from({ length: 64 }, (_, i) => operation(`open-${i}`, 'accepted')));
+    o.merge(
+      Array.from({ length: 64 }, (_, i) => operation(`open-${i}`, 'accepted')),
+      WALL,
+    );
     expect([o.all().length, o.full, o.find('open-0')?.step]).toEqual([16, true, 'accepted']);
   });
 
@@ -96,7 +105,7 @@ describe('operations (rule 19)', () => {
         const before = [one.find('x')?.step ?? 'requested', two.find('x')?.step ?? 'requested'] as const;
         for (const first of [...order, true, false]) {
           const [to, from] = first ? [one, two] : [two, one];
-          to.merge(from.all());
+          to.merge(from.all(), WALL);
         }
         expect(one.find('x')?.step).toBe(two.find('x')?.step);
         const higher = Math.max(...before.map((step) => OPERATION_STEPS.indexOf(step)));

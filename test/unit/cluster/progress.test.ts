@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GroupReport, NodeReport } from '../../../src/core/link/types.ts';
+import type { GroupReport, NodeReport, Operation } from '../../../src/core/link/types.ts';
 import { A, B, ClusterDriver, everywhere, life, pairGroup } from '../../support/cluster-driver.ts';
 
 const LIMIT_MS = 300_000;
@@ -193,6 +193,69 @@ describe('a swact (rule 19)', () => {
     expect(c.operation(operation)?.step).toBe('stopping');
     c.finish('oam');
     expect(c.numbers()).toMatchObject({ holder: B, holderActivation: 2 });
+  });
+});
+
+describe('the clocks of two nodes that are hours apart', () => {
+  const HOURS = 7 * 3_600_000;
+  const asked = (change: Partial<Operation>): Operation => ({
+    id: 'x-1',
+    kind: 'swact',
+    node: A,
+    group: '',
+    step: 'requested',
+    actor: 'operator',
+    why: '',
+    reason: '',
+    requestedAt: 1_000_000_000,
+    limitMs: LIMIT_MS,
+    ...change,
+  });
+
+  it.each([-HOURS, HOURS])('say nothing about the age of what was asked there (%i ms)', (byMs) => {
+    const c = leading();
+    c.local.slow.add('oam');
+    const requestedAt = 1_000_000_000 + byMs;
+    c.report({
+      domainState: 'backup',
+      leader: A,
+      number: 2,
+      settled: true,
+      operations: [asked({ requestedAt })],
+    });
+    expect(c.operation('x-1')).toMatchObject({ step: 'stopping', requestedAt: 1_000_000_000 });
+    c.pass(LIMIT_MS - 1);
+    expect(c.operation('x-1')?.step).toBe('stopping');
+    c.pass(1);
+    expect(c.operation('x-1')?.step).toBe('timed-out');
+  });
+
+  it('end a request that no leader has taken up by the clock of who asked', () => {
+    const c = new ClusterDriver().follow();
+    const { operation } = c.command('swact', A);
+    c.pass(LIMIT_MS - 1);
+    expect(c.operation(operation)?.step).toBe('requested');
+    c.pass(1);
+    expect(c.operation(operation)?.step).toBe('timed-out');
+  });
+
+  it.each([-HOURS, HOURS])('end a lock by the clock of the locked node (%i ms)', (byMs) => {
+    const c = new ClusterDriver().follow();
+    const limitMs = 3000;
+    const lockedUntil = 1_000_000_000 + byMs + limitMs;
+    c.report({
+      domainState: 'leader',
+      number: 5,
+      nodes: [
+        nodeReport(A, { administrative: 'locked', administrativeVersion: 1, lockedUntil, lockReason: 'fan' }),
+      ],
+      operations: [asked({ kind: 'lock', step: 'accepted', limitMs, requestedAt: lockedUntil - limitMs })],
+    });
+    const row = () => c.cluster.nodes().find(({ name }) => name === A);
+    c.pass(limitMs - 1);
+    expect(row()).toMatchObject({ administrative: 'locked', lockReason: 'fan' });
+    c.pass(1);
+    expect(row()?.administrative).toBe('unlocked');
   });
 });
 
