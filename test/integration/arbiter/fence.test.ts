@@ -247,7 +247,7 @@ describe('agents that misbehave', () => {
   test.each([
     ['nothing', 'exit 0'],
     ['garbage', 'head -c 100000 /dev/urandom'],
-    ['endless tags', 'yes "<resource-agent><parameter name=a>"'],
+    ['endless tags', 'yes "<resource-agent><parameter name=a>" | head -c 2000000'],
     ['a page', 'echo "<html>"'],
   ])('metadata that is %s is no metadata', async (_name, script) => {
     const [fault] = await device(stub(script)).faults();
