@@ -233,6 +233,7 @@ export class Cluster {
         return this.#onLost(fact.reason, now);
       case 'guard.duplicate':
         this.#duplicate = fact.processLife;
+        this.#readiness.isDuplicated = fact.processLife !== '';
         return this.evaluate(now);
       case 'guard.report':
         assert(this.#peer !== null, 'a report without a peer');

@@ -1,6 +1,7 @@
 /**
  * Whether this node is ready to be given groups, and how it is: what the shell found before it let the node in
- * (go-enabled), then its core groups, each of which has to be active; its availability is that of its groups.
+ * (go-enabled), another machine that uses its name, then its core groups, each of which has to be active; its availability is
+ * that of its groups.
  */
 import { hasFailed } from '../plan/plan.ts';
 import type { Wait } from '../service/interface.ts';
@@ -10,6 +11,8 @@ export class Readiness {
   readonly #context: ClusterContext;
   /** What the shell says; '' = ready. */
   #obstacle: string;
+  /** Nothing exclusive is granted to it then (rule 8): the other node shall have it. */
+  isDuplicated = false;
   #reason: string;
   #since = 0;
 
@@ -35,7 +38,8 @@ export class Readiness {
     const { me, nodes, local, history } = this.#context;
     const before = this.#reason;
     if (this.#since === 0) this.#since = now;
-    this.#reason = this.#obstacle || this.#coreObstacle();
+    const duplicated = this.isDuplicated ? 'another machine uses its name' : '';
+    this.#reason = this.#obstacle || duplicated || this.#coreObstacle();
     const ready = this.#reason === '';
     const ill = local.groups().some(({ status }) => status === 'failed' || status === 'degraded');
     nodes.set(me, {

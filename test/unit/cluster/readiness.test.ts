@@ -31,6 +31,24 @@ describe('a node', () => {
     ]);
   });
 
+  it('whose name another machine uses is not ready: what it can not be granted goes to the other', () => {
+    const c = new ClusterDriver().lead();
+    expect(c.numbers().holder).toBe(A);
+    c.fact({ type: 'guard.duplicate', processLife: 'f'.repeat(32) });
+    c.fact({ type: 'guard.lost', reason: 'another machine uses the name of this node' });
+    expect(own(c)).toMatchObject({ ready: 'disabled' });
+    expect(
+      c.cluster
+        .waits()
+        .map(({ reason }) => reason)
+        .join(),
+    ).toMatch(/another machine uses its name/);
+    expect(c.numbers().holder).toBe(B);
+    c.fact({ type: 'guard.duplicate', processLife: '' });
+    expect(own(c)).toMatchObject({ ready: 'enabled' });
+    expect(c.numbers().holder).toBe(B);
+  });
+
   it('is degraded while a group of its is', () => {
     const c = new ClusterDriver().lead();
     c.local.set('oam', { status: 'degraded' });
