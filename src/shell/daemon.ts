@@ -15,7 +15,7 @@ import { Runner } from './exec/runner.ts';
 import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
 import { type GoEnabledOptions, goEnabled, initialObstacle } from './go-enabled.ts';
 import { GuardClient } from './guard-client.ts';
-import { Loop } from './loop.ts';
+import { Loop, type LoopOptions } from './loop.ts';
 import { kernelLife } from './node-facts.ts';
 import { Notifier } from './notify.ts';
 import { hasMore } from './pair/channel.ts';
@@ -88,24 +88,7 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
       parts.control.publish({ wallMs: Date.now(), ...entry });
       notifier.published(entry);
     },
-    exit: (reason) => {
-      log.info({ reason }, 'sm ends');
-      void parts.end().finally(() => {
-        store.close();
-        process.exit(0);
-      });
-    },
-    restart: (reason) => {
-      log.info({ reason }, 'sm ends, and sm-watchdog starts it anew');
-      parts.control.close();
-      store.close();
-      process.exit(0);
-    },
-    fatal: (error, recent) => {
-      const stack = error instanceof Error ? error.stack : String(error);
-      log.fatal({ error: stack, recent }, 'broken invariant: sm ends, sm-watchdog starts it again');
-      process.exit(EXIT_SOFTWARE);
-    },
+    ...endings(parts, () => store.close(), log),
   });
   parts.loop = loop;
   await parts.control.listen(config.controlSocket);
@@ -115,6 +98,34 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   parts.guard.start();
   loop.start();
   if (notReady !== '') void goEnabled(entrance);
+}
+
+/** The ways in which `sm` ends. */
+function endings(
+  parts: EngineParts,
+  closeStore: () => void,
+  log: Log,
+): Pick<LoopOptions, 'exit' | 'restart' | 'fatal'> {
+  return {
+    exit: (reason) => {
+      log.info({ reason }, 'sm ends');
+      void parts.end().finally(() => {
+        closeStore();
+        process.exit(0);
+      });
+    },
+    restart: (reason) => {
+      log.info({ reason }, 'sm ends, and sm-watchdog starts it anew');
+      parts.control.close();
+      closeStore();
+      process.exit(0);
+    },
+    fatal: (error, recent) => {
+      const stack = error instanceof Error ? error.stack : String(error);
+      log.fatal({ error: stack, recent }, 'broken invariant: sm ends, sm-watchdog starts it again');
+      process.exit(EXIT_SOFTWARE);
+    },
+  };
 }
 
 function heartbeatsOf({ services }: DefinitionSet, parts: EngineParts, log: Log): ServiceHeartbeats {

@@ -92,6 +92,33 @@ describe('init and join', () => {
     expect(statSync(b.at('etc', 'keys.d')).mode & 0o777).toBe(0o700);
   });
 
+  test('a link-local address keeps its own interface, and the other node its own', async () => {
+    const [a, b] = [machine('a'), machine('b')];
+    const link = 'oam-interface=fe80::1%eth1,fe80::2%eth7';
+    const first = await a.ctl('init', '--node', 'a', '--peer', 'b', '--interface', link);
+    expect(first.exit, first.err).toBe(0);
+    expect((await b.ctl('join', '--bundle', a.bundle)).exit).toBe(0);
+    expect(linksOf(a.database)).toEqual([
+      ['oam-interface', 'ipv6-udp', 'fe80::1%eth1', 2222, 'fe80::2', 'cluster'],
+    ]);
+    expect(linksOf(b.database)).toEqual([
+      ['oam-interface', 'ipv6-udp', 'fe80::2%eth7', 2222, 'fe80::1', 'cluster'],
+    ]);
+  });
+
+  test('the second node, and only that, takes nothing before the two have met', async () => {
+    const [a, b] = [machine('a'), machine('b')];
+    await a.ctl(...INIT);
+    await b.ctl('join', '--bundle', a.bundle);
+    const joins = ({ database }: { database: string }) => {
+      const file = new Database(database, { readonly: true });
+      const value = file.prepare("SELECT VALUE FROM SM_STATE WHERE KEY = 'joins'").pluck().get();
+      file.close();
+      return value;
+    };
+    expect([joins(a), joins(b)]).toEqual([undefined, 'yes']);
+  });
+
   test('the key is neither printed nor in the configuration', async () => {
     const a = machine('a');
     const { out, err } = await a.ctl(...INIT);
@@ -131,6 +158,12 @@ describe('init and join', () => {
     [[...INIT, '--interface', 'admin-interface'], 'must look like'],
     [[...INIT, '--interface', 'admin-interface=10.9.0.1,fd00::9'], 'one address is IPv4, the other IPv6'],
     [[...INIT, '--interface', 'admin-interface=10.0.0.1,10.9.0.2'], '10.0.0.1 is given twice'],
+    [
+      [...INIT, '--interface', 'admin-interface=fe80::1,fe80::2%eth0'],
+      "'fe80::1' is link-local and must name its interface, as in fe80::1%eth0",
+    ],
+    [[...INIT, '--interface', 'admin-interface=fd00::8%eth0,fd00::9'], 'only link-local addresses do'],
+    [[...INIT, '--interface', 'admin-interface=239.1.1.1,10.9.0.2'], 'is a multicast group'],
     [[...INIT, '--interface', 'admin-interface=10.9.0.1,10.9.0'], "'10.9.0' is no IPv4 or IPv6 address"],
     [[...INIT, '--port', '0'], 'the port must be'],
     [[...INIT, '--definitions', 'nowhere'], 'neither a folder'],

@@ -334,8 +334,7 @@ export class Cluster {
     this.#holding = fact.holding;
     // What no watchdog guarded since is stopped: it was killed, or nobody would stop it (rules 7, 10). Where the peer may not
     // take over by time the number stays ours, for nobody else can have been given it; else that is over too (rule 3).
-    // A node alone stops nothing: there is nobody else who could act.
-    if (this.#peer !== null && (!fact.holding || fact.fresh || fact.lost)) {
+    if (!fact.holding || fact.fresh || fact.lost) {
       const again = this.#definitions.domain.silencePolicy === 'stay' && !fact.lost;
       this.#own.revokeAll('nobody guarded it meanwhile', now, again);
     }
@@ -470,10 +469,9 @@ export class Cluster {
       if (theirs !== undefined) this.#numbers.see(group, Math.max(theirs.activationMax, theirs.runs));
       if (held === 0) continue;
       if (this.#peer !== null && this.#peer.announcement > 0)
-      const { stuck } = this.#local.group(group);
-      if (stuck !== '')
-        this.#own.revoke(group, `its scripts do not stop it, so it is killed: ${stuck}`, now);
         this.#own.revoke(group, `${this.#peer.name} does not hear this node and takes over`, now);
+      const { stuck } = this.#local.group(group);
+      if (stuck !== '') this.#own.revoke(group, `its scripts do not stop it, so it is killed: ${stuck}`, now);
       if (this.#own.release(group, now)) continue;
       if (theirs === undefined || theirs.runs === 0 || this.#own.wanted(group) === 'revoked') continue;
       assert(this.#peer !== null, 'a report without a peer');

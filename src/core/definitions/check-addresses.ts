@@ -62,10 +62,18 @@ function faultOfOne(column: string, { family, kind, zone }: InternetAddress, typ
     if (kind !== 'multicast') return 'is no multicast group: use one of 239.0.0.0/8 or ff12::/16, or nothing';
     return zone === '' ? null : 'takes no %interface: it is that of NETWORK_ADDRESS';
   }
+  return machineFault({ kind, zone }, column === OWN);
+}
+
+/** Why it can not be the address of one machine, to be said after it; null = it can. `own`: of the one that reads it. */
+export function machineFault(
+  { kind, zone }: Pick<InternetAddress, 'kind' | 'zone'>,
+  own: boolean,
+): string | null {
   const sentence = NOT_OF_A_MACHINE[kind];
   if (sentence !== undefined) return `is ${sentence}`;
   if (kind !== 'link-local' && zone !== '') return 'takes no %interface: only link-local addresses do';
-  if (kind === 'link-local' && zone === '' && column === OWN)
+  if (kind === 'link-local' && zone === '' && own)
     return `is link-local and must name its interface, as in fe80::1%eth0`;
   return null;
 }

@@ -1,5 +1,5 @@
 /** What two nodes must agree on before either can start: names, links, ports. */
-import { isIP } from 'node:net';
+import { machineFault } from '../../core/definitions/check-addresses.ts';
 import { parseAddress } from '../../core/definitions/internet-address.ts';
 import { failure, type Result } from '../../core/kernel/errors.ts';
 import { INTERFACE_ROLES, type InterfaceRole } from '../../core/kernel/names.ts';
@@ -26,11 +26,6 @@ export interface Pair {
   readonly links: readonly PairLink[];
   /** UDP port on all links; the one after it is StarlingX's second port. */
   readonly port: number;
-}
-
-function lacksInterface(address: string): boolean {
-  const parsed = parseAddress(address);
-  return parsed?.kind === 'link-local' && parsed.zone === '';
 }
 
 /** `management-interface=10.0.0.1,10.0.0.2`: the address of the first node, then that of the second. */
@@ -68,17 +63,15 @@ function linkFaults({ links }: Pair): string[] {
   for (const { role, addresses } of links) {
     if (seen.has(role)) faults.push(`${role} is given twice`);
     seen.add(role);
-    const families = addresses.map((address) => isIP(address));
-    for (const [index, address] of addresses.entries()) {
-      if (families[index] === 0) faults.push(`${role}: '${address}' is no IPv4 or IPv6 address`);
+    const families = addresses.map((address) => parseAddress(address)?.family);
+    for (const address of addresses) {
+      const parsed = parseAddress(address);
+      const fault = parsed === null ? 'is no IPv4 or IPv6 address' : machineFault(parsed, true);
+      if (fault !== null) faults.push(`${role}: '${address}' ${fault}`);
       else if (seen.has(address)) faults.push(`${role}: ${address} is given twice`);
-      else if (lacksInterface(address))
-        faults.push(
-          `${role}: ${address} is link-local and must name its node's interface, as in fe80::1%eth0`,
-        );
       seen.add(address);
     }
-    if (families[0] !== families[1] && !families.includes(0)) {
+    if (families[0] !== families[1] && !families.includes(undefined)) {
       faults.push(`${role}: one address is IPv4, the other IPv6`);
     }
   }

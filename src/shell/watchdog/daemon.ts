@@ -76,11 +76,14 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
 /** A spare waits here, and says that it is ready, until `sm` needs it; it ends with `sm`. */
 async function firstWord(stream: Duplex): Promise<void> {
   const ready: FromWatchdog = { type: 'ready' };
-  stream.on('error', () => process.exit(0));
+  const alone = () => process.exit(0);
+  stream.on('error', alone);
   stream.write(`${JSON.stringify(ready)}\n`);
   await once(stream, 'readable');
   // At the end of the stream it is readable too, with nothing in it.
-  if (stream.readableLength === 0) process.exit(0);
+  if (stream.readableLength === 0) alone();
+  // From here on the end of sm is judged by whoever reads.
+  stream.off('error', alone);
 }
 
 function makeWatchdog(

@@ -287,4 +287,15 @@ describe('a failing commit', () => {
     world.time.settle();
     expect(world.journal.at(-1)).toBe('exit asked');
   });
+
+  it('forbids a start anew, which would forget what could not be stored', () => {
+    world.emit(persistService, { type: 'restart', reason: 'upgrade' });
+    world.time.settle();
+    expect(world.journal).not.toContain('restart upgrade');
+    world.stored = { ok: true };
+    world.time.advance(COMMIT_RETRY_MS_MAX);
+    world.emit({ type: 'restart', reason: 'upgrade' });
+    world.time.settle();
+    expect(world.journal.at(-1)).toBe('restart upgrade');
+  });
 });
