@@ -572,6 +572,7 @@ export class Guard {
     this.#timers.clear('deadline');
     this.#timers.clear('kill');
     this.#timers.clear('fence');
+    this.#timers.clear('last-word');
     this.#entries.clear();
     this.#doubted.clear();
     if (this.#lostAt === null) return;
@@ -660,7 +661,12 @@ export class Guard {
     this.#timers.set('kill', now + pauseMs);
   }
 
-  #onFence(): void {
+  /** What `sm` has verified meanwhile waits in the pipe perhaps, behind a kill that was blocking: it is read first. */
+  #onFence(now: number): void {
+    if (this.#lostAt !== null && this.#doubted.size > 0) this.#timers.set('last-word', now + LAST_WORD_MS);
+  }
+
+  #fence(): void {
     if (this.#lostAt === null || this.#doubted.size === 0) return;
     const services = [...this.#doubted].join(', ');
     this.#emit({ type: 'self-fence', reason: `not verified as stopped within the stop bound: ${services}` });
@@ -800,7 +806,9 @@ export class Guard {
       case 'kill':
         return this.#killAll('permission was lost');
       case 'fence':
-        return this.#onFence();
+        return this.#onFence(now);
+      case 'last-word':
+        return this.#fence();
       case 'listing':
         return this.#answerWaiting(now);
       case 'doubt':
@@ -820,6 +828,8 @@ const EMPTY = new Uint8Array(0);
 const DUPLICATE_MEMORY_MS = 10_000;
 const RESTART_MEMORY_MS = 60_000;
 const KILL_REPEAT_MS = 20;
+/** Of the time that S leaves for the self-fence. */
+const LAST_WORD_MS = 2;
 /** After the stop bound, while sm has not yet verified everything. */
 const LOOK_AGAIN_MS = 1000;
 /** A heartbeat and its answer, whoever sends first. */

@@ -178,13 +178,20 @@ export interface Spared {
 
 function isSpared(stat: ProcessStat, { marker }: KillEntry, spared: Spared | null): boolean {
   if (spared === null || Number(stat.startTime) < spared.since) return false;
-  const environment = readEnvironment(stat.pid);
-  if (!environment.includes(marker) || environment.some((line) => line.startsWith('SM_ACTIVATION=')))
-    return false;
+  const script = scriptAbove(stat, spared.sm);
   // What one that is older has forked since is nobody's child once that is killed.
-  let above = stat.parent;
-  while (above > 1 && above !== spared.sm) above = readStat(above)?.parent ?? 0;
-  return above === spared.sm;
+  if (script === null || Number(script.startTime) < spared.since) return false;
+  const environment = readEnvironment(script.pid).filter(Boolean);
+  // Empty: it is just being executed. Whoever relies on this look looks again.
+  if (environment.length === 0) return true;
+  return environment.includes(marker) && !environment.some((line) => line.startsWith('SM_ACTIVATION='));
+}
+
+/** The process itself or the one above it that `sm` has started: the others come and go, and change what they are. */
+function scriptAbove(process: ProcessStat, sm: number): ProcessStat | null {
+  let script: ProcessStat | null = process;
+  while (script !== null && script.parent !== sm) script = script.parent > 1 ? readStat(script.parent) : null;
+  return script;
 }
 
 /** The rounds of a kill, shared by the waiting and the blocking form: each call strikes once. */

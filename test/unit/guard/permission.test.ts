@@ -155,15 +155,28 @@ describe('a lost permission (rules 9, 10, 13)', () => {
     g.killed('web');
     g.pass(99);
     expect(g.of('self-fence')).toEqual([]);
-    g.pass(1);
+    g.pass(3);
     expect(g.of('self-fence')[0]?.reason).toMatch(/bound: web$/);
+  });
+
+  it('reads what sm has verified in the last moment before it fences itself', () => {
+    const g = lost('db', 'web');
+    g.pass(100);
+    g.killed('db', 'web');
+    g.pass(98);
+    g.stall(30);
+    expect(g.of('self-fence')).toEqual([]);
+    g.step({ type: 'sm.verified', service: 'db' });
+    g.step({ type: 'sm.verified', service: 'web' });
+    g.pass(100);
+    expect(g.of('self-fence')).toEqual([]);
   });
 
   it('a kill of one service says nothing of another', () => {
     const g = lost('db', 'web');
     g.pass(100);
     g.step({ type: 'killed', services: ['db'], survivors: [] });
-    g.pass(100);
+    g.pass(105);
     expect(g.of('self-fence')[0]?.reason).toMatch(/bound: web$/);
   });
 
