@@ -11,6 +11,7 @@ import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, Log
 import type { Logger } from '../shell/log.ts';
 import { demand, identify } from './access.ts';
 import { parseBody } from './body.ts';
+import { describe, INFO, SECURITY, SECURITY_SCHEMES } from './openapi.ts';
 import { Problem, problem, problemBody } from './problem.ts';
 import type { ApiContext, App } from './routes/context.ts';
 import { addInspection } from './routes/inspect.ts';
@@ -85,7 +86,13 @@ export async function buildServer(options: ServerOptions): Promise<App> {
   takeBodies(app);
   tellFailures(app);
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: INFO },
+    openapi: {
+      openapi: '3.1.0',
+      info: INFO,
+      components: { securitySchemes: SECURITY_SCHEMES as never },
+      security: SECURITY,
+    },
+    transform: describe,
     refResolver: { buildLocalReference },
   });
   await app.register(underPressure, {
@@ -105,13 +112,6 @@ export async function buildServer(options: ServerOptions): Promise<App> {
   addLive(app, context);
   return app;
 }
-
-const INFO = {
-  title: 'sm: service groups of a pair of controllers',
-  version: '1',
-  description:
-    "StarlingX's REST API v1 of its service manager, with its names, and what it lacks beside it. A failure is an object Fault.",
-} as const;
 
 const buildLocalReference = (
   json: { $id?: string },

@@ -52,14 +52,17 @@ export class Stream {
   }
 
   /**
+   * Where a client goes on. Throws what reading throws.
    * @param lastId the last event that the client has; null = it wants only what comes.
-   * @returns false: there are too many clients.
    */
-  add(response: ServerResponse, lastId: number | null): boolean {
-    if (this.#clients.size >= CLIENTS_MAX) return false;
+  startOf(lastId: number | null): number {
     const newest = this.#ports.read(newestChange);
     // An id of another database, or from before it was made anew, is in the future: the client starts with what comes.
-    const from = lastId === null || lastId > newest ? newest : lastId;
+    return lastId === null || lastId > newest ? newest : lastId;
+  }
+
+  /** @param from the client has everything up to this event */
+  add(response: ServerResponse, from: number): void {
     const client: Client = { response, lastId: from, blockedSince: null };
     this.#clients.add(client);
     response.on('close', () => this.#clients.delete(client));
@@ -69,7 +72,6 @@ export class Stream {
     });
     response.write(`retry: 1000\nid: ${from}\nevent: hello\ndata: {"lastEventId":${from}}\n\n`);
     this.wake();
-    return true;
   }
 
   /** Something may have changed. However often it is called, the database is read once. */

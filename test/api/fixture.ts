@@ -17,6 +17,7 @@ import type { CommandResult } from '../../src/shell/control-protocol.ts';
 import { createToken, type Role, readTokens } from '../../src/shell/credentials/tokens.ts';
 import { LiveReader } from '../../src/shell/store/live-reader.ts';
 import { ROOT } from '../tidy/project.ts';
+import { service, view } from '../unit/cli/views.ts';
 
 export const WALL_MS = 1_800_000_000_000;
 
@@ -76,6 +77,10 @@ export interface FixtureOptions {
   readonly daemon?: boolean;
   readonly access?: Partial<AccessPorts>;
   readonly changesPerMinute?: number;
+  /** As of the server; 0 without it. */
+  readonly lateMs?: number;
+  /** Whatever is read or ordered fails in a way that nobody has foreseen. */
+  readonly broken?: boolean;
   readonly tls?: ServerOptions['tls'];
 }
 
@@ -91,7 +96,8 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
   const log = { info() {}, warn() {}, error() {}, debug() {} };
   const control = new ControlServer(
     {
-      view: async () => ({ now: 1, node: 'controller-0' }),
+      view: async () =>
+        view({ services: [service('keystone', { state: 'disabled', status: 'failed', reason: 'exit 1' })] }),
       command: (request, actor, command) => {
         commands.push({ actor, command });
         queueMicrotask(() => control.answered(request, fixture.answer));
@@ -108,6 +114,13 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
   const reader = new LiveReader(path, now);
   const answers = new Answers(reader);
   const daemon = new Daemon({ socket, now });
+  if (options.broken === true) {
+    const fail = () => {
+      throw new TypeError('secret detail of a fault');
+    };
+    Object.assign(answers, { get: fail, read: fail });
+    Object.assign(daemon, { view: async () => fail(), command: async () => fail() });
+  }
   await daemon.start();
   const stream = new Stream({
     read: (work) => answers.read(work),
@@ -121,7 +134,7 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
   const app = await buildServer({
     log: false,
     // The test and the server share a loop that building the server keeps busy.
-    lateMs: 0,
+    lateMs: options.lateMs ?? 0,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.changesPerMinute === undefined ? {} : { changesPerMinute: options.changesPerMinute }),
     context: {

@@ -221,6 +221,8 @@ function addStream(app: App, { stream }: ApiContext): void {
       if (sent !== undefined && !/^[0-9]{1,15}$/.test(String(sent)))
         throw problem('SM_API_INPUT', { place: 'Last-Event-ID', detail: 'it must be the id of an event' });
       if (stream.size >= CLIENTS_MAX) throw problem('SM_API_BUSY');
+      const from = stream.startOf(sent === undefined ? null : Number(sent));
+      // From here on nothing can be refused any more.
       reply.hijack();
       // What hooks have set is sent by us: the answer does not go through the framework any more.
       reply.raw.writeHead(200, {
@@ -229,7 +231,7 @@ function addStream(app: App, { stream }: ApiContext): void {
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       });
-      stream.add(reply.raw, sent === undefined ? null : Number(sent));
+      stream.add(reply.raw, from);
     },
   );
 }
