@@ -128,7 +128,7 @@ export class FaultInjector {
       node.manager.resume();
       for (const service of node.executor.services.values()) service.faults.length = 0;
       // Who left in order comes back with the next boot only.
-      if (node.left) node.powerOff();
+      if (node.left || node.leaves) node.powerOff();
       node.powerOn();
     }
   }
@@ -218,12 +218,12 @@ export class FaultInjector {
     return done;
   }
 
-  /** `sm` leaves in order; the machine boots again after a while. */
+  /** `sm` leaves in order; the machine boots again after a while, whatever it still waits for. */
   #shutDown(node: SimNode, durationMs: number): string {
     if (!node.powered || !node.manager.alive || node.left) return '';
     node.shutDown('drawn');
     this.#world.after(durationMs, () => {
-      if (!node.left) return;
+      if (!node.left && !node.leaves) return;
       node.powerOff();
       node.powerOn();
     });
@@ -310,7 +310,7 @@ export class FaultInjector {
         else if (kind === 'loss-burst')
           network.direction(link, node.index).lossExtra = on ? 0.1 + 0.4 * which : 0;
         else if (kind === 'delay-burst')
-          network.direction(link, node.index).delayExtraMs = on ? DELAY_MS_MAX * ((which * 7) % 1) ** 2 : 0;
+          network.delay(link, node.index, on ? DELAY_MS_MAX * ((which * 7) % 1) ** 2 : 0);
         else for (const index of from) on ? network.cut(link, index) : network.heal(link, index);
       }
     };

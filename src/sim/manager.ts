@@ -51,6 +51,8 @@ export class SimManager extends SimProcess {
   #storeFailed = false;
   #withheld: ReportEffect | null = null;
   #lastReport: ReportEffect | null = null;
+  /** sm-watchdog is to be told that the loop lives, at the end of the turn. */
+  #beatDue = false;
   #copy: GuardCopy = emptyCopy();
   /** Dies after this many more effects of a turn: a crash at an effect's boundary. */
   #crashAfter: number | null = null;
@@ -258,6 +260,7 @@ export class SimManager extends SimProcess {
       this.#busy = false;
       this.#stored(ok, saved);
       this.#finish(rest, ok);
+      if (this.#beatDue) this.#beat();
       if (this.#inbox.length > 0) this.#schedule();
     });
   }
@@ -470,9 +473,15 @@ export class SimManager extends SimProcess {
   // --- watching the watchdog -----------------------------------------------------------------------------------------
 
   #pulse(): void {
-    const { clock, watchdog } = this.#node;
-    if (!this.#busy) watchdog.post({ type: 'sm.pulse' });
+    const { clock } = this.#node;
+    if (this.#busy) this.#beatDue = true;
+    else this.#beat();
     this.after(clock.trueDuration(PULSE_INTERVAL_MS * 0.8), () => this.#pulse());
+  }
+
+  #beat(): void {
+    this.#beatDue = false;
+    this.#node.watchdog.post({ type: 'sm.pulse' });
   }
 
   /** A watchdog that is hung for longer than P/2 is killed; a new one is started and gets the copy. */

@@ -11,6 +11,8 @@ import type { Prng } from './prng.ts';
 import type { World } from './world.ts';
 
 const LATE_COPY_MS_MAX = 5000;
+/** Less than any stop bound. */
+const PROMPT_MS_MAX = 100;
 
 /** Real bytes on the wire, with or without a signature; without one in the world, frames travel as objects. */
 export interface Wire {
@@ -63,6 +65,13 @@ export class Network {
     this.#cutUntil = this.#world.now;
   }
 
+  /** Full buffers: every frame of this direction is so much later. */
+  delay(role: InterfaceRole, from: number, extraMs: number): void {
+    const direction = this.direction(role, from);
+    if (isCut(direction)) this.#cutUntil = this.#world.now;
+    direction.delayExtraMs = extraMs;
+  }
+
   /** From here on nothing is lost: three lost hellos in a row are a fault too. */
   healAll(): void {
     this.#lossless = true;
@@ -79,7 +88,7 @@ export class Network {
     const { nodes } = this.#world;
     if (nodes.length < 2) return false;
     const up = nodes.every((node) => node.carrier(role));
-    return up && this.direction(role, from).cuts === 0;
+    return up && !isCut(this.direction(role, from));
   }
 
   /** True if some frame can pass in some direction. */
@@ -93,9 +102,7 @@ export class Network {
    */
   middleWhole(quietMs: number): boolean {
     if (this.#world.now - this.#cutUntil < quietMs) return false;
-    return this.roles.every(
-      (role) => this.direction(role, 0).cuts === 0 && this.direction(role, 1).cuts === 0,
-    );
+    return this.roles.every((role) => !isCut(this.direction(role, 0)) && !isCut(this.direction(role, 1)));
   }
 
   send(from: number, role: InterfaceRole, frame: Frame): void {
@@ -119,4 +126,9 @@ export class Network {
     if (lateDuplication > 0 && rng.float() < lateDuplication)
       world.after(rng.between(100, LATE_COPY_MS_MAX), arrive);
   }
+}
+
+/** A word that comes after the stop bound of who waits for it is no word. */
+function isCut({ cuts, delayExtraMs }: Direction): boolean {
+  return cuts > 0 || delayExtraMs > PROMPT_MS_MAX;
 }

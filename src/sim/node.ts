@@ -36,6 +36,8 @@ export class SimNode {
   powered = false;
   /** `sm` left in order; nobody starts it until the next boot. */
   left = false;
+  /** It was asked to, since this boot. */
+  leaves = false;
   kernelLife = '';
   clock: NodeClock;
   /** What somebody set the wall clock forward by; nothing that matters may hang on it. */
@@ -63,6 +65,7 @@ export class SimNode {
     const { world, rng } = this;
     this.powered = true;
     this.left = false;
+    this.leaves = false;
     this.#boots += 1;
     this.kernelLife = rng.hex(16);
     this.clock = new NodeClock(
@@ -230,6 +233,7 @@ export class SimNode {
 
   /** Asks `sm` to leave in order, as init does at a shutdown. */
   shutDown(reason: string): void {
+    this.leaves = true;
     this.manager.deliver(() => this.manager.post({ type: 'shutdown', actor: 'init', reason }));
   }
 

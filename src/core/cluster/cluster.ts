@@ -232,8 +232,7 @@ export class Cluster {
       case 'guard.lost':
         return this.#onLost(fact.reason, now);
       case 'guard.duplicate':
-        this.#duplicate = fact.processLife;
-        this.#readiness.isDuplicated = fact.processLife !== '';
+        this.#setDuplicate(fact.processLife);
         return this.evaluate(now);
       case 'guard.report':
         assert(this.#peer !== null, 'a report without a peer');
@@ -278,6 +277,7 @@ export class Cluster {
 
   onShutdown(actor: string, reason: string, now: number): void {
     this.#leaving ??= { actor, reason, fenceAt: null };
+    this.#readiness.leaving = this.#leaving.reason;
     this.#history('daemon', 'sm', 'running', 'leaving', 'shutdown', reason, actor);
     this.evaluate(now);
   }
@@ -324,6 +324,7 @@ export class Cluster {
 
   #onHello(fact: Extract<GuardFact, { type: 'guard.hello' }>, now: number): void {
     this.#peer?.forget();
+    this.#setDuplicate('');
     this.#guard = {
       connected: true,
       resumed: true,
@@ -351,6 +352,12 @@ export class Cluster {
       const active = definition.exclusive ? this.#numbers.of(group).held > 0 : desired === 'active';
       if (active) this.#own.want(definition, 'active', 'resumed after a restart of sm', now);
     }
+  }
+
+  /** A watchdog that greets tells it again: who told it last may be dead, and would not tell its end. */
+  #setDuplicate(processLife: string): void {
+    this.#duplicate = processLife;
+    this.#readiness.isDuplicated = processLife !== '';
   }
 
   #onLink(fact: Extract<GuardFact, { type: 'guard.link' }>, now: number): void {
@@ -717,6 +724,7 @@ export class Cluster {
     this.#boot('reboot', reason, now);
     this.#history('node', this.#me, 'enabled', 'ends itself', 'fatal-error-reboot', reason);
     this.#leaving = { actor: 'engine', reason, fenceAt: now + ORDERLY_END_MS };
+    this.#readiness.leaving = reason;
     this.#timers.set(FENCE_TIMER, now + ORDERLY_END_MS);
     this.#changed = true;
   }

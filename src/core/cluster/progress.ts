@@ -155,6 +155,12 @@ export class OperationProgress {
     return kind === 'swact' ? this.#unfit(other, node) : '';
   }
 
+  /** Nobody expects the groups to move when it comes back minutes later. */
+  #gone(target: string): string {
+    const { peer } = this.#context;
+    return peer?.name === target && !peer.heard ? `${target} can not take the groups: ${peer.absence}` : '';
+  }
+
   /** A planned swact goes only where nothing of what moves has failed. */
   #unfit(target: string, from: string): string {
     for (const { group, holder } of this.#context.numbers.all()) {
@@ -186,7 +192,7 @@ export class OperationProgress {
     const placements = numbers.all();
     if (placements.some(({ holder }) => holder === node)) {
       operations.advance(id, 'stopping');
-      const barred = kind === 'swact' ? this.#unfit(target, node) : '';
+      const barred = this.#gone(target) || (kind === 'swact' ? this.#unfit(target, node) : '');
       if (barred !== '') this.#end(operation, 'failed-back', barred);
       return;
     }

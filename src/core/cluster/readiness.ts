@@ -11,6 +11,8 @@ export class Readiness {
   readonly #context: ClusterContext;
   /** What the shell says; '' = ready. */
   #obstacle: string;
+  /** Why this node is about to leave; '' = it is not. What it has stopped need not wait for what it has not. */
+  leaving = '';
   /** Nothing exclusive is granted to it then (rule 8): the other node shall have it. */
   isDuplicated = false;
   #reason: string;
@@ -38,8 +40,9 @@ export class Readiness {
     const { me, nodes, local, history } = this.#context;
     const before = this.#reason;
     if (this.#since === 0) this.#since = now;
+    const leaving = this.leaving === '' ? '' : `it leaves: ${this.leaving}`;
     const duplicated = this.isDuplicated ? 'another machine uses its name' : '';
-    this.#reason = this.#obstacle || duplicated || this.#coreObstacle();
+    this.#reason = leaving || this.#obstacle || duplicated || this.#coreObstacle();
     const ready = this.#reason === '';
     const ill = local.groups().some(({ status }) => status === 'failed' || status === 'degraded');
     nodes.set(me, {

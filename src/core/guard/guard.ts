@@ -88,6 +88,8 @@ export class Guard {
   /** Last told to `sm`. */
   #told = { heard: false, silent: false, mayTake: false, announcement: 0, deaf: '' };
   #duplicateAt = Number.NEGATIVE_INFINITY;
+  /** Who uses our name; '' = nobody does. */
+  #duplicateLife = '';
   #report: { report: Report; version: number } | null = null;
 
   constructor(options: GuardOptions, emit: (effect: GuardEffect) => void) {
@@ -321,6 +323,7 @@ export class Guard {
     // Frames of our own earlier lives can come back late; only a foreign machine is somebody else.
     if (event.productUuid === productUuid || event.kernelLife === kernelLife) return;
     this.#duplicateAt = now;
+    this.#duplicateLife = event.processLife;
     this.#tell({ type: 'guard.duplicate', processLife: event.processLife });
     if (this.#holding) this.#lose('another machine uses the name of this node', now);
   }
@@ -330,6 +333,7 @@ export class Guard {
     if (now - this.#duplicateAt < DUPLICATE_MEMORY_MS || this.#duplicateAt === Number.NEGATIVE_INFINITY)
       return;
     this.#duplicateAt = Number.NEGATIVE_INFINITY;
+    this.#duplicateLife = '';
     this.#tell({ type: 'guard.duplicate', processLife: '' });
   }
 
@@ -710,6 +714,7 @@ export class Guard {
       deadline: this.#deadline,
       lost: this.#lostAt !== null,
     });
+    if (this.#duplicateLife !== '') this.#tell({ type: 'guard.duplicate', processLife: this.#duplicateLife });
     for (const link of this.#links) this.#tellLink(link);
     if (this.#lostAt === null) this.#tell({ type: 'guard.permission', deadline: this.#deadline });
     if (this.#told.announcement > 0)

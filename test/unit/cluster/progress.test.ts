@@ -155,6 +155,18 @@ describe('a swact (rule 19)', () => {
     expect(activating.numbers()).toMatchObject({ holder: A, held: 3 });
   });
 
+  it('fails back where the target falls silent: nothing moves when it returns minutes later', () => {
+    const c = leading();
+    c.local.slow.add('oam');
+    const { operation } = c.command('swact', A);
+    expect(c.operation(operation)?.step).toBe('stopping');
+    c.silent(false);
+    expect(c.operation(operation)).toMatchObject({
+      step: 'failed-back',
+      reason: expect.stringMatching(/controller-1 can not take the groups/),
+    });
+  });
+
   it('times out, and the groups stay where they are then', () => {
     const c = leading();
     c.local.slow.add('oam');

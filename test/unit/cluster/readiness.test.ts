@@ -49,6 +49,25 @@ describe('a node', () => {
     expect(c.numbers().holder).toBe(B);
   });
 
+  it('forgets the other machine with the sm-watchdog that told of it: a new one tells for itself', () => {
+    const c = new ClusterDriver().lead();
+    c.fact({ type: 'guard.duplicate', processLife: 'f'.repeat(32) });
+    expect(own(c)?.ready).toBe('disabled');
+    c.hello();
+    expect(own(c)?.ready).toBe('enabled');
+  });
+
+  it('that leaves is not ready from the first moment: nothing is given back to it', () => {
+    const c = new ClusterDriver({ groups: [pairGroup('oam'), everywhere('web')] }).lead();
+    c.local.slow.add('web');
+    c.cluster.onShutdown('operator', 'maintenance', c.now);
+    expect(own(c)).toMatchObject({ ready: 'disabled' });
+    expect(c.said.leaving).toBe(false);
+    expect(c.numbers('oam')).toMatchObject({ held: 0, stopped: 1 });
+    c.finish('web');
+    expect(c.said.leaving).toBe(true);
+  });
+
   it('is degraded while a group of its is', () => {
     const c = new ClusterDriver().lead();
     c.local.set('oam', { status: 'degraded' });

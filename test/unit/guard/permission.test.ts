@@ -332,9 +332,13 @@ describe('listing (rules 1 and 10)', () => {
       productUuid: life('their machine'),
     });
     peer.talk(9000);
-    expect(g.told('guard.duplicate').map(({ processLife }) => processLife)).toEqual([life('x')]);
+    const told = () => g.told('guard.duplicate').map(({ processLife }) => processLife);
+    expect(told()).toEqual([life('x')]);
+    // A new `sm` is told too.
+    g.step({ type: 'sm.connected' });
+    expect(told()).toEqual([life('x'), life('x')]);
     peer.talk(2000);
-    expect(g.told('guard.duplicate').map(({ processLife }) => processLife)).toEqual([life('x'), '']);
+    expect(told()).toEqual([life('x'), life('x'), '']);
     g.hold('db');
     expect(g.listingRefusal()).toBe('');
   });
