@@ -100,7 +100,10 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
         view({ services: [service('keystone', { state: 'disabled', status: 'failed', reason: 'exit 1' })] }),
       command: (request, actor, command) => {
         commands.push({ actor, command });
-        queueMicrotask(() => control.answered(request, fixture.answer));
+        // What is asked of one service is no operation.
+        const { answer } = fixture;
+        const told = 'service' in command ? { ...answer, operation: '' } : answer;
+        queueMicrotask(() => control.answered(request, told));
       },
       shutdown: () => {},
       restart: async () => fixture.answer,
