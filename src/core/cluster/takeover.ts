@@ -11,6 +11,7 @@ const TIMER = 'cluster/announce';
 
 interface Announcement {
   readonly number: number;
+  readonly since: number;
   readonly until: number;
   /** The wait is over and the groups were taken; it stays on the wire until the exchange. */
   done: boolean;
@@ -79,10 +80,10 @@ export class Takeover {
 
   wait(): Wait | null {
     if (this.#announcement === null || this.#announcement.done) return null;
-    const { name, stopBoundMs } = this.#context.definitions.domain;
-    const { number, until } = this.#announcement;
+    const { name } = this.#context.definitions.domain;
+    const { number, since, until } = this.#announcement;
     const reason = `announced take-over number ${number}; the peer has its stop bound to stop`;
-    return { entity: 'domain', name, reason, since: until - stopBoundMs, until };
+    return { entity: 'domain', name, reason, since, until };
   }
 
   #announce(peer: PeerState, now: number): void {
@@ -90,7 +91,7 @@ export class Takeover {
     const { definitions, timers } = this.#context;
     const number = highestNumber() + 1;
     const waitMs = waits ? Math.max(peer.stopBoundMs, definitions.domain.stopBoundMs) : 0;
-    this.#announcement = { number, until: now + waitMs, done: false, lapsed: false };
+    this.#announcement = { number, since: now, until: now + waitMs, done: false, lapsed: false };
     role.setNumber(number);
     timers.set(TIMER, now + waitMs);
     this.#tell(role.state, 'announcing', 'silence', peer);

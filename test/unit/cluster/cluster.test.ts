@@ -260,6 +260,13 @@ describe('take-over of a silent peer (rule 14d)', () => {
     expect(c.said.announceNumber).toBe(6);
   });
 
+  it('tells since when it waits, also where the peer needs longer to stop than this node', () => {
+    const c = new ClusterDriver().follow();
+    c.silent(true, 5000);
+    const wait = c.cluster.waits().find(({ reason }) => reason.startsWith('announced'));
+    expect(wait).toMatchObject({ since: c.now, until: c.now + 5000 });
+  });
+
   it('ends its announcement at any sign of life, at a link of its own that goes down, and at a heard one', () => {
     const ends: ((c: ClusterDriver) => void)[] = [
       (c) => c.fact({ type: 'guard.silence-broken' }),
