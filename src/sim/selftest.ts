@@ -29,7 +29,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
     name: 'seq-order',
     checkers: ['single-active', 'activation-numbers'],
     faults: ['commit-fails', 'swact', 'loss-burst'],
-    everyMs: 3000,
+    everyMs: 1500,
     change: lateFrames,
   },
   { name: 'carrier-watch', checkers: ['single-active'], faults: ['carrier-down-all'], change: takeover },
