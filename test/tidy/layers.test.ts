@@ -21,7 +21,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sim: ['core/', 'host/'],
   // `smctl key` makes key files with the key ring's own code, `smctl init` and `join` make a node, `collect` asks the
   // machine.
-  cli: [...READERS, 'shell/watchdog/keyring', 'shell/setup/', 'shell/support/', 'shell/json', 'shell/version'],
+  cli: [
+    ...READERS,
+    'shell/watchdog/keyring',
+    'shell/setup/',
+    'shell/support/',
+    'shell/json',
+    'shell/version',
+  ],
   api: READERS,
   // Real nodes on one machine, for the demo, tests and measurements.
   lab: ['core/', 'shell/'],

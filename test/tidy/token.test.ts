@@ -260,9 +260,13 @@ test('both types of a cycle are seen to lead to a token', () => {
   expect(rule.problemsOf(fixturePath('cast in a cycle of types'))).toHaveLength(2);
 });
 
-test('nothing in the project but the one grant function makes a token', () => {
-  expect(MODULES.flatMap((path) => rule.problemsOf(path))).toEqual([]);
-}, WHOLE_PROJECT_MS_MAX);
+test(
+  'nothing in the project but the one grant function makes a token',
+  () => {
+    expect(MODULES.flatMap((path) => rule.problemsOf(path))).toEqual([]);
+  },
+  WHOLE_PROJECT_MS_MAX,
+);
 
 test('only the grant function asserts tokens, so the rule would see a second one there moved elsewhere', () => {
   const text = ts.sys.readFile(join(ROOT, GRANT_MODULE)) ?? '';
