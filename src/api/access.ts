@@ -4,7 +4,7 @@
  */
 import type { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
-import { findToken, mayActAs, ROLES, type Role, type Token } from '../shell/credentials/tokens.ts';
+import { findToken, mayActAs, PREFIX, ROLES, type Role, type Token } from '../shell/credentials/tokens.ts';
 import { problem } from './problem.ts';
 
 export interface Caller {
@@ -36,6 +36,8 @@ export async function identify(request: FastifyRequest, ports: AccessPorts): Pro
   if (text !== null) {
     const token = text.length > TOKEN_CHARACTERS_MAX ? null : findToken(ports.tokens(), text, ports.wallMs());
     if (token !== null) return { name: `token ${token.name}`, role: token.role };
+    // One of ours that is revoked or over is worth nothing, whoever sends it.
+    if (text.startsWith(PREFIX)) throw problem('SM_API_TOKEN');
     const foreign = await ports.keystone?.(text);
     if (foreign != null) return { name: `keystone ${foreign.name}`, role: foreign.role };
     // StarlingX's clients on this node send a token of Keystone whether or not anybody here can check it.

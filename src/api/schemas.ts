@@ -281,7 +281,7 @@ export const Domain = Type.Object(
 
 export const Definitions = Type.Object(
   {
-    digest: word('of the set in use'),
+    digest: word('equal on two nodes exactly when what they share is equal'),
     tables: Type.Record(Type.String(), Type.Array(Type.Object({}, Open))),
   },
   { $id: 'Definitions' },

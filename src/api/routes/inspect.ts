@@ -1,6 +1,8 @@
 /** What is not StarlingX's: history, explanations, links, neighbours, domain, definitions, alarms. */
 
 import Type from 'typebox';
+import { digestOf } from '../../core/definitions/digest.ts';
+import { DEFINITION_TABLES as DIGESTED } from '../../core/definitions/rows.ts';
 import { EXPLAINED, explain } from '../../core/explain.ts';
 import { ControlError } from '../../shell/client.ts';
 import type { Row, Rows } from '../../shell/store/live-reader.ts';
@@ -25,8 +27,8 @@ import { type ApiContext, type App, send } from './context.ts';
 const CHANGES_DEFAULT = 100;
 const CHANGES_MAX = 1000;
 
-/** Tables of the definition set; run-time tables are not in it. */
-const DEFINITION_TABLES = [
+/** Tables of the definition set that say what runs where; those of arbiters and fence devices speak of credentials. */
+const SHOWN_TABLES = [
   'SERVICE_DOMAINS',
   'SERVICE_DOMAIN_INTERFACES',
   'SERVICE_DOMAIN_MEMBERS',
@@ -166,9 +168,12 @@ export function addInspection(app: App, context: ApiContext): void {
 }
 
 function definitionsOf(rows: Rows): object {
-  const digest =
-    rows.query("SELECT VALUE AS value FROM SM_STATE WHERE KEY = 'definition-digest'")[0]?.value ?? '';
-  const tables = DEFINITION_TABLES.map((table) => [table, rows.all(table).map(redactRow)]);
+  const raw = DIGESTED.map(({ name }) => {
+    const found = rows.all(name).map((columns, index) => ({ rowid: index + 1, columns }));
+    return [name, found] as const;
+  });
+  const digest = digestOf(new Map(raw));
+  const tables = SHOWN_TABLES.map((table) => [table, rows.all(table).map(redactRow)]);
   return { digest, tables: Object.fromEntries(tables) };
 }
 

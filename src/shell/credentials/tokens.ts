@@ -28,7 +28,7 @@ export function mayActAs(held: Role, needed: Role): boolean {
 /** 256 random bits. */
 const TOKEN_BYTES = 32;
 /** Tells a leaked token from any other text, for secret scanners and people. */
-const PREFIX = 'smt_';
+export const PREFIX = 'smt_';
 export const TOKENS_MAX = 1000;
 const FILE_BYTES_MAX = 1024 * 1024;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
