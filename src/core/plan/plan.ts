@@ -61,8 +61,6 @@ interface Candidate {
   /** A group without which none of the unit may be active has failed there. */
   readonly lacks: string;
   readonly held: number;
-  /** How many of the groups without which none of the unit may be active are active there now. */
-  readonly supported: number;
   readonly position: number;
 }
 
@@ -131,7 +129,6 @@ function candidate(
     ),
     lacks: failedGroup(needed, node),
     held: unit.filter((group) => picture.holders.get(group.name) === node.name).length,
-    supported: needed.filter((name) => node.groups.get(name)?.state === 'active').length,
     position,
   };
 }
@@ -168,7 +165,6 @@ const PREFERENCES: readonly {
     reason: (_, loser) => `links of ${loser.node.name} are worse (score ${loser.node.linkScore})`,
   },
   { key: (c) => c.held, reason: (winner) => `it runs on ${winner.node.name} and nothing speaks against it` },
-  { key: (c) => c.supported, reason: (winner) => `what it needs is active on ${winner.node.name}` },
   { key: (c) => -c.position, reason: (winner) => `${winner.node.name} is the first node of the domain` },
 ];
 

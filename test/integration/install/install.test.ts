@@ -125,7 +125,13 @@ describe('on fresh machines', () => {
     const [swact, lock] = shopAfter('Moving the groups');
     expect(swact).toBe(nodes.find((name) => name !== start));
     expect(lock).toBe('controller-0');
-    const calm = ['Asking why', 'Leaving a service alone', 'Changing the key', 'Upgrading', 'One node and two'];
+    const calm = [
+      'Asking why',
+      'Leaving a service alone',
+      'Changing the key',
+      'Upgrading',
+      'One node and two',
+    ];
     for (const section of calm)
       expect(
         shopAfter(section).every((shop) => shop === 'controller-0'),
@@ -134,11 +140,14 @@ describe('on fresh machines', () => {
     expect(shopAfter('Removing')).toEqual(['-']);
   });
 
-  test.runIf(options !== null)('smctl init and join make a pair by IPv6, link-local addresses included', () => {
-    const links = ['cluster-host-interface', 'management-interface', 'oam-interface'];
-    const { heard } = inRack('ipv6.ts') as { heard: string[][] };
-    expect(heard.map((roles) => roles.sort())).toEqual([links, links]);
-  });
+  test.runIf(options !== null)(
+    'smctl init and join make a pair by IPv6, link-local addresses included',
+    () => {
+      const links = ['cluster-host-interface', 'management-interface', 'oam-interface'];
+      const { heard } = inRack('ipv6.ts') as { heard: string[][] };
+      expect(heard.map((roles) => roles.sort())).toEqual([links, links]);
+    },
+  );
 
   test.runIf(options !== null)(
     'the init script has the codes of LSB, and systemd hears of all that it must know',

@@ -35,6 +35,8 @@ describe('equality of plain data', () => {
     expect(same({ a: 1, b: 2 }, { a: 1 })).toBe(false);
     expect(same([1, 2], [1])).toBe(false);
     expect(same([], {})).toBe(false);
+    expect(same({}, [])).toBe(false);
+    expect(same(JSON.parse('{"__proto__":{}}'), { a: {} })).toBe(false);
     expect(same(null, {})).toBe(false);
     expect(same({ a: [{ b: '' }] }, { a: [{ b: '' }] })).toBe(true);
   });

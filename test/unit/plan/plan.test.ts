@@ -190,11 +190,11 @@ describe('the plan', () => {
     });
     const broken = is('disabled', { status: 'failed', condition: 'recovery-failure' });
 
-    it('begins where what it needs is active already', () => {
+    it('begins on the first node, wherever what it needs is active sooner: what starts together stays together', () => {
       const placements = plan(pair, picture(is('go-active'), is('active')));
-      expect(wants(placements, 'oam')).toBe(onB);
+      expect(wants(placements, 'oam')).toBe(onA);
       expect(placements.find((p) => p.group === 'oam')?.reasons).toEqual([
-        'what it needs is active on controller-1',
+        'controller-0 is the first node of the domain',
       ]);
     });
 
