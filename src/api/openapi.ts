@@ -125,8 +125,8 @@ export function describe({
 }) {
   const method = String([route.method].flat()[0]);
   const fault = { $ref: 'Fault#' };
-  const others = otherStatuses(method, route).map((status) => [
-    status,
+  const others = otherStatuses(method, route).map((status): [string, object] => [
+    String(status),
     status === 304
       ? { type: 'null', description: STATUS_WORDS[status] }
       : { description: STATUS_WORDS[status], content: { 'application/json': { schema: fault } } },
@@ -138,14 +138,14 @@ export function describe({
       { description: STATUS_WORDS[Number(status)], ...contentOf(schema, body) },
     ]),
   );
-  const described = {
+  const described: FastifySchema = {
     ...schema,
-    operationId: OPERATION_IDS[`${method} ${url}`],
+    operationId: OPERATION_IDS[`${method} ${url}`] ?? '',
     response: named({ ...Object.fromEntries(others), ...own }),
     ...(schema.body === undefined ? {} : { body: named(schema.body) }),
     ...(Object.keys(headers).length === 0 ? {} : { headers: Type.Object(headers) }),
   };
-  return { schema: described as FastifySchema, url };
+  return { schema: described, url };
 }
 
 function contentOf({ produces = ['application/json'] }: FastifySchema, body: object): object {
