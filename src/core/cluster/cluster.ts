@@ -504,6 +504,8 @@ export class Cluster {
       return;
     }
     if (peer.leaving) {
+      // With its report come the numbers that it has used: ours begin above them (rule 5). While it is heard, that comes.
+      if (peer.heard && peer.report === null) return;
       this.#releasePeer(`${peer.name} said that it leaves`);
       if (this.#role.state !== 'leader' && this.#leaving === null)
         this.#becomeLeader(this.#highestNumber() + 1, `${peer.name} leaves`, now);
