@@ -41,7 +41,7 @@ function oneOf<const Words extends readonly string[]>(
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const CONTAINMENTS = ['auto', 'cgroup', 'marker'] as const;
-export const SELF_FENCES = ['processes'] as const;
+export const SELF_FENCES = ['processes', 'reboot', 'sysrq'] as const;
 
 const API_CHANGE = 'Restart of the REST server alone.';
 
@@ -194,8 +194,13 @@ export const ConfigFile = {
     log: Log,
     selfFence: oneOf(
       SELF_FENCES,
-      "What a node does to itself that can not be made to stop otherwise. `processes`: it kills the node's own recorded processes.",
+      "What a node does to itself that can not be made to stop otherwise. `processes`: it kills the node's own recorded processes; `reboot`: the machine is restarted by reboot(2); `sysrq`: it is reset by /proc/sysrq-trigger. The last two write nothing back, and are armed in the first pid namespace of the machine alone.",
       'processes',
+      CHANGE.both,
+    ),
+    watchdogDevice: path(
+      'Watchdog device that resets the machine when `sm-watchdog` no longer works, or has given the node up; armed in the first pid namespace of the machine alone.',
+      'none',
       CHANGE.both,
     ),
     containment: oneOf(

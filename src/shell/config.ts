@@ -54,6 +54,8 @@ export interface Config {
   /** `file` null = stderr. */
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly file: string | null };
   readonly selfFence: (typeof SELF_FENCES)[number];
+  /** null = none. */
+  readonly watchdogDevice: string | null;
   readonly containment: (typeof CONTAINMENTS)[number];
   readonly kernelLifeFile: string;
   readonly productUuidFile: string;
@@ -122,6 +124,7 @@ function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
     api: apiOf(file.api ?? {}),
     log: { level: file.log?.level ?? 'info', file: file.log?.file ?? null },
     selfFence: file.selfFence ?? 'processes',
+    watchdogDevice: file.watchdogDevice ?? null,
     containment: file.containment ?? 'auto',
     kernelLifeFile: file.kernelLifeFile ?? '/proc/sys/kernel/random/boot_id',
     productUuidFile: file.productUuidFile ?? '/sys/class/dmi/id/product_uuid',

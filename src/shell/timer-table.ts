@@ -34,6 +34,13 @@ export class TimerTable {
     return due.map(({ key, generation }) => ({ type: 'timer', key, generation }));
   }
 
+  /** How long the earliest of them should have expired; 0 = none should have. */
+  overdueMs(now: number): number {
+    let longest = 0;
+    for (const { at } of this.#armed.values()) longest = Math.max(longest, now - at);
+    return longest;
+  }
+
   get size(): number {
     return this.#armed.size;
   }

@@ -75,6 +75,12 @@ export const ERRORS = {
     exitCode: 1,
     httpStatus: 500,
   },
+  SM_FENCE_UNARMED: {
+    sentence:
+      '{port} can not be armed ({detail}), and a node that counts on it must not run without. Mend that, or configure another self-fence.',
+    exitCode: 2,
+    httpStatus: 500,
+  },
   SM_STORE_CORRUPT: {
     sentence:
       '{path} is damaged ({detail}). Nothing in it was changed. Move it aside and start again with a definition set, or bring back a copy.',

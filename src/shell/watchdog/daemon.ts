@@ -16,11 +16,12 @@ import { type Started, startProgram } from '../pair/programs.ts';
 import type { Log } from '../ports.ts';
 import { serviceManager } from '../systemd.ts';
 import { realTime } from '../time.ts';
+import { type ArmedFence, armFence, thisMachine, UNARMED } from './armed-fence.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
 import { basisOf, type WatchdogPlan } from './plan.ts';
 import { WatchdogProcess } from './process.ts';
-import { endOfNamespace, processesSelfFence } from './self-fence.ts';
+import { endOfNamespace, selfFence } from './self-fence.ts';
 import { clusterIdOf } from './sign.ts';
 import { Wire } from './wire.ts';
 
@@ -59,6 +60,13 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
   if (life === null) return giveUp(log, EXIT_CONFIG, `${config.kernelLifeFile} can not be read`);
   const uuid = productUuid(config.productUuidFile, config.node);
   if (uuid === null) return giveUp(log, EXIT_CONFIG, `${config.productUuidFile} can not be read`);
+  // A node that begins may refuse to; one that is guarded already is guarded on.
+  const armed = await armFence(config, thisMachine(), adopted === null, log);
+  if (!armed.ok) {
+    const { code, message } = armed.error;
+    if (adopted === null) return giveUp(log, EXIT_CONFIG, `${code}: ${message}`);
+    log.error({ code }, message);
+  }
   if (config.realtime === 'yes') requestRealtime(log);
   if (adopted === null) killLeftOver(plan, log);
   const exit = (code: number) => {
@@ -66,7 +74,8 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
     process.exit(code);
   };
   const ids = { kernelLife: life, productUuid: uuid };
-  const watchdog = makeWatchdog(plan, ids, { adopted, sm: start.sm ?? null, exit }, log);
+  const ends = { adopted, sm: start.sm ?? null, exit, armed: armed.ok ? armed.value : UNARMED };
+  const watchdog = makeWatchdog(plan, ids, ends, log);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => watchdog.stop(signal));
   // The terminal that started us may go; we stay.
   process.on('SIGHUP', () => {});
@@ -93,6 +102,7 @@ function makeWatchdog(
     readonly adopted: Duplex | null;
     readonly sm: Started | null;
     readonly exit: (code: number) => void;
+    readonly armed: ArmedFence;
   },
   log: Log,
 ): WatchdogProcess {
@@ -144,7 +154,7 @@ function makeWatchdog(
               handlers,
             ),
     killList: new KillList(),
-    selfFence: (killRecorded) => processesSelfFence(killRecorded, endNode, log),
+    selfFence: (killRecorded) => selfFence(ends.armed, killRecorded, endNode, log),
     startSm,
     adopted,
     basis: basisOf(plan),

@@ -201,7 +201,7 @@ export class WatchdogProcess {
         this.#kill(effect);
         return;
       case 'self-fence':
-        this.#selfFence.fire(effect.reason);
+        this.#fence(effect.reason);
         return;
       case 'start-sm':
         this.#startSm(effect.kill, effect.reason);
@@ -248,6 +248,21 @@ export class WatchdogProcess {
     log.warn({ services, survivors, reason }, 'killed');
   }
 
+  /** Where a watchdog device resets the machine, this process stays until then, and does nothing: another would go on. */
+  #fence(reason: string): void {
+    this.#ended = true;
+    this.#selfFence.fire(reason);
+    this.#timers.stop();
+    void this.#wire?.stop();
+    this.#waitForReset();
+  }
+
+  #waitForReset(): void {
+    const { serviceManager, time } = this.#options;
+    serviceManager.alive();
+    time.after(REFRESH_INTERVAL_MS, () => this.#waitForReset());
+  }
+
   #killRecorded(): void {
     const { killList, guard } = this.#options;
     const services = killList.entries().map(({ service }) => service);
@@ -259,8 +274,10 @@ export class WatchdogProcess {
   #refreshing = false;
   #refresh(): void {
     if (this.#ended) return;
-    const { serviceManager, killList, time } = this.#options;
+    const { serviceManager, killList, time, guard } = this.#options;
     serviceManager.alive();
+    // Whoever does not notice the end of permission must not keep the machine from being reset.
+    if (this.#timers.overdueMs(this.#clock.reckon()) < guard.domain.deadIntervalMs) this.#selfFence.alive();
     time.after(REFRESH_INTERVAL_MS, () => this.#refresh());
     if (this.#refreshing) return;
     this.#refreshing = true;
@@ -400,6 +417,7 @@ export class WatchdogProcess {
     if (this.#ended) return;
     this.#ended = true;
     this.#timers.stop();
+    if (code === 0) this.#selfFence.close();
     const exit = () => this.#options.exit(code);
     if (this.#wire === null) exit();
     else this.#wire.stop().then(exit, exit);

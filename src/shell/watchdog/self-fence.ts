@@ -1,23 +1,42 @@
 /**
- * The end of a node that could not be made to stop otherwise (docs/SAFETY.md, rule 11). This port ends processes of the
- * node and nothing else: everything on the kill list, `sm`, and sm-watchdog itself. No reset, no sysrq, no watchdog device.
+ * The end of a node that could not be made to stop otherwise (docs/SAFETY.md, rule 11): first by what was armed for it, and
+ * where that is nothing, or does not work, by the end of all its processes: the kill list, `sm`, and sm-watchdog itself.
  */
 import { readFileSync } from 'node:fs';
 import type { Log } from '../ports.ts';
+import type { ArmedFence } from './armed-fence.ts';
 
 export interface SelfFence {
-  /** Does not return where it works. */
+  /** Does not return where it works, but for a watchdog device: that one needs its time, in which nothing may be done. */
   readonly fire: (reason: string) => void;
+  /** Permission is being kept as it should: about once a second. */
+  readonly alive: () => void;
+  /** The node has ended in order. */
+  readonly close: () => void;
 }
 
 /** `killRecorded`: kills everything on the kill list and `sm`. `end`: ends this process. */
-export function processesSelfFence(killRecorded: () => void, end: () => void, log: Log): SelfFence {
+export function selfFence(
+  { strike, device }: ArmedFence,
+  killRecorded: () => void,
+  end: () => void,
+  log: Log,
+): SelfFence {
   return {
     fire: (reason) => {
+      device?.abandon();
+      // Nothing comes before it: the log is a file, and a disk may hang.
+      strike?.();
       killRecorded();
-      log.fatal({ reason }, 'self-fence: all processes of this node were killed');
-      end();
+      const words = 'self-fence: all processes of this node were killed';
+      if (device === null) {
+        log.fatal({ reason }, words);
+        return end();
+      }
+      log.fatal({ reason }, `${words}, and the watchdog device resets the machine`);
     },
+    alive: () => device?.pet(),
+    close: () => device?.close(),
   };
 }
 

@@ -42,6 +42,7 @@ describe('good files', () => {
         },
         log: { level: 'info', file: null },
         selfFence: 'processes',
+        watchdogDevice: null,
         containment: 'auto',
         kernelLifeFile: '/proc/sys/kernel/random/boot_id',
         productUuidFile: '/sys/class/dmi/id/product_uuid',
@@ -77,7 +78,8 @@ api:
 log:
   level: trace
   file: /f
-selfFence: processes
+selfFence: sysrq
+watchdogDevice: /w
 containment: marker
 kernelLifeFile: /b
 productUuidFile: /u
@@ -107,7 +109,8 @@ realtime: no
           keystone: 'https://k:5000/v3',
         },
         log: { level: 'trace', file: '/f' },
-        selfFence: 'processes',
+        selfFence: 'sysrq',
+        watchdogDevice: '/w',
         containment: 'marker',
         kernelLifeFile: '/b',
         productUuidFile: '/u',
@@ -141,7 +144,7 @@ describe('faults are told with their place and what is allowed', () => {
     ['api: { tls: { key: /k.pem } }\n', /'api.tls' must be a mapping with the keys certificate and key/],
     ['api: { port: "7777" }\n', /'api.port' must be a whole number/],
     ['api: { address: localhost }\n', /^line 1, column 17: 'api.address' must be an IPv4 or IPv6 address$/],
-    ['selfFence: reboot\n', /'selfFence' must be one of: processes$/],
+    ['selfFence: kill\n', /'selfFence' must be one of: processes, reboot, sysrq$/],
     ['realtime: true\n', /'realtime' must be one of: yes, no$/],
     ['- a\n', /^line 1, column 1: the file must be a mapping of keys to values$/],
     ['node: a\nnode: b\n', /^line 2, column 1: .*unique/],

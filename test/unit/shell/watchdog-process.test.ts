@@ -25,7 +25,7 @@ function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): W
     },
     wire: null,
     killList: new KillList(),
-    selfFence: () => ({ fire: () => {} }),
+    selfFence: () => ({ fire: () => {}, alive: () => {}, close: () => {} }),
     startSm: () => ({ stream: new PassThrough(), end: () => {}, alive: () => true, pid: 2 }),
     adopted: null,
     basis: '',
