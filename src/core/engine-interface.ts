@@ -2,6 +2,9 @@
  * What goes into and comes out of the engine of `sm`: the local engine's and the cluster's events and effects together,
  * and the facts that it is started with. The loop (src/shell/loop.ts) and the simulator (src/sim) are its only callers.
  */
+import type { FenceResult } from './arbiter/fence.ts';
+import type { ArbiterCause, Readiness, RecordedGroup, TakeGround, Wish } from './arbiter/interface.ts';
+import type { RecordMode } from './arbiter/record.ts';
 import type { DefinitionSet } from './definitions/model.ts';
 import type {
   AdministrativeState,
@@ -91,7 +94,55 @@ export type GuardFact =
   /** Permission is lost: exclusive groups are being stopped; nothing is granted until `guard.permission` comes again. */
   | { readonly type: 'guard.lost'; readonly reason: string }
   /** Authentic frames with our own name and a foreign life (rule 8); '' = none were heard for a while. */
-  | { readonly type: 'guard.duplicate'; readonly processLife: LifeId };
+  | { readonly type: 'guard.duplicate'; readonly processLife: LifeId }
+  /**
+   * Permission is finite from now on (rule 3). Whoever keeps the copy takes the deadline as from `guard.permission`, and then
+   * answers `sm.limited` with the same ticket.
+   */
+  | { readonly type: 'guard.limit'; readonly ticket: number; readonly deadline: number }
+  /**
+   * The silent peer may be replaced: its record ran out, or its death is proven. `ticket` names this grant in `sm.report`;
+   * `number` is the one to lead under, 0 = any above all seen. Void with `guard.silence-broken`, and with `heard: true`.
+   */
+  | {
+      readonly type: 'guard.granted';
+      readonly ticket: number;
+      readonly number: number;
+      readonly ground: TakeGround;
+      readonly reason: string;
+    }
+  /** What the arbiter's record says; `register` = identity of where it is kept, to be remembered. */
+  | {
+      readonly type: 'guard.record';
+      readonly number: number;
+      readonly leader: string;
+      readonly mode: RecordMode;
+      readonly groups: readonly RecordedGroup[];
+      readonly register: string;
+    }
+  /** State of the record's keeper: cause null = it answers. `connected` false = there is no `sm-arbiter` at the moment. */
+  | {
+      readonly type: 'guard.arbiter';
+      readonly connected: boolean;
+      readonly cause: ArbiterCause | null;
+      readonly reason: string;
+      /** The record is this node's `sole`. */
+      readonly sole: boolean;
+      /** Time lets nobody in here: only a proof of the peer's death does. '' = it does. */
+      readonly wantsProof: string;
+    }
+  /** The audit of one fence device (rule 16). */
+  | { readonly type: 'guard.readiness'; readonly readiness: Readiness }
+  | {
+      readonly type: 'guard.gateway';
+      readonly role: InterfaceRole;
+      readonly answers: boolean;
+      readonly reason: string;
+    }
+  /** A fencing that `guard.fence-peer` asked for is over; where it proves the death, `guard.granted` follows. */
+  | { readonly type: 'guard.fenced'; readonly result: FenceResult }
+  /** What was asked for by `guard.fence-peer` or `guard.confirm-dead` was not done. */
+  | { readonly type: 'guard.refused'; readonly what: 'fence-peer' | 'confirm-dead'; readonly reason: string };
 
 export type OperatorCommand =
   | {
@@ -101,6 +152,8 @@ export type OperatorCommand =
       readonly why: string;
       readonly forMs: number;
     }
+  /** The silent peer is dead: an operator has looked, or has switched it off (rule 14a). */
+  | { readonly kind: 'confirm-dead'; readonly node: string; readonly why: string }
   | {
       readonly kind: 'restart' | 'restart-safe' | 'manage' | 'unmanage';
       readonly service: string;
@@ -200,6 +253,8 @@ export type PersistEffect =
   | { readonly type: 'persist.numbers'; readonly numbers: GroupNumbers }
   | { readonly type: 'persist.operation'; readonly operation: Operation }
   | { readonly type: 'persist.boot'; readonly boot: Boot }
+  /** Identity of the register in which the record was seen: an empty or another one later is a lost one. */
+  | { readonly type: 'persist.register'; readonly register: string }
   | {
       readonly type: 'persist.alarm';
       readonly id: string;
@@ -221,7 +276,15 @@ export type EngineEffect =
       readonly version: number;
       readonly announceNumber: number;
       readonly leaving: boolean;
+      /** Ticket of the grant on which this node acts; 0 = none. */
+      readonly grant: number;
     }
+  /** What the arbiter's record should say. Goes out after the commit of its turn, stored or not: it is no permission. The newest one replaces all before. */
+  | { readonly type: 'guard.wish'; readonly wish: Wish }
+  /** The silent peer is to be fenced, the first shot not before `delayMs` (rule 16). */
+  | { readonly type: 'guard.fence-peer'; readonly delayMs: number; readonly kernelLife: LifeId }
+  /** An operator's word that the peer is dead; after the commit, which has the event with it. */
+  | { readonly type: 'guard.confirm-dead'; readonly by: string }
   /** This node holds (or no longer holds) exclusive activity: sm-watchdog keeps the deadline only while it does. */
   | { readonly type: 'guard.hold'; readonly holding: boolean }
   /** The self-fence port has to end this node now: it has left in order, or the time for that is over. */
@@ -271,6 +334,8 @@ export interface Restored {
     readonly action: ServiceAction;
   }[];
   readonly peerKernelLife: LifeId;
+  /** Register that the record was seen in; '' or missing = none. */
+  readonly register?: string;
   /** Oldest first; the newest ones only. */
   readonly boots: readonly Boot[];
 }

@@ -97,6 +97,14 @@ export class Engine {
       case 'guard.permission':
       case 'guard.lost':
       case 'guard.duplicate':
+      case 'guard.limit':
+      case 'guard.granted':
+      case 'guard.record':
+      case 'guard.arbiter':
+      case 'guard.readiness':
+      case 'guard.gateway':
+      case 'guard.fenced':
+      case 'guard.refused':
         return this.#cluster.onFact(event, now);
       case 'timer':
         return this.#onTimer(event, now);

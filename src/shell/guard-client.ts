@@ -3,6 +3,7 @@
  * deadline and the kill list, and restarts a watchdog that died or hangs, services untouched (docs/SAFETY.md, rule 10).
  */
 import type { Duplex } from 'node:stream';
+import type { Wish } from '../core/arbiter/interface.ts';
 import type { EngineEffect, GuardFact } from '../core/engine-interface.ts';
 import { type KillEntry, NO_PROOF, type PermissionProof } from '../core/guard/interface.ts';
 import { splitReport } from '../core/link/parts.ts';
@@ -99,6 +100,7 @@ export class GuardClient implements GuardPort, KillListPort {
   /** Listings without an answer, asked again of a new watchdog. */
   readonly #unanswered = new Map<number, PlainSmEvent>();
   #report: Extract<FromSm, { type: 'report' }> | null = null;
+  #wish: PlainSmEvent | null = null;
   readonly #statusWaits = new Map<number, (status: WatchdogStatus | null) => void>();
   #nextStatus = 1;
 
@@ -127,8 +129,22 @@ export class GuardClient implements GuardPort, KillListPort {
       parts: parts.map((part) => Buffer.from(part).toString('base64')),
       announceNumber: effect.announceNumber,
       leaving: effect.leaving,
+      grant: effect.grant,
     };
     this.#say(this.#report);
+  }
+
+  wish(wish: Wish): void {
+    this.#wish = { type: 'sm.wish', wish };
+    this.#event(this.#wish);
+  }
+
+  fencePeer(delayMs: number, kernelLife: string): void {
+    this.#event({ type: 'sm.fence-peer', delayMs, kernelLife });
+  }
+
+  confirmDead(by: string): void {
+    this.#event({ type: 'sm.confirm-dead', by });
   }
 
   hold(holding: boolean): void {
@@ -208,6 +224,7 @@ export class GuardClient implements GuardPort, KillListPort {
     channel.send({ type: 'life', process: ownIdentity(), copy });
     if (copy === null) return;
     if (this.#report !== null) channel.send(this.#report);
+    if (this.#wish !== null) channel.send({ type: 'event', event: this.#wish });
     for (const event of this.#unanswered.values()) channel.send({ type: 'event', event });
   }
 
@@ -264,6 +281,9 @@ export class GuardClient implements GuardPort, KillListPort {
     } else if (fact.type === 'guard.permission') {
       this.#deadline = fact.deadline;
       this.#lost = false;
+    } else if (fact.type === 'guard.limit') {
+      this.#deadline = fact.deadline;
+      this.#event({ type: 'sm.limited', ticket: fact.ticket });
     } else if (fact.type === 'guard.lost') this.#lost = true;
     // It may speak of another pair. What it guards it guards on, and the next one gets the copy.
     if (!this.#isOutdated) this.#options.post(fact);

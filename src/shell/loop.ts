@@ -46,7 +46,20 @@ type SendReport = Extract<EngineEffect, { type: 'guard.send' }>;
 /** Effects that wait for the commit of their turn. */
 type DeferredEffect = Extract<
   EngineEffect,
-  { type: 'run' | 'watch' | 'heartbeat' | 'guard.send' | 'guard.hold' | 'reply' | 'exit' | 'restart' }
+  {
+    type:
+      | 'run'
+      | 'watch'
+      | 'heartbeat'
+      | 'guard.send'
+      | 'guard.hold'
+      | 'guard.wish'
+      | 'guard.fence-peer'
+      | 'guard.confirm-dead'
+      | 'reply'
+      | 'exit'
+      | 'restart';
+  }
 >;
 
 export interface LoopStatistics {
@@ -246,6 +259,9 @@ export class Loop {
       case 'watch':
       case 'heartbeat':
       case 'guard.send':
+      case 'guard.wish':
+      case 'guard.fence-peer':
+      case 'guard.confirm-dead':
       case 'reply':
       case 'exit':
       case 'restart':
@@ -356,6 +372,15 @@ export class Loop {
       case 'guard.hold':
         guard.hold(effect.holding);
         return;
+      case 'guard.wish':
+        guard.wish(effect.wish);
+        return;
+      case 'guard.fence-peer':
+        guard.fencePeer(effect.delayMs, effect.kernelLife);
+        return;
+      case 'guard.confirm-dead':
+        guard.confirmDead(effect.by);
+        return;
       case 'reply':
         this.#options.reply(effect);
         return;
@@ -380,6 +405,9 @@ export class Loop {
         // That nothing of this node is active any more is said at once: it takes activity away, and waits for no commit.
         this.#withheldReport = effect.leaving ? null : effect;
         if (effect.leaving) this.#perform(effect);
+        return;
+      // An operator's word counts when it is in the history; the answer says that it is not.
+      case 'guard.confirm-dead':
         return;
       case 'reply':
         this.#perform(

@@ -63,6 +63,9 @@ export interface GuardPort {
   verified(service: string): void;
   /** Ends this node by the self-fence port. */
   fence(reason: string): void;
+  wish(wish: Effect<'guard.wish'>['wish']): void;
+  fencePeer(delayMs: number, kernelLife: string): void;
+  confirmDead(by: string): void;
   /** A turn is complete: `sm` lives. */
   pulse(): void;
 }

@@ -21,6 +21,7 @@ function rowKey(effect: Exclude<SavedEffect, { type: 'history' }>): string {
     case 'persist.interface':
       return `${effect.type} ${effect.role}`;
     case 'persist.domain':
+    case 'persist.register':
       return effect.type;
     case 'persist.neighbor':
       return `${effect.type} ${effect.name}`;

@@ -110,6 +110,8 @@ export class DiskKeeper {
       case 'limited':
         if (this.#limit?.ticket === event.ticket) this.#limit.limited = true;
         break;
+      case 'rest':
+        break;
       case 'timer':
         if (!this.#timers.take(event)) return;
     }
@@ -410,10 +412,14 @@ export class DiskKeeper {
     const sectors = [this.#own, this.#peer].filter((each) => each !== null);
     const number = Math.max(0, ...sectors.map((each) => Math.max(each.number, each.claim)));
     const groups = sectors.flatMap(({ node, holds }) => holds.map((each) => ({ ...each, holder: node })));
-    const told = JSON.stringify([number, groups]);
+    const sole = sectors.find(({ mode }) => mode === 'sole');
+    const leader = sectors.find((each) => each.number === number && each.mode === (sole?.mode ?? each.mode));
+    const mode = sole === undefined ? 'leased' : 'sole';
+    const fact = { number, leader: (sole ?? leader)?.node ?? '', mode, groups, register: '' } as const;
+    const told = JSON.stringify(fact);
     if (told === this.#numbersTold) return;
     this.#numbersTold = told;
-    this.#fact({ type: 'arbiter.numbers', number, groups, register: '' });
+    this.#fact({ type: 'arbiter.numbers', ...fact });
   }
 
   #tell(cause: ArbiterCause | null, reason: string): void {

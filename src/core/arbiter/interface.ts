@@ -4,6 +4,7 @@
  * Source of the rules: docs/SAFETY.md, "Arbiters".
  */
 import type { LifeId } from '../link/types.ts';
+import type { RecordMode } from './record.ts';
 
 /** Why an arbiter's answer is unknown, or why it can not be relied on. Each asks for another repair. */
 export const ARBITER_CAUSES = [
@@ -103,14 +104,25 @@ export type ArbiterFact =
       readonly ground: TakeGround;
       readonly quietSince: number;
     }
-  /** The highest numbers that the record shows: grants start above them (rule 5). */
+  /**
+   * What the record says, told before what follows from it. Its numbers are the highest that it shows: grants start above
+   * them (rule 5).
+   */
   | {
       readonly type: 'arbiter.numbers';
       readonly number: number;
+      /** Who wrote it last as its leader; '' = nobody yet. */
+      readonly leader: string;
+      readonly mode: RecordMode;
       readonly groups: readonly RecordedGroup[];
       /** Identity of the register, to be remembered: an empty one later is then a lost one. '' = has none. */
       readonly register: string;
     }
+  /**
+   * Time lets nobody in: the peer is quiet, and the record is its `sole`, or can not be relied on. Only a proof of its death
+   * does, or its own word. Told on every change.
+   */
+  | { readonly type: 'arbiter.wants-proof'; readonly wanted: boolean; readonly reason: string }
   /** Told on every change: `reason` says what is wrong and what would mend it; '' = ready. */
   | { readonly type: 'arbiter.state'; readonly cause: ArbiterCause | null; readonly reason: string };
 
@@ -162,6 +174,7 @@ export type KeeperEvent<Reply> =
   /** A frame of this kernel life arrived. */
   | { readonly type: 'life'; readonly kernelLife: LifeId }
   | { readonly type: 'limited'; readonly ticket: number }
+  | { readonly type: 'rest'; readonly resting: boolean }
   | { readonly type: 'timer'; readonly key: string; readonly generation: number };
 
 export type KeeperEffect<Request> =

@@ -144,6 +144,8 @@ export class RegisterKeeper {
       case 'limited':
         if (this.#limit?.ticket === event.ticket) this.#limit.limited = true;
         break;
+      case 'rest':
+        break;
       case 'timer':
         if (!this.#timers.take(event)) return;
     }
@@ -194,8 +196,9 @@ export class RegisterKeeper {
     this.#seePeer(answer.answeredAt);
     if (answer.value.committed && done.purpose !== 'read') this.#onWritten(done);
     this.#judge(now);
-    if (answer.value.committed && done.purpose !== 'read') this.#renew(done);
+    // First what it says, then what follows from it: whoever renews on it must know who leads.
     this.#tellNumbers();
+    if (answer.value.committed && done.purpose !== 'read') this.#renew(done);
     this.#tellState();
   }
 
@@ -509,11 +512,11 @@ export class RegisterKeeper {
     const record = this.#record;
     if (record === null) return;
     this.#numberSeen = Math.max(this.#numberSeen, record.number);
-    const { number, groups, register } = record;
-    const told = JSON.stringify([number, groups, register]);
+    const { number, leader, mode, groups, register } = record;
+    const told = JSON.stringify([number, leader, mode, groups, register]);
     if (told === this.#numbersTold) return;
     this.#numbersTold = told;
-    this.#fact({ type: 'arbiter.numbers', number, groups, register });
+    this.#fact({ type: 'arbiter.numbers', number, leader, mode, groups, register });
   }
 
   #tellState(): void {

@@ -241,6 +241,16 @@ export class Cluster {
         return this.evaluate(now);
       case 'guard.peer':
         return this.#onPeer(fact, now);
+      case 'guard.limit':
+        return this.#onPermission(fact.deadline, now);
+      case 'guard.granted':
+      case 'guard.record':
+      case 'guard.arbiter':
+      case 'guard.readiness':
+      case 'guard.gateway':
+      case 'guard.fenced':
+      case 'guard.refused':
+        return;
       default:
         this.#peer?.apply(fact);
         return this.evaluate(now);
@@ -297,6 +307,8 @@ export class Cluster {
         operation: '',
       };
     }
+    if (command.kind === 'confirm-dead')
+      return { ok: false, message: 'not possible yet: wait for it to be silent', operation: '' };
     if (command.group !== '' && !this.#definitions.groups.has(command.group)) {
       return {
         ok: false,
@@ -713,6 +725,7 @@ export class Cluster {
       version: this.#version,
       announceNumber,
       leaving,
+      grant: 0,
     });
     if (leaving && this.#leaving?.fenceAt === null)
       this.#emit({ type: 'exit', reason: this.#leaving.reason });

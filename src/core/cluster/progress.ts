@@ -23,7 +23,7 @@ export class OperationProgress {
 
   /** Takes a request in; it travels to the leader with the next report. Returns its id. */
   request(
-    { kind, node, group, why, forMs }: Extract<OperatorCommand, { node: string }>,
+    { kind, node, group, why, forMs }: Extract<OperatorCommand, { node: string; group: string }>,
     actor: string,
     wallMs: number,
     now: number,

@@ -158,6 +158,7 @@ export class Guard {
       lost: this.#lostAt !== null,
       holding: this.#holding,
       entries: [...this.#entries.keys()],
+      arbiter: null,
     };
   }
 
@@ -191,6 +192,14 @@ export class Guard {
         return;
       case 'sm.fence':
         return this.#emit({ type: 'self-fence', reason: event.reason });
+      case 'sm.limited':
+      case 'sm.wish':
+      case 'sm.fence-peer':
+      case 'sm.confirm-dead':
+      case 'arbiter.connected':
+      case 'arbiter.gone':
+      case 'arbiter.told':
+        return;
       case 'killed':
         return this.#onKilled(event.services, event.survivors, now);
     }

@@ -6,6 +6,9 @@
  * order and at once; after any stall the timer events come before the frames that waited in the sockets.
  */
 
+import type { Wish } from '../arbiter/interface.ts';
+import type { FromArbiter, ToArbiter } from '../arbiter/messages.ts';
+import type { Regime } from '../arbiter/regime.ts';
 import type { DomainDefinition, InterfaceDefinition } from '../definitions/model.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
@@ -18,6 +21,10 @@ export interface GuardOptions {
   readonly peer: string | null;
   readonly clusterId: string;
   readonly domain: DomainDefinition;
+  /** What decides beside a silent peer: `regimeOf(definitions)`. Missing = by policy, no arbiter is asked. */
+  readonly regime?: Regime;
+  /** Fence devices that have the peer's power are configured. */
+  readonly fences?: boolean;
   /** Provisioned interfaces, at most LIMITS.interfacesMax. */
   readonly interfaces: readonly Pick<InterfaceDefinition, 'role'>[];
   readonly processLife: LifeId;
@@ -50,6 +57,8 @@ export interface PermissionProof {
   readonly deadline: number;
   /** L: the links on which the peer was last heard; empty = unknown. */
   readonly links: readonly InterfaceRole[];
+  /** The record is this node's `sole`: permission does not run out by time. Missing = it is not. */
+  readonly sole?: boolean;
 }
 
 export const NO_PROOF: PermissionProof = { deadline: Number.NEGATIVE_INFINITY, links: [] };
@@ -88,7 +97,20 @@ export type GuardEvent =
       readonly parts: readonly Uint8Array[];
       readonly announceNumber: number;
       readonly leaving: boolean;
+      /** Ticket of the grant (`guard.granted`) on which `sm` acts until it has exchanged with the peer; 0 or missing = none. */
+      readonly grant?: number;
     }
+  /** What the record should say, anew on every change. */
+  | { readonly type: 'sm.wish'; readonly wish: Wish }
+  /** `guard.limit` is in the copy of `sm`: its permission is finite there too. Said by who keeps the copy. */
+  | { readonly type: 'sm.limited'; readonly ticket: number }
+  /**
+   * The silent peer is to be fenced. `kernelLife`: that which `sm` has heard of it since its own start; '' = it has not.
+   * Nothing is done where the peer is heard, or neither process has heard it (rule 16), or one fencing runs already.
+   */
+  | { readonly type: 'sm.fence-peer'; readonly delayMs: number; readonly kernelLife: LifeId }
+  /** An operator says that the peer is dead. Void if it is heard; serves one take-over (rule 14a). */
+  | { readonly type: 'sm.confirm-dead'; readonly by: string }
   | { readonly type: 'sm.hold'; readonly holding: boolean }
   /**
    * Asked before a script of an exclusive group is spawned; answered by `listed`. `activating` = the run carries a token:
@@ -105,6 +127,11 @@ export type GuardEvent =
   | { readonly type: 'sm.fence'; readonly reason: string }
   /** The service is verified as not active: off the kill list. */
   | { readonly type: 'sm.verified'; readonly service: string }
+  /** A new `sm-arbiter` is connected, before anything that it tells. */
+  | { readonly type: 'arbiter.connected' }
+  | { readonly type: 'arbiter.gone'; readonly reason: string }
+  /** It says something. Only from the one that is connected. */
+  | { readonly type: 'arbiter.told'; readonly message: FromArbiter }
   /** Result of a `kill` effect for the same services: of which of them something still lives. */
   | { readonly type: 'killed'; readonly services: readonly string[]; readonly survivors: readonly string[] };
 
@@ -125,6 +152,8 @@ export type GuardEffect =
       readonly lostAt: number;
       readonly reason: string;
     }
+  /** To `sm-arbiter`, where one is connected. In order. */
+  | { readonly type: 'ask-arbiter'; readonly message: ToArbiter }
   /** The node could not be made to stop otherwise: the armed port ends it (rule 11). */
   | { readonly type: 'self-fence'; readonly reason: string }
   /** Start `sm`; `kill` first where it hangs. */
@@ -157,4 +186,6 @@ export interface GuardView {
   readonly lost: boolean;
   readonly holding: boolean;
   readonly entries: readonly string[];
+  /** null = no arbiter is connected, or none is configured. */
+  readonly arbiter: { readonly sole: boolean; readonly reason: string } | null;
 }

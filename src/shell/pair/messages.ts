@@ -69,6 +69,7 @@ export type FromSm =
       readonly parts: readonly string[];
       readonly announceNumber: number;
       readonly leaving: boolean;
+      readonly grant: number;
     }
   | { readonly type: 'ping'; readonly number: number }
   | { readonly type: 'status'; readonly number: number }

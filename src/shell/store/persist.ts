@@ -158,6 +158,9 @@ export class Persister {
       case 'persist.operation':
         this.#operation(effect.operation);
         return;
+      case 'persist.register':
+        this.setState('register', effect.register);
+        return;
       case 'persist.boot':
         this.#boot(effect.boot);
         return;

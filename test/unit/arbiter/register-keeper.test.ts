@@ -266,7 +266,7 @@ describe('the peer is let in again', () => {
     node.word(true).run(300);
     expect(node.record()?.mode).toBe('leased');
     expect(register.text('stamp/a')).not.toBe(before);
-    expect(node.told()).toEqual(['limit', 'renewed']);
+    expect(node.told()).toEqual(['limit', 'numbers', 'renewed']);
   });
 
   test('leased without an answer: finite it stays, until a later write of ours succeeds', () => {
@@ -289,8 +289,8 @@ describe('the peer is let in again', () => {
       node
         .run(QUIET + 500)
         .told()
-        .slice(0, 4),
-    ).toEqual(['state', 'renewed', 'granted', 'sole']);
+        .slice(0, 5),
+    ).toEqual(['numbers', 'state', 'renewed', 'granted', 'sole']);
     expect(node.keeper.view()).toMatchObject({ sole: true, unsettled: false });
   });
 

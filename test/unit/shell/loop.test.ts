@@ -57,6 +57,7 @@ const send = (version: number, leaving = false): EngineEffect => ({
   version,
   announceNumber: 0,
   leaving,
+  grant: 0,
 });
 const poke: EngineEvent = { type: 'node.ready', ready: true, reason: '' };
 
@@ -104,6 +105,9 @@ class World {
         hold: (holding) => note(`hold ${holding}`),
         verified: (service) => note(`verified ${service}`),
         fence: (reason) => note(`fence ${reason}`),
+        wish: () => {},
+        fencePeer: (delayMs) => note(`fence-peer ${delayMs}`),
+        confirmDead: (by) => note(`confirm-dead ${by}`),
         pulse: () => {},
       },
       time: this.time,

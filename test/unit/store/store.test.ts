@@ -287,6 +287,7 @@ describe('a commit', () => {
       },
       { type: 'persist.operation', operation: OPERATION },
       { type: 'persist.boot', boot: BOOT },
+      { type: 'persist.register', register: 'r1' },
       {
         type: 'persist.alarm',
         id: 'policy',
@@ -318,6 +319,7 @@ describe('a commit', () => {
       boots: [BOOT],
       kernelLife: LIFE,
       peerKernelLife: NEXT_LIFE,
+      register: 'r1',
       nodes: [NODE],
       numbers: [
         { group: 'shop-services', held: 3, stopped: 2, max: 4, holder: 'controller-0', holderActivation: 3 },
