@@ -50,9 +50,10 @@ export async function bootMachines(
     const program = [FRESH, name, PROJECT, packageFile];
     const machine = await rack.boot({ name, index, directory: own, program, log });
     machine.pressStart();
-    await eventually(`${name} is fresh`, BOOT_LIMIT_MS, () =>
-      readFileSync(log, 'utf8').includes(`${name} is there`) ? true : null,
-    );
+    const fresh = () => (readFileSync(log, 'utf8').includes(`${name} is there`) ? true : null);
+    await eventually(`${name} is fresh`, BOOT_LIMIT_MS, fresh).catch((error: unknown) => {
+      throw new Error(`its log: ${readFileSync(log, 'utf8')}`, { cause: error });
+    });
     machines.push(new FreshMachine(name, machine));
   }
   return machines;
