@@ -1,7 +1,7 @@
 /** Manual pages, made from the command trees, the schema of the configuration and the programs' own help. */
-import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from '../../src/cli/command.ts';
+import { COMMON_OPTIONS, type CommandSpec, type OptionSpec, REMOTE_OPTIONS } from '../../src/cli/command.ts';
 import { EXIT_MEANINGS } from '../../src/cli/exit-codes.ts';
-import { type Leaf, runnable } from '../../src/cli/reference.ts';
+import { type Leaf, REMOTE_EXAMPLE, remoteNames, runnable } from '../../src/cli/reference.ts';
 import { CONFIG_PATH } from '../../src/shell/config.ts';
 import { ConfigFile, type KeyNotes } from '../../src/shell/config-schema.ts';
 import { VERSION } from '../../src/shell/version.ts';
@@ -17,6 +17,7 @@ export function commandPage(program: CommandSpec): string {
     ...section('DESCRIPTION', paragraphs([`${program.summary}.`, ...(program.details ?? [])])),
     ...(single ? leaves.flatMap(body) : section('COMMANDS', leaves.flatMap(command))),
     ...section('OPTIONS OF EVERY COMMAND', COMMON_OPTIONS.flatMap(option)),
+    ...fromAfar(leaves),
     ...section(
       'EXIT STATUS',
       Object.entries(EXIT_MEANINGS).flatMap(([code, text]) => entry(code, text)),
@@ -24,7 +25,21 @@ export function commandPage(program: CommandSpec): string {
     ...section('ENVIRONMENT', [
       ...entry('NO_COLOR', 'No colour, also on a terminal.'),
       ...entry('SM_CONFIG', `Another configuration than ${CONFIG_PATH}.`),
+      ...(remoteNames(leaves).length === 0 ? [] : entry('SM_TOKEN', 'The token for --url.')),
     ]),
+  ]);
+}
+
+function fromAfar(leaves: readonly Leaf[]): string[] {
+  const names = remoteNames(leaves);
+  if (names.length === 0) return [];
+  return section('FROM ANOTHER MACHINE', [
+    ...paragraphs([
+      `By the REST server of a node, with a token or a certificate: ${names.join(', ')}.`,
+      'The other commands need the node itself.',
+    ]),
+    ...REMOTE_OPTIONS.flatMap(option),
+    ...['.PP', '.nf', '.RS', roff(REMOTE_EXAMPLE), '.RE', '.fi'],
   ]);
 }
 

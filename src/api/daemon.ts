@@ -71,9 +71,11 @@ export class Daemon {
   }
 
   /** Rejects with a ControlError; a refusal is a result. */
-  command(actor: string, command: object): Promise<CommandResult> {
+  async command(actor: string, command: object): Promise<CommandResult> {
+    const result = (await this.#ask('command', { actor, command })) as CommandResult;
+    // Who follows the order must not see a view from before it.
     this.#view = null;
-    return this.#ask('command', { actor, command }) as Promise<CommandResult>;
+    return result;
   }
 
   close(): void {

@@ -15,6 +15,8 @@ export interface Change {
 }
 
 export interface ChangeFilter {
+  /** A kind or a name. */
+  readonly about?: string | undefined;
   readonly entity?: string | undefined;
   readonly name?: string | undefined;
   /** Wall-clock ms. */
@@ -51,14 +53,23 @@ export function changesAfter(rows: Rows, afterId: number, limit: number): readon
  * others.
  */
 export function findChanges(rows: Rows, filter: ChangeFilter): { changes: readonly Change[]; more: boolean } {
-  const { entity = '', name = '', sinceMs = 0, untilMs = Number.MAX_SAFE_INTEGER, afterId, limit } = filter;
+  const {
+    about = '',
+    entity = '',
+    name = '',
+    sinceMs = 0,
+    untilMs = Number.MAX_SAFE_INTEGER,
+    afterId,
+    limit,
+  } = filter;
   const order = afterId === undefined ? 'DESC' : 'ASC';
   const found = rows.query(
     `SELECT * FROM SM_EVENTS
      WHERE ID > :afterId AND WALL_MS BETWEEN :sinceMs AND :untilMs
+       AND (:about = '' OR ENTITY = :about OR NAME = :about)
        AND (:entity = '' OR ENTITY = :entity) AND (:name = '' OR NAME = :name)
      ORDER BY ID ${order} LIMIT :limit`,
-    { afterId: afterId ?? 0, sinceMs, untilMs, entity, name, limit: limit + 1 },
+    { afterId: afterId ?? 0, sinceMs, untilMs, about, entity, name, limit: limit + 1 },
   );
   const changes = found.slice(0, limit).map(changeOf);
   return { changes: order === 'DESC' ? changes.reverse() : changes, more: found.length > limit };

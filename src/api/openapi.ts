@@ -35,6 +35,7 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
   'GET /v1/servicenodes/:key': 'getServicenode',
   'GET /v1/services': 'listServices',
   'GET /v1/services/:key': 'getService',
+  'GET /v1/services/:key/activity': 'getServiceActivity',
   'PATCH /v1/services/:key': 'changeService',
   'POST /v1/services/:key/actions': 'orderService',
   'GET /v1/service_groups': 'listServiceGroups',
@@ -56,6 +57,7 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
   'GET /v1/whoami': 'getIdentity',
   'GET /v1/events': 'listEvents',
   'GET /v1/explain/:kind/:name': 'explain',
+  'GET /v1/status': 'getStatus',
   'GET /v1/health': 'getHealth',
   'GET /v1/health/ready': 'getReadiness',
   'GET /v1/stream': 'followEvents',
@@ -64,8 +66,15 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
 
 /** Routes whose answer is made from nothing that could be missing or fail. */
 const ALWAYS_ANSWERED = ['/', '/v1', '/v1/whoami', '/v1/health', '/v1/health/ready'];
-/** Routes whose answer has an ETag: all that come from the database alone. */
-const WITHOUT_ETAG = [...ALWAYS_ANSWERED, '/v1/explain/:kind/:name', '/v1/stream', '/metrics'];
+/** Routes whose answer has no ETag: those that do not come from the database alone. */
+const WITHOUT_ETAG = [
+  ...ALWAYS_ANSWERED,
+  '/v1/explain/:kind/:name',
+  '/v1/services/:key/activity',
+  '/v1/status',
+  '/v1/stream',
+  '/metrics',
+];
 
 const PAGED = [...RESOURCES.map(({ name }) => name), ...ALIASES.map(({ path }) => path)].map(
   (name) => `/v1/${name}`,

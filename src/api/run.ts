@@ -58,6 +58,7 @@ export async function runApi(config: Config, log: Logger): Promise<Result<Runnin
     ...(tls.value === null ? {} : { tls: tls.value }),
     context: {
       node: config.node,
+      database: config.database,
       answers,
       daemon,
       stream,

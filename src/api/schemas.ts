@@ -219,6 +219,7 @@ export const Change = Type.Object(
 
 export const ChangeQuery = Type.Object(
   {
+    about: Type.Optional(word('only of this kind, or of this name')),
     entity: Type.Optional(word('only of this kind')),
     name: Type.Optional(word('only of this name')),
     since: Type.Optional(word('only from this time on, ISO 8601 or ms since 1970')),
@@ -296,6 +297,80 @@ export const Explanation = Type.Object(
   { $id: 'Explanation' },
 );
 
+const Named = Type.Object({ name: Type.String(), state: Type.String(), reason: Type.String() });
+
+export const Status = Type.Object(
+  {
+    stale: Type.Union([Type.String(), Type.Null()], {
+      description: 'why this may be out of date: it is the last that sm wrote down; null = sm itself says so',
+    }),
+    node: word('the node that answers'),
+    domain: Type.Object({ name: Type.String(), leader: Type.String(), number: number('of the leadership') }),
+    permission: word('whether the node may act, in words'),
+    policy: word('what is done about a silent peer, in words'),
+    peer: word('what is known of the other node, in words'),
+    links: Type.Array(Type.Object({ role: Type.String(), state: Type.String(), good: Type.Boolean() })),
+    nodes: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        state: word('administrative-operational-availability'),
+        ready: word('enabled or disabled'),
+        lock: word('why, and for how long; empty = it is not locked'),
+        lockedUntil: Type.Union([Type.String(), Type.Null()]),
+      }),
+    ),
+    groups: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        on: Type.Record(Type.String(), Type.String(), { description: 'state and status by node' }),
+      }),
+    ),
+    failures: Type.Array(Named),
+    alone: Type.Array(
+      Type.Object({
+        service: Type.String(),
+        reason: Type.String(),
+        until: Type.Union([Type.String(), Type.Null()]),
+      }),
+      { description: 'services that are left alone by order' },
+    ),
+    pending: Type.Array(
+      Type.Object({ what: Type.String(), step: Type.String(), actor: Type.String(), why: Type.String() }),
+      { description: 'operations under way' },
+    ),
+    alarms: Type.Array(
+      Type.Object({
+        severity: Type.String(),
+        id: Type.String(),
+        entity: Type.String(),
+        reason: Type.String(),
+        repair: Type.String(),
+        since: Type.String(),
+      }),
+    ),
+    dropped: Type.Array(Type.Object({ role: Type.String(), cause: Type.String(), total: Type.Integer() }), {
+      description: 'datagrams that were not believed',
+    }),
+  },
+  { $id: 'Status' },
+);
+
+export const Activity = Type.Object(
+  {
+    name: word('service'),
+    desired_state: word('what it is wanted to be on this node'),
+    state: word('what it is'),
+    status: word('empty, warn, degraded or failed'),
+    condition: word('more about the status: action-failure...'),
+    reason: word('last cause of a change'),
+    managed: Type.Boolean({ description: 'false = it is left alone' }),
+    running: word('script action that runs now; empty = none does'),
+    waits_for: word('what is waited for; empty = nothing'),
+    settled: Type.Boolean({ description: 'it is where it is wanted, and nothing is under way' }),
+  },
+  { $id: 'Activity' },
+);
+
 export const Health = Type.Object(
   {
     live: Type.Boolean({ description: 'this server works' }),
@@ -330,6 +405,8 @@ export const NAMED: readonly TSchema[] = [
   Domain,
   Definitions,
   Explanation,
+  Status,
+  Activity,
   Health,
   Identity,
 ];

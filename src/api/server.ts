@@ -17,6 +17,7 @@ import type { ApiContext, App } from './routes/context.ts';
 import { addInspection } from './routes/inspect.ts';
 import { addLive } from './routes/live.ts';
 import { addOperations } from './routes/operations.ts';
+import { addPresent } from './routes/present.ts';
 import { addRecords } from './routes/records.ts';
 import { addServiceNode } from './routes/servicenode.ts';
 import { NAMED } from './schemas.ts';
@@ -109,6 +110,7 @@ export async function buildServer(options: ServerOptions): Promise<App> {
   addServiceNode(app, context);
   addOperations(app, context);
   addInspection(app, context);
+  addPresent(app, context);
   addLive(app, context);
   return app;
 }

@@ -2,7 +2,7 @@
  * A command tree as data: commander runs it, and the reference is generated from it. A command returns what it found as
  * text and as one JSON object; printing one of them is done here, at one place.
  */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { CodedError, Result } from '../core/kernel/errors.ts';
 import { ERRORS } from '../core/kernel/errors.ts';
 import type { PluginType } from '../core/kernel/names.ts';
@@ -11,6 +11,8 @@ import type { ProcessFacts } from '../shell/process-facts.ts';
 import type { Completed } from './complete.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Paint } from './format.ts';
+import { readRestOptions } from './remote-options.ts';
+import { type Rest, RestError, type RestOptions } from './rest.ts';
 
 /** What the tools need of this node's configuration, unless an option says otherwise. */
 export type Settings = Pick<
@@ -47,6 +49,10 @@ export interface Context {
   readonly actor: string;
   readonly wallMs: () => number;
   readonly connect: (socket: string) => Promise<Daemon>;
+  /** The REST server of a node that is not this one. */
+  readonly rest: (options: RestOptions) => Rest;
+  /** A variable of the environment; '' = it is not set. */
+  readonly environment: (name: string) => string;
   readonly processOf: (pidFile: string) => ProcessFacts;
   /** Why a script can not be run on this node, as a sentence; null = it can. */
   readonly scriptProblem: (
@@ -107,6 +113,8 @@ export interface CommandSpec {
   /** For programs, not for people: no help and no reference names it. */
   readonly hidden?: true;
   readonly run?: (context: Context, given: Given) => Promise<Outcome> | Outcome;
+  /** The same with --url, by REST. Left out: it needs the node. */
+  readonly remote?: (context: Context, given: Given, rest: Rest) => Promise<Outcome>;
 }
 
 /** What every command takes. */
@@ -115,6 +123,18 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { flags: '--config <path>', text: 'another configuration than /etc/sm/sm.yaml (also SM_CONFIG)' },
   { flags: '--database <path>', text: 'another database than the configured one' },
   { flags: '--socket <path>', text: 'another control socket of sm than the configured one' },
+];
+
+/** What every command takes that can be given from afar. */
+export const REMOTE_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--url <address>',
+    text: 'ask the REST server there (https://controller:7777), and not this node',
+  },
+  { flags: '--token-file <file>', text: 'file with the token, mode 0600; without it SM_TOKEN' },
+  { flags: '--ca <file>', text: "authority of the server's certificate, PEM" },
+  { flags: '--cert <file>', text: 'certificate to prove oneself with instead of a token, PEM' },
+  { flags: '--key <file>', text: 'its private key, PEM, mode 0600' },
 ];
 
 /** A failure in sm's own words and codes. */
@@ -162,6 +182,8 @@ async function start(
   context: Context,
 ): Promise<Outcome> {
   const option = (name: string): string | null => (typeof options[name] === 'string' ? options[name] : null);
+  const afar = REMOTE_NAMES.filter((name) => option(name) !== null);
+  if (afar.length > 0) return startRemote(spec, words, options, context);
   const configured = context.settings(option('config'));
   const usable = configured.ok || spec.anyConfiguration !== true ? configured : context.settings(DEFAULTS);
   if (!usable.ok) return failed(usable.error);
@@ -173,6 +195,40 @@ async function start(
   const path = context.configurationPath(option('config'));
   const configuration = { path, problem: configured.ok ? '' : configured.error.message };
   return await work(context, { arguments: words, options, settings, configuration });
+}
+
+const REMOTE_NAMES = ['url', 'tokenFile', 'ca', 'cert', 'key'] as const;
+const LOCAL_NAMES = ['config', 'database', 'socket'] as const;
+
+async function startRemote(
+  spec: CommandSpec,
+  words: readonly string[],
+  options: Options,
+  context: Context,
+): Promise<Outcome> {
+  if (options.url === undefined)
+    return problem(EXIT.usage, 'usage', '--token-file, --ca, --cert and --key go with --url');
+  if (spec.remote === undefined)
+    return problem(
+      EXIT.usage,
+      'needs-node',
+      `${spec.name} needs the node itself: run it there, without --url`,
+    );
+  const local = LOCAL_NAMES.find((name) => options[name] !== undefined);
+  if (local !== undefined)
+    return problem(EXIT.usage, 'usage', `--${local} is about this node: it does not go with --url`);
+  const read = readRestOptions(options, context.environment('SM_TOKEN'));
+  if (typeof read === 'string') return problem(EXIT.usage, 'usage', read);
+  const settings = context.settings(DEFAULTS);
+  if (!settings.ok) return failed(settings.error);
+  const configuration = { path: DEFAULTS, problem: '' };
+  const given = { arguments: words, options, settings: settings.value, configuration };
+  try {
+    return await spec.remote(context, given, context.rest(read));
+  } catch (error) {
+    if (error instanceof RestError) return problem(error.exit, error.code, error.message);
+    throw error;
+  }
 }
 
 /** An empty configuration. */
@@ -191,6 +247,9 @@ function build(spec: CommandSpec, path: string, context: Context, run: Run): Com
     });
   for (const argument of spec.arguments ?? []) command.argument(argument.syntax, argument.text);
   for (const option of optionsOf(spec)) command.option(option.flags, option.text, option.fallback);
+  // A command that needs the node says so itself.
+  if (spec.run !== undefined && spec.remote === undefined)
+    for (const { flags } of REMOTE_OPTIONS) command.addOption(new Option(flags).hideHelp());
   if ((spec.examples ?? []).length > 0)
     command.addHelpText(
       'after',
@@ -205,7 +264,8 @@ function build(spec: CommandSpec, path: string, context: Context, run: Run): Com
 
 /** Its own options first. */
 export function optionsOf(spec: CommandSpec): readonly OptionSpec[] {
-  return spec.run === undefined ? [] : [...(spec.options ?? []), ...COMMON_OPTIONS];
+  if (spec.run === undefined) return [];
+  return [...(spec.options ?? []), ...(spec.remote === undefined ? [] : REMOTE_OPTIONS), ...COMMON_OPTIONS];
 }
 
 function print(outcome: Outcome, json: boolean, context: Context): void {

@@ -9,6 +9,7 @@ import { pluginPath, pluginProblem } from '../shell/exec/plugin.ts';
 import { processFacts } from '../shell/process-facts.ts';
 import type { Context, Settings } from './command.ts';
 import { coloured, plain } from './format.ts';
+import { RestClient } from './rest.ts';
 
 /** Context of the running process. Ctrl-C ends what watches or follows; what was asked of `sm` goes on. */
 export function processContext(): Context {
@@ -31,6 +32,8 @@ export function processContext(): Context {
     actor: actor(),
     wallMs: () => Date.now(),
     connect,
+    rest: (options) => new RestClient(options),
+    environment: (name) => env[name] ?? '',
     processOf: processFacts,
     scriptProblem: (settings, pluginType, pluginClass, pluginName) =>
       pluginProblem(

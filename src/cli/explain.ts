@@ -5,6 +5,7 @@ import { type CommandSpec, type Context, failed, type Given, type Outcome, probl
 import { isAway, readView, withDaemon } from './daemon.ts';
 import { EXIT } from './exit-codes.ts';
 import { time } from './format.ts';
+import type { Rest } from './rest.ts';
 
 /** Events shown of something whose reasons nobody can tell. */
 const LAST_EVENTS = 5;
@@ -21,15 +22,33 @@ export const EXPLAIN: CommandSpec = {
   ],
   examples: ['smctl explain service nginx', 'smctl explain node'],
   run: explainOne,
+  remote: explainAfar,
 };
 
-async function explainOne(context: Context, given: Given): Promise<Outcome> {
+/** What is asked about, or why nobody could answer. `name` is empty for this node. */
+function asked(given: Given): { readonly kind: Explained; readonly name: string } | Outcome {
   const [word = '', name = ''] = given.arguments;
   const kind = EXPLAINED.find((known) => known === word);
   if (kind === undefined)
     return problem(EXIT.usage, 'usage', `'${word}' can not be explained; one of ${EXPLAINED.join(', ')} can`);
   if (name === '' && (kind === 'service' || kind === 'group'))
     return problem(EXIT.usage, 'usage', `which ${kind}? Give its name`);
+  return { kind, name };
+}
+
+async function explainAfar(_context: Context, given: Given, rest: Rest): Promise<Outcome> {
+  const question = asked(given);
+  if ('exit' in question) return question;
+  const { kind } = question;
+  const name = question.name === '' ? (await rest.call('getStatus', {})).node : question.name;
+  const { sentences } = await rest.call('explain', { params: { kind, name } });
+  return { exit: EXIT.ok, lines: sentences, json: { ok: true, kind, name, reasons: sentences } };
+}
+
+async function explainOne(context: Context, given: Given): Promise<Outcome> {
+  const question = asked(given);
+  if ('exit' in question) return question;
+  const { kind, name } = question;
   try {
     const view = await withDaemon(context, given, readView);
     const subject = name === '' ? view.node : name;

@@ -2,8 +2,7 @@
  * The commands that change something. Each is handed to `sm`, which accepts or refuses it at once; then, unless asked
  * otherwise, the tool waits until it has ended and says what came of it.
  */
-import { hasEnded, isSettled } from '../core/explain.ts';
-import type { EngineView } from '../core/view.ts';
+import { hasEnded } from '../core/explain.ts';
 import {
   type CommandSpec,
   type Context,
@@ -13,12 +12,17 @@ import {
   problem,
   text,
 } from './command.ts';
-import { ANSWER_MS, controlProblem, isAway, readView, withDaemon } from './daemon.ts';
+import {
+  type Desk,
+  type OperationState,
+  ownDesk,
+  type Reply,
+  remoteDesk,
+  type ServiceState,
+} from './desk.ts';
 import { EXIT } from './exit-codes.ts';
 import { parseDuration } from './format.ts';
 
-/** How often a waiting tool looks, ms. */
-const LOOK_MS = 50;
 const WAIT_FALLBACK = '2m';
 
 const WHY: OptionSpec = { flags: '--why <text>', text: 'reason, for the history and for whoever asks later' };
@@ -28,11 +32,16 @@ const WAITING: readonly OptionSpec[] = [
   { flags: '--wait <duration>', text: 'how long to wait for its end', fallback: WAIT_FALLBACK },
 ];
 
-/** Sends `command`, then waits with `ended` (null = not yet). */
+/** A command, and how it is looked at until it has ended. */
 interface Order {
   readonly command: object;
-  readonly ended: (view: EngineView, operation: string) => Outcome | null;
-  readonly progress: (view: EngineView, operation: string) => string;
+  readonly look: (operation: string) => Promise<Look>;
+}
+
+/** What an order has come to: its end, or where it is. */
+interface Look {
+  readonly outcome: Outcome | null;
+  readonly progress: string;
 }
 
 /* Operations of nodes and groups: persisted, driven by the leader */
@@ -106,7 +115,8 @@ export const OPERATE: readonly CommandSpec[] = [
       ...(operated.examples === undefined ? {} : { examples: operated.examples }),
       arguments: ARGUMENTS[operated.of],
       options: [...(operated.options ?? []), ...WAITING],
-      run: (context, given) => operate(context, given, operated),
+      run: (context, given) => operate(context, given, ownDesk(context, given), operated),
+      remote: (context, given, rest) => operate(context, given, remoteDesk(rest), operated),
     }),
   ),
   ...SERVICE_ORDERS.map(
@@ -116,36 +126,42 @@ export const OPERATE: readonly CommandSpec[] = [
       ...('details' in order ? { details: order.details, examples: order.examples } : {}),
       arguments: [{ syntax: '<service>', text: 'name of a service' }],
       options: [...order.options, ...WAITING],
-      run: (context, given) => orderService(context, given, order.kind),
+      run: (context, given) => orderService(context, given, ownDesk(context, given), order.kind),
+      remote: (context, given, rest) => orderService(context, given, remoteDesk(rest), order.kind),
     }),
   ),
 ];
 
-async function operate(context: Context, given: Given, operated: Operated): Promise<Outcome> {
+async function operate(context: Context, given: Given, desk: Desk, operated: Operated): Promise<Outcome> {
   const name = given.arguments[0] ?? '';
   const base = common(given);
   if ('exit' in base) return base;
-  return send(context, given, async (node) => ({
-    command: {
+  return send(context, given, desk, async () => {
+    const node = operated.of === 'group' ? text(given, 'node') : name;
+    const command = {
       kind: operated.kind,
-      node: operated.of === 'group' ? text(given, 'node', node) : name === '' ? node : name,
+      node: node === '' ? await desk.node() : node,
       group: operated.of === 'group' ? name : '',
       ...base,
-    },
-    ended: operationEnded,
-    progress: (view, operation) =>
-      view.operations.find((candidate) => candidate.id === operation)?.step ?? '',
-  }));
+    };
+    const look = async (id: string): Promise<Look> => {
+      const operation = await desk.operation(id);
+      return { outcome: operationEnded(operation), progress: operation?.step ?? '' };
+    };
+    return { command, look };
+  });
 }
 
-async function orderService(context: Context, given: Given, kind: string): Promise<Outcome> {
-  const service = given.arguments[0] ?? '';
+async function orderService(context: Context, given: Given, desk: Desk, kind: string): Promise<Outcome> {
+  const name = given.arguments[0] ?? '';
   const base = common(given);
   if ('exit' in base) return base;
-  return send(context, given, async () => ({
-    command: { kind, service, ...base },
-    ended: (view) => serviceEnded(view, kind, service),
-    progress: (view) => view.services.find((candidate) => candidate.name === service)?.state ?? '',
+  return send(context, given, desk, async () => ({
+    command: { kind, service: name, ...base },
+    look: async () => {
+      const service = await desk.service(name);
+      return { outcome: serviceEnded(service, kind, name), progress: service?.state ?? '' };
+    },
   }));
 }
 
@@ -157,10 +173,9 @@ function common(given: Given): { why: string; forMs: number } | Outcome {
   return { why: text(given, 'why'), forMs };
 }
 
-function operationEnded(view: EngineView, id: string): Outcome | null {
-  const operation = view.operations.find((candidate) => candidate.id === id);
-  if (operation === undefined || !hasEnded(operation.step)) return null;
-  const { kind, node, group, step, reason } = operation;
+function operationEnded(operation: OperationState | null): Outcome | null {
+  if (operation === null || !hasEnded(operation.step)) return null;
+  const { id, kind, node, group, step, reason } = operation;
   const what = `${kind} ${group === '' ? node : group}`;
   const because = reason === '' ? '' : `: ${reason}`;
   const json = { ok: step === 'done', code: step === 'done' ? '' : step, message: reason, operation: id };
@@ -169,52 +184,41 @@ function operationEnded(view: EngineView, id: string): Outcome | null {
   return { exit, problems: [`${what}: ${step}${because}`], json };
 }
 
-function serviceEnded(view: EngineView, kind: string, name: string): Outcome | null {
-  const service = view.services.find((candidate) => candidate.name === name);
-  if (service === undefined)
+function serviceEnded(service: ServiceState | null, kind: string, name: string): Outcome | null {
+  if (service === null)
     return problem(EXIT.failed, 'unknown-name', `this node has no service ${name} any more`);
-  const { state, status, condition, reason } = service;
+  const { state, status, condition, reason, idle, settled } = service;
   const json = { ok: true, service: name, state, status };
   if (kind === 'manage' || kind === 'unmanage')
     return { exit: EXIT.ok, lines: [`${name}: ${kind === 'manage' ? 'managed again' : 'left alone'}`], json };
-  const idle = service.running === null && service.wait === null;
   if (idle && /-failure$/.test(condition))
     return {
       exit: EXIT.failed,
       problems: [`${name}: ${state}, ${condition}${reason === '' ? '' : `: ${reason}`}`],
       json: { ...json, ok: false, code: condition, message: reason },
     };
-  if (!isSettled(service)) return null;
+  if (!settled) return null;
   return { exit: EXIT.ok, lines: [`${name}: ${state}${status === '' ? '' : `, ${status}`}`], json };
 }
 
 /* Sending and waiting */
 
-interface Reply {
-  readonly ok: boolean;
-  readonly code: string;
-  readonly message: string;
-  readonly operation: string;
-}
-
 async function send(
   context: Context,
   given: Given,
-  make: (node: string) => Promise<Order>,
+  desk: Desk,
+  make: () => Promise<Order>,
 ): Promise<Outcome> {
   const waitMs = parseDuration(text(given, 'wait', WAIT_FALLBACK));
   if (waitMs === null) return problem(EXIT.usage, 'usage', '--wait takes a duration like 30s or 5m');
   try {
-    const { order, reply } = await withDaemon(context, given, async (daemon) => {
-      const order = await make((await readView(daemon)).node);
-      const params = { actor: context.actor, command: order.command };
-      return { order, reply: (await daemon.request('command', params, ANSWER_MS)) as Reply };
-    });
+    const order = await make();
+    const reply = await desk.order(order.command);
     if (!reply.ok) return problem(EXIT.refused, reply.code, reply.message);
     if (given.options.wait === false) return accepted(reply);
-    return await wait(context, given, order, reply, waitMs);
+    return await wait(context, desk, order, reply, waitMs);
   } catch (error) {
-    return controlProblem(error);
+    return desk.problem(error);
   }
 }
 
@@ -226,7 +230,7 @@ function accepted(reply: Reply): Outcome {
 /** `sm` may restart meanwhile: operations are persisted, so the tool just looks again. */
 async function wait(
   context: Context,
-  given: Given,
+  desk: Desk,
   order: Order,
   reply: Reply,
   waitMs: number,
@@ -234,17 +238,15 @@ async function wait(
   const until = context.wallMs() + waitMs;
   let told = '';
   for (;;) {
-    const view = await withDaemon(context, given, readView).catch((error: unknown) => {
-      if (!isAway(error)) throw error;
-      return null;
+    const { outcome, progress } = await order.look(reply.operation).catch((error: unknown) => {
+      if (!desk.isAway(error)) throw error;
+      return { outcome: null, progress: 'sm is away' };
     });
-    const outcome = view === null ? null : order.ended(view, reply.operation);
     if (outcome !== null) return outcome;
-    const progress = view === null ? 'sm is away' : order.progress(view, reply.operation);
     if (progress !== told && progress !== '') context.err(progress);
     told = progress;
     if (context.stopped() || context.wallMs() >= until) return notEnded(reply, progress);
-    await context.pause(LOOK_MS);
+    await context.pause(desk.lookMs);
   }
 }
 

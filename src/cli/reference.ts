@@ -1,5 +1,5 @@
 /** docs/reference/smctl.md and the like, made from the command trees; a test compares. */
-import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from './command.ts';
+import { COMMON_OPTIONS, type CommandSpec, type OptionSpec, REMOTE_OPTIONS } from './command.ts';
 import { EXIT_MEANINGS } from './exit-codes.ts';
 
 /** One page for one program. */
@@ -18,6 +18,7 @@ export function commandReference(program: CommandSpec): string {
     '',
     ...optionTable(COMMON_OPTIONS),
     '',
+    ...fromAfar(leaves),
     '## Exit codes',
     '',
     '| Code | Meaning |',
@@ -28,6 +29,34 @@ export function commandReference(program: CommandSpec): string {
     'progress and problems to stderr.',
     '',
   ].join('\n');
+}
+
+function fromAfar(leaves: readonly Leaf[]): string[] {
+  const names = remoteNames(leaves);
+  if (names.length === 0) return [];
+  return [
+    '## From another machine',
+    '',
+    `By the REST server of a node, with a token or a certificate: ${names.map((name) => `\`${name}\``).join(', ')}.`,
+    'The other commands need the node itself.',
+    '',
+    ...optionTable(REMOTE_OPTIONS),
+    '',
+    '```',
+    REMOTE_EXAMPLE,
+    '```',
+    '',
+  ];
+}
+
+export const REMOTE_EXAMPLE =
+  'smctl swact --url https://controller-0:7777 --ca ca.pem --token-file ~/sm-token --why "kernel update"';
+
+/** Names of the commands that can be given from afar. */
+export function remoteNames(leaves: readonly Leaf[]): string[] {
+  return leaves
+    .filter(({ command }) => command.remote !== undefined)
+    .map(({ words }) => words.slice(1).join(' '));
 }
 
 /** A command that people call, with the words that call it. */

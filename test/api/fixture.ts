@@ -142,6 +142,7 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
     ...(options.changesPerMinute === undefined ? {} : { changesPerMinute: options.changesPerMinute }),
     context: {
       node: 'controller-0',
+      database: path,
       answers,
       daemon,
       stream,

@@ -44,6 +44,7 @@ const KEYS: Readonly<Record<string, string>> = {
   '/v1/servicenodes/{key}': 'controller-0',
   '/v1/services/{key}': 'oam-ip',
   '/v1/services/{key}/actions': 'oam-ip',
+  '/v1/services/{key}/activity': 'keystone',
   '/v1/servicenode/{hostname}': 'controller-0',
   '/v1/operations/{key}': 'controller-0-ab12-1',
   '/v1/explain/{kind}/{name}': 'keystone',

@@ -11,6 +11,7 @@ import {
   type Settings,
 } from '../../src/cli/command.ts';
 import { plain } from '../../src/cli/format.ts';
+import { RestClient } from '../../src/cli/rest.ts';
 import { ControlError } from '../../src/shell/client.ts';
 import { ROOT } from '../tidy/project.ts';
 
@@ -126,6 +127,8 @@ export async function run(
       if (daemon === undefined) throw new ControlError('not-running', `nobody listens on ${socket}`);
       return daemon;
     },
+    rest: (options) => new RestClient(options),
+    environment: () => '',
     processOf: (pidFile) =>
       pidFile === '/fixture/postmaster.pid'
         ? { pid: 4242, name: 'postgres' }

@@ -227,7 +227,6 @@ test('restart waits until the service is back, and fails when it fails', async (
   const with_ = (change: Parameters<typeof service>[1]): EngineView =>
     view({ services: [service('nginx', change)] });
   const back = new FakeDaemon([
-    view(),
     with_({ state: 'disabling', running: 'disable' }),
     with_({ running: 'audit-enabled' }),
     with_({}),
@@ -237,12 +236,9 @@ test('restart waits until the service is back, and fails when it fails', async (
     out: 'nginx: enabled-active\n',
     err: 'disabling\nenabled-active\n',
   });
-  const standby = new FakeDaemon([view(), with_({ state: 'disabled', desired: 'enabled-standby' })]);
+  const standby = new FakeDaemon([with_({ state: 'disabled', desired: 'enabled-standby' })]);
   expect((await smctl('restart nginx', standby)).exit).toBe(0);
-  const down = new FakeDaemon([
-    view(),
-    with_({ state: 'disabled', condition: 'action-failure', reason: 'exit 1' }),
-  ]);
+  const down = new FakeDaemon([with_({ state: 'disabled', condition: 'action-failure', reason: 'exit 1' })]);
   expect(await smctl('restart-safe nginx', down)).toMatchObject({
     exit: 1,
     err: 'nginx: disabled, action-failure: exit 1\n',

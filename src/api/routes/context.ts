@@ -20,6 +20,8 @@ export type App = FastifyInstance<
 
 export interface ApiContext {
   readonly node: string;
+  /** Path of the database. */
+  readonly database: string;
   readonly answers: Answers;
   readonly daemon: Daemon;
   readonly access: AccessPorts;

@@ -1,10 +1,6 @@
-/** What is not StarlingX's: history, explanations, links, neighbours, domain, definitions, alarms. */
-
-import Type from 'typebox';
+/** What is not StarlingX's: history, links, neighbours, domain, definitions, alarms. */
 import { digestOf } from '../../core/definitions/digest.ts';
 import { DEFINITION_TABLES as DIGESTED } from '../../core/definitions/rows.ts';
-import { EXPLAINED, explain } from '../../core/explain.ts';
-import { ControlError } from '../../shell/client.ts';
 import type { Row, Rows } from '../../shell/store/live-reader.ts';
 import { findChanges } from '../history.ts';
 import { problem } from '../problem.ts';
@@ -15,7 +11,6 @@ import {
   ChangeQuery,
   Definitions,
   Domain,
-  Explanation,
   Identity,
   Interface,
   ListOf,
@@ -164,7 +159,6 @@ export function addInspection(app: App, context: ApiContext): void {
     (request) => ({ name: request.caller.name, role: request.caller.role }),
   );
   addEvents(app, context);
-  addExplanations(app, context);
 }
 
 function definitionsOf(rows: Rows): object {
@@ -188,8 +182,9 @@ function addEvents(app: App, { answers }: ApiContext): void {
       },
     },
     (request, reply) => {
-      const { entity, name, since, until, after, limit } = request.query;
+      const { about, entity, name, since, until, after, limit } = request.query;
       const filter = {
+        about,
         entity,
         name,
         sinceMs: timeOf('since', since),
@@ -226,34 +221,4 @@ function wholeOf(place: string, value: string | undefined, max: number): number 
   if (value === undefined) return undefined;
   if (/^[0-9]{1,15}$/.test(value) && Number(value) <= max) return Number(value);
   throw problem('SM_API_INPUT', { place, detail: `it must be a whole number from 0 to ${max}` });
-}
-
-const ExplainParams = Type.Object({
-  kind: Type.Enum([...EXPLAINED], { description: 'what is explained' }),
-  name: Type.String({ minLength: 1, maxLength: 64 }),
-});
-
-function addExplanations(app: App, { daemon, wallMs }: ApiContext): void {
-  app.get(
-    '/v1/explain/:kind/:name',
-    {
-      schema: {
-        summary: 'Why is it so, what does it wait for, what would end it',
-        params: ExplainParams,
-        querystring: NoQuery,
-        response: { 200: Explanation },
-      },
-    },
-    async (request) => {
-      const { kind, name } = request.params;
-      const view = await daemon.view().catch((error: unknown) => {
-        if (!(error instanceof ControlError)) throw error;
-        throw problem('SM_API_DAEMON', { detail: error.message });
-      });
-      const sentences = explain(view, kind, name, wallMs());
-      if (sentences.length === 0)
-        throw problem('SM_API_NOT_FOUND', { what: kind, name: JSON.stringify(name) });
-      return { kind, name, sentences };
-    },
-  );
 }
