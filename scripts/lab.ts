@@ -13,6 +13,7 @@ import { aborted, perform } from '../src/lab/perform.ts';
 import type { NamespaceRack } from '../src/lab/rack.ts';
 import { failure, verdictOn } from '../src/lab/verdict.ts';
 import { Witness } from '../src/lab/witness.ts';
+import { replayAll } from '../src/sim/traces.ts';
 import { BOUNDS, type Figures, Scenarios } from './lab/scenarios.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
@@ -58,10 +59,21 @@ function tell(line: string): void {
   console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 }
 
+/** What all lives of both nodes recorded, in the same core once more. */
+function replayed(nodes: readonly LabNode[]): { replayed_turns: number; replay_differences: number } {
+  const replays = nodes.map(({ directory }) => replayAll(join(directory, 'trace')));
+  for (const { lines } of replays) for (const line of lines) tell(line);
+  return {
+    replayed_turns: replays.reduce((sum, { summary }) => sum + summary.turns, 0),
+    replay_differences: replays.filter(({ summary }) => !summary.identical).length,
+  };
+}
+
 /** The last line. Returns the exit code. */
-function conclude(outcome: Figures | Error): number {
+function conclude(outcome: (Figures & ReturnType<typeof replayed>) | Error): number {
+  const bounds = { ...BOUNDS, replay_differences: 0 };
   const { line, code } =
-    outcome instanceof Error ? failure('lab', outcome) : verdictOn('lab', { ...outcome }, { ...BOUNDS });
+    outcome instanceof Error ? failure('lab', outcome) : verdictOn('lab', { ...outcome }, bounds);
   console.log(line);
   return code;
 }
@@ -114,7 +126,7 @@ async function play(rack: NamespaceRack, root: string, stop: AbortSignal): Promi
   const outcome = await Promise.race([aborted(stop), played]);
   for (const each of nodes) await each.end();
   await neighbour.powerOff();
-  return conclude(outcome);
+  return conclude(outcome instanceof Error ? outcome : { ...outcome, ...replayed(nodes) });
 }
 
 function begin(): string | null {

@@ -20,6 +20,7 @@ import { EXPECTATIONS, provoke } from '../sim/selftest.ts';
 import { checkerOf, scenarioOf, shrink } from '../sim/shrink.ts';
 import { drawOptions } from '../sim/swarm.ts';
 import { traceLine } from '../sim/trace.ts';
+import { replayAll } from '../sim/traces.ts';
 import type { Tracer } from '../sim/world.ts';
 
 interface RunArguments {
@@ -129,7 +130,20 @@ function shrinkSeed(args: RunArguments & { runs: number; out?: string }): void {
   process.exitCode = 1;
 }
 
-function replay(args: RunArguments): void {
+function replay(trace: string | undefined, args: RunArguments & { json?: true }): void {
+  if (trace === undefined) replaySeed(args);
+  else replayTrace(trace, args.json === true);
+}
+
+/** What a real `sm` recorded, in the same core. */
+function replayTrace(path: string, json: boolean): void {
+  const { lines, summary } = replayAll(path);
+  for (const line of lines) (json ? process.stderr : process.stdout).write(`${line}\n`);
+  if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  process.exitCode = summary.identical ? 0 : 1;
+}
+
+function replaySeed(args: RunArguments): void {
   const request = requestOf(args, 1, 1);
   process.stdout.write(`${JSON.stringify(drawOptions({ ...request, seed: args.seed }), null, 2)}\n`);
   const result = runOne(request, args.seed, (...line) => process.stdout.write(`${traceLine(...line)}\n`));
@@ -195,7 +209,14 @@ async function main(): Promise<void> {
     .option('--json', 'nothing but the JSON object on stdout')
     .option('--trace', 'every event on stderr, in this thread')
     .action(run);
-  const replayCommand = program.command('replay').description('one seed with its trace').action(replay);
+  const replayCommand = program
+    .command('replay')
+    .description(
+      'a recorded trace, a file or a directory, in the same core; without one, a seed with its trace',
+    )
+    .argument('[trace]')
+    .option('--json', 'the last line is one JSON object')
+    .action(replay);
   const shrinkCommand = program
     .command('shrink')
     .description('cut a failing seed down to a scenario file')

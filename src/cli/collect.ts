@@ -9,6 +9,7 @@ import { toJson } from '../shell/json.ts';
 import { Bundle, BundleError } from '../shell/support/bundle.ts';
 import { listing, outputOf, type Taken, tablesOf, tailOf } from '../shell/support/machine.ts';
 import { CENSORED, isSecretName, Secrets } from '../shell/support/secrets.ts';
+import { newestTraces } from '../shell/support/traces.ts';
 import { VERSION } from '../shell/version.ts';
 import {
   type CommandSpec,
@@ -30,6 +31,8 @@ const TIME_LIMIT_MS = 60_000;
 const LOG_BYTES_MAX = 4 * 1024 * 1024;
 const SCRIPT_OUTPUT_BYTES_MAX = 16 * 1024;
 const SCRIPT_OUTPUTS_MAX = 200;
+/** Unpacked; packed again it is a tenth. */
+const TRACE_BYTES_MAX = 24 * 1024 * 1024;
 const PROC_BYTES_MAX = 256 * 1024;
 const EXPLAINED_MAX = 500;
 
@@ -124,6 +127,8 @@ class Collector {
       ['files', () => this.#files()],
       ['kernel and networks', () => this.#kernel()],
       ['logs', () => this.#logs()],
+      // The last: what fits of it.
+      ['traces', () => this.#traces()],
     ];
     for (const [name, work] of steps) {
       if (this.#context.stopped()) this.#bundle.missing(name, 'stopped by its user');
@@ -302,6 +307,16 @@ class Collector {
         tailOf(join(outputs, name), SCRIPT_OUTPUT_BYTES_MAX),
         join(outputs, name),
       );
+  }
+
+  /** Their secrets are covered already; what else only looks like one has to stay, or nothing would replay. */
+  #traces(): void {
+    const { directory, bytesMax } = this.#given.settings.trace;
+    if (bytesMax === 0) return this.#bundle.missing('traces', 'trace.bytesMax is 0');
+    const found = newestTraces(directory, TRACE_BYTES_MAX);
+    if (typeof found === 'string') return this.#bundle.missing(directory, found);
+    for (const { name, text, path } of found)
+      this.#bundle.add(`trace/${name}`, this.#secrets.cleanKnown(text), path);
   }
 }
 

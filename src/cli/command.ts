@@ -25,6 +25,7 @@ export type Settings = Pick<
   | 'lsbDirectory'
   | 'ocfRoot'
   | 'log'
+  | 'trace'
   | 'api'
 >;
 

@@ -115,6 +115,28 @@ const Log = {
   rule: 'a mapping with the keys level and file',
 } as const;
 
+const Trace = {
+  type: 'object',
+  properties: {
+    directory: path(
+      'Directory of the traces of `sm`, which `sm-sim replay` reads.',
+      'trace beside the database',
+      CHANGE.sm,
+    ),
+    bytesMax: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 2 ** 40,
+      description: 'Room for all of them together, bytes; the oldest go first. 0: no trace is written.',
+      rule: 'a whole number of bytes, 0 for no trace',
+      fallback: '67108864',
+      change: CHANGE.sm,
+    },
+  },
+  additionalProperties: false,
+  rule: 'a mapping with the keys directory and bytesMax',
+} as const;
+
 const Notifications = {
   type: 'object',
   properties: {
@@ -192,6 +214,7 @@ export const ConfigFile = {
     notifications: Notifications,
     api: Api,
     log: Log,
+    trace: Trace,
     selfFence: oneOf(
       SELF_FENCES,
       "What a node does to itself that can not be made to stop otherwise. `processes`: it kills the node's own recorded processes; `reboot`: the machine is restarted by reboot(2); `sysrq`: it is reset by /proc/sysrq-trigger. The last two write nothing back, and are armed in the first pid namespace of the machine alone.",

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { XStatic } from 'typebox/schema';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { failure, type Result } from '../core/kernel/errors.ts';
@@ -53,6 +53,8 @@ export interface Config {
   readonly api: ApiConfig;
   /** `file` null = stderr. */
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly file: string | null };
+  /** `bytesMax` 0 = none is written. */
+  readonly trace: { readonly directory: string; readonly bytesMax: number };
   readonly selfFence: (typeof SELF_FENCES)[number];
   /** null = none. */
   readonly watchdogDevice: string | null;
@@ -104,9 +106,10 @@ export function parseConfig(text: string, host: string = hostname()): ParsedConf
 
 function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
   const runDirectory = file.runDirectory ?? '/run/sm';
+  const database = file.database ?? '/var/lib/sm/sm.db';
   return {
     node: file.node ?? host.replace(/\..*$/, ''),
-    database: file.database ?? '/var/lib/sm/sm.db',
+    database,
     runtimeDatabaseLink: file.runtimeDatabaseLink ?? '/var/run/sm/sm.db',
     definitions: file.definitions ?? null,
     keysDirectory: file.keysDirectory ?? '/etc/sm/keys.d',
@@ -123,6 +126,10 @@ function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
     },
     api: apiOf(file.api ?? {}),
     log: { level: file.log?.level ?? 'info', file: file.log?.file ?? null },
+    trace: {
+      directory: file.trace?.directory ?? join(dirname(database), 'trace'),
+      bytesMax: file.trace?.bytesMax ?? 64 * 1024 * 1024,
+    },
     selfFence: file.selfFence ?? 'processes',
     watchdogDevice: file.watchdogDevice ?? null,
     containment: file.containment ?? 'auto',

@@ -1,9 +1,10 @@
 /** The process `sm`: the engine with its loop, store, scripts, control socket and the pipe to sm-watchdog. */
 import type { DefinitionSet } from '../core/definitions/model.ts';
 import { Engine } from '../core/engine.ts';
-import type { EngineEvent } from '../core/engine-interface.ts';
+import type { EngineEvent, EngineOptions } from '../core/engine-interface.ts';
 import type { LifeId } from '../core/link/types.ts';
 import type { RunEffect } from '../core/service/interface.ts';
+import { titleLine } from '../core/trace/step.ts';
 import type { LinkView } from '../core/view.ts';
 import { type Beginning, giveUp, type Prepared } from './begin.ts';
 import type { Config } from './config.ts';
@@ -26,6 +27,9 @@ import { Renewal } from './renewal.ts';
 import { ServiceHeartbeats } from './service-heartbeat.ts';
 import { tellMainProcess } from './systemd.ts';
 import { realTime } from './time.ts';
+import { TracedEngine } from './trace/recorder.ts';
+import { TraceRing } from './trace/ring.ts';
+import { VERSION } from './version.ts';
 import { basisOf } from './watchdog/plan.ts';
 
 export interface EngineProcessOptions extends Omit<Beginning, 'smArguments'> {
@@ -61,20 +65,11 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   const entrance = entranceOf(config, life, parts, log);
   const notReady = initialObstacle(entrance);
   const { notifier, barriers } = notifications(config, definitions, (event) => parts.post(event), log);
+  const { node } = config;
+  const startedWallMs = Date.now();
+  const facts = { node, definitions, kernelLife: life, restored, startedWallMs, notReady, barriers };
   const loop: Loop = new Loop({
-    engine: (emit) =>
-      new Engine(
-        {
-          node: config.node,
-          definitions,
-          kernelLife: life,
-          restored,
-          startedWallMs: Date.now(),
-          notReady,
-          barriers,
-        },
-        emit,
-      ),
+    engine: engineOf(facts, config, log),
     store: { commit: (effects) => store.commit(effects, Date.now()) },
     performer: parts.performer,
     guard: parts.guard,
@@ -98,6 +93,16 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   parts.guard.start();
   loop.start();
   if (notReady !== '') void goEnabled(entrance);
+}
+
+/** With its trace, unless none is wanted or possible. */
+function engineOf(options: EngineOptions, { node, trace }: Config, log: Log): LoopOptions['engine'] {
+  if (trace.bytesMax === 0) return (emit) => new Engine(options, emit);
+  const title = (life: number, file: number) => titleLine({ version: VERSION, node, life, file });
+  const ring = new TraceRing({ ...trace, title, time: realTime, log });
+  if (!ring.isOpen) return (emit) => new Engine(options, emit);
+  process.on('exit', () => ring.close());
+  return (emit) => new TracedEngine(options, emit, ring);
 }
 
 /** The ways in which `sm` ends. */

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Context } from '../../src/cli/command.ts';
 import { SMCTL } from '../../src/cli/smctl.ts';
@@ -69,6 +70,9 @@ function plant(): void {
     at('sm.log'),
     `{"msg":"start","reason":"login with password=${SECRET} failed"}\n${SECRET} alone\n`,
   );
+  mkdirSync(at('trace'));
+  writeFileSync(at('trace', '000001-000001.trace'), `["${SECRET}"]\n["a key: is none"]\n`);
+  writeFileSync(at('trace', '000001-000002.trace.gz'), gzipSync(`["packed"]\n`));
   writeFileSync(
     at('run', 'output', 'postgres.enable'),
     `psql postgresql://admin:${SECRET}@host/x\n--auth-token ${SECRET}\n`,
@@ -145,6 +149,8 @@ describe('a bundle', () => {
     expect(read('scripts/postgres.enable.txt')).toContain('postgresql://admin:[secret]@host/x');
     expect(read('logs/sm.log')).toContain('[secret] alone');
     expect(read('sm/events.json')).toContain('start said: [secret]');
+    expect(read('trace/000001-000001.trace')).toBe('["[secret]"]\n["a key: is none"]\n');
+    expect(read('trace/000001-000002.trace')).toBe('["packed"]\n');
     expect(read('files/modes.txt')).toMatch(/- 0600 \d+:\d+ \d+ \S+ .*keys\.d\/cluster/);
     for (const line of read('database/SM_QUARANTINE.jsonl').trim().split('\n')) JSON.parse(line);
   });

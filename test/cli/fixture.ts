@@ -90,6 +90,7 @@ export function settingsOf(fixture: Fixture): Settings {
     keysDirectory: join(fixture.directory, 'keys.d'),
     runDirectory: join(fixture.directory, 'run'),
     log: { level: 'info', file: null },
+    trace: { directory: join(fixture.directory, 'trace'), bytesMax: 1e6 },
     api: {
       address: '127.0.0.1',
       port: 7777,

@@ -62,8 +62,13 @@ export class Secrets {
       .replace(BEARER, `$1 ${CENSORED}`)
       .replace(OPTION, (_all, option: string, value: string) => option + quoted(value))
       .replace(ASSIGNED, (_all, name: string, value: string) => name + quoted(value));
+    return this.cleanKnown(plain);
+  }
+
+  /** Only of values that are known to be secret: what merely looks so remains. */
+  cleanKnown(text: string): string {
     this.#pattern ??= this.#makePattern();
-    return this.#pattern === null ? plain : plain.replace(this.#pattern, CENSORED);
+    return this.#pattern === null ? text : text.replace(this.#pattern, CENSORED);
   }
 
   #makePattern(): RegExp | null {

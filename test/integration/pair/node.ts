@@ -8,6 +8,7 @@ import { type ControlClient, connect } from '../../../src/shell/client.ts';
 import type { LoopStatistics } from '../../../src/shell/loop.ts';
 import type { WatchdogStatus } from '../../../src/shell/pair/messages.ts';
 import { isAlive, type ProcessIdentity } from '../../../src/shell/process-identity.ts';
+import { replayAll } from '../../../src/sim/traces.ts';
 
 export type NodeView = EngineView & {
   readonly shell: {
@@ -272,9 +273,14 @@ export class TestNode {
     });
   }
 
+  /** What its lives have recorded comes out of the same core again, whatever happened to the node. */
   async destroy(): Promise<void> {
     this.#client?.close();
     await this.cut();
+    const traces = join(this.directory, 'trace');
+    if (!existsSync(traces)) return;
+    const { lines, summary } = replayAll(traces);
+    if (!summary.identical) throw new Error(`${this.name}: ${lines.join('\n')}`);
   }
 }
 

@@ -41,6 +41,7 @@ describe('good files', () => {
           keystone: null,
         },
         log: { level: 'info', file: null },
+        trace: { directory: '/var/lib/sm/trace', bytesMax: 67_108_864 },
         selfFence: 'processes',
         watchdogDevice: null,
         containment: 'auto',
@@ -80,6 +81,9 @@ log:
   file: /f
 selfFence: sysrq
 watchdogDevice: /w
+trace:
+  directory: /h
+  bytesMax: 0
 containment: marker
 kernelLifeFile: /b
 productUuidFile: /u
@@ -111,6 +115,7 @@ realtime: no
         log: { level: 'trace', file: '/f' },
         selfFence: 'sysrq',
         watchdogDevice: '/w',
+        trace: { directory: '/h', bytesMax: 0 },
         containment: 'marker',
         kernelLifeFile: '/b',
         productUuidFile: '/u',
