@@ -1,18 +1,15 @@
 #!/usr/bin/env node
 /**
- * The process that asks arbiters. `sm-watchdog` starts it with a pipe as descriptor 3 (`sm-arbiter --plan FILE`); by hand
- * `sm-arbiter --check` asks each arbiter once whether it could be used if it were needed now.
+ * The process that asks arbiters. `sm-watchdog` starts it with a pipe as descriptor 3 (`sm-arbiter --serve`) and tells it first
+ * what to ask; by hand `sm-arbiter --check` asks each arbiter once whether it could be used if it were needed now.
  */
-import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { checkArbiters } from '../shell/arbiter/check.ts';
-import { startDisk } from '../shell/arbiter/disk.ts';
-import type { ArbiterPlan, FromArbiter, ToArbiter } from '../shell/arbiter/messages.ts';
-import { ArbiterService } from '../shell/arbiter/service.ts';
+import { serveArbiters } from '../shell/arbiter/serve.ts';
 import { CONFIG_PATH, loadConfig } from '../shell/config.ts';
 import { EXIT_CONFIG, EXIT_USAGE } from '../shell/exit-codes.ts';
-import { CHANNEL_FD, Channel } from '../shell/pair/channel.ts';
+import { CHANNEL_FD } from '../shell/pair/channel.ts';
 import { realTime } from '../shell/time.ts';
 
 const HELP = `Usage: sm-arbiter --check [--config FILE] [--json]
@@ -21,22 +18,6 @@ Asks every arbiter of the definitions whether it could be used if it were needed
 each fence device of the other node, each gateway.
 
 Exit codes: 0 all are ready; 1 one is not; 64 wrong arguments; 78 configuration or definitions can not be used.`;
-
-function serve(plan: ArbiterPlan): void {
-  process.title = 'sm-arbiter';
-  const service: ArbiterService = new ArbiterService({
-    plan,
-    tell: (message) => channel.send(message),
-    environment: process.env,
-    startDisk,
-    time: realTime,
-  });
-  const channel: Channel<ToArbiter, FromArbiter> = new Channel(new Socket({ fd: CHANNEL_FD }), {
-    message: (message) => service.receive(message),
-    closed: () => process.exit(0),
-  });
-  service.start();
-}
 
 async function check(configPath: string, json: boolean): Promise<number> {
   const config = loadConfig(configPath);
@@ -58,7 +39,7 @@ async function check(configPath: string, json: boolean): Promise<number> {
 
 const { values } = parseArgs({
   options: {
-    plan: { type: 'string' },
+    serve: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
     config: { type: 'string', default: CONFIG_PATH },
     json: { type: 'boolean', default: false },
@@ -68,7 +49,7 @@ const { values } = parseArgs({
 });
 if (values.help === true) console.log(HELP);
 else if (values.check === true) process.exitCode = await check(String(values.config), values.json === true);
-else if (typeof values.plan === 'string') serve(JSON.parse(readFileSync(values.plan, 'utf8')) as ArbiterPlan);
+else if (values.serve === true) await serveArbiters(new Socket({ fd: CHANNEL_FD }), process.env);
 else {
   console.error('sm-arbiter is started by sm; to ask the arbiters by hand: sm-arbiter --check');
   process.exitCode = EXIT_USAGE;

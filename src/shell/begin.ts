@@ -41,7 +41,12 @@ export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
   const prepared = prepare(config, log, begins);
   if (!prepared.ok) return giveUp(log, EXIT_CONFIG, `${prepared.code}: ${prepared.message}`);
-  const plan = planOf(config, prepared.definitions, beginning.smArguments);
+  const plan = planOf(
+    config,
+    prepared.definitions,
+    beginning.smArguments,
+    prepared.store.restored().register ?? '',
+  );
   // For every watchdog that is started from now on. One that was started from another is replaced.
   const planFile = writePlan(plan);
   if (begins) say(stream, { type: 'plan', path: planFile } satisfies FirstFromSm);

@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Time } from './ports.ts';
-import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { isAlive, killProcess, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 const RETRY_MS = 5;
 
@@ -23,12 +23,23 @@ export async function acquireLock(path: string, limitMs: number, time: Time): Pr
     const holder = isLast ? null : readHolder(path);
     if (holder === null || !isAlive(holder)) {
       const result = tryLock(path);
-      if (result.ok || isLast) return result;
+      if (result.ok) return result;
+      if (isLast) return { ok: false, reason: `${result.reason}: this node runs already` };
     }
     await new Promise<void>((resolve) => {
       time.after(RETRY_MS, resolve);
     });
   }
+}
+
+/**
+ * Of a holder that is not to live any more: it is killed, and the lock is free for the next call, unless what it does in the
+ * kernel is not over.
+ */
+export function takeLock(path: string): LockResult {
+  const holder = readHolder(path);
+  if (holder !== null) killProcess(holder);
+  return tryLock(path);
 }
 
 function tryLock(path: string): LockResult {
@@ -46,7 +57,7 @@ function tryLock(path: string): LockResult {
   if (taken) {
     closeSync(fd);
     const who = holder === null ? 'another process' : `process ${holder.pid}`;
-    return { ok: false, reason: `${path} is held by ${who}: this node runs already` };
+    return { ok: false, reason: `${path} is held by ${who}` };
   }
   ftruncateSync(fd, 0);
   writeSync(fd, JSON.stringify(ownIdentity()), 0);

@@ -19,6 +19,14 @@ const OUTPUT_BYTES_MAX = 512 * 1024;
 /** Output may come a moment after the exit; a grandchild that keeps the pipe open is not waited for. */
 const DRAIN_MS = 50;
 
+/** Agents that run now. */
+const running = new Set<number>();
+
+/** Ends all of them, with what they started. */
+export function endAgents(): void {
+  for (const pid of running) killGroup(pid);
+}
+
 export function runAgent({ path, input, limitMs }: AgentCall): Promise<AgentEnd> {
   const bad = input.find(([key, value]) => /[\n\r\0]/.test(key + value));
   if (bad !== undefined)
@@ -28,6 +36,7 @@ export function runAgent({ path, input, limitMs }: AgentCall): Promise<AgentEnd>
     });
   return new Promise((resolve) => {
     const child = spawn(path, [], { detached: true, stdio: 'pipe', env: ENVIRONMENT });
+    if (child.pid !== undefined) running.add(child.pid);
     const stdout = new Capture(child.stdout);
     const stderr = new Capture(child.stderr);
     let over = false;
@@ -35,6 +44,7 @@ export function runAgent({ path, input, limitMs }: AgentCall): Promise<AgentEnd>
       if (over) return;
       over = true;
       clearTimeout(timer);
+      if (child.pid !== undefined) running.delete(child.pid);
       killGroup(child.pid);
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
       resolve(result);

@@ -5,44 +5,24 @@ import type { Answer, Readiness } from '../../core/arbiter/interface.ts';
 import { buildDefinitions } from '../../core/definitions/build.ts';
 import { failure, type Result } from '../../core/kernel/errors.ts';
 import type { Config } from '../config.ts';
-import { kernelLife } from '../node-facts.ts';
 import type { Time } from '../ports.ts';
 import { loadRows } from '../store/source.ts';
 import { startDisk } from './disk.ts';
 import type { ArbiterPlan } from './messages.ts';
 import { ping } from './ping.ts';
+import { arbiterPlan } from './plan.ts';
 import { ArbiterService } from './service.ts';
 
 /** Nothing hurries here: a slow answer is one too. */
 const ASK_LIMIT_MS = 3000;
-const AGENTS_DIRECTORY = '/usr/sbin';
 
-/** null = no arbiter is configured. */
-export function arbiterPlan(config: Config): Result<ArbiterPlan | null> {
+function planOfDatabase(config: Config): Result<ArbiterPlan | null> {
   const rows = loadRows(config.database);
   if (!rows.ok) return rows;
   const { set, problems } = buildDefinitions(rows.value.rows);
-  if (set === null) {
-    const detail = problems.find(({ severity }) => severity === 'error')?.sentence ?? '';
-    return failure('SM_SET_FATAL', { path: config.database, detail });
-  }
-  const { arbiters, domain, nodes } = set;
-  const peer = nodes.find((name) => name !== config.node);
-  if (arbiters === undefined || peer === undefined) return { ok: true, value: null };
-  return {
-    ok: true,
-    value: {
-      node: config.node,
-      peer,
-      ordinal: nodes[0] === config.node ? 0 : 1,
-      domain,
-      arbiters,
-      secretsDirectory: config.secretsDirectory,
-      agentsDirectory: AGENTS_DIRECTORY,
-      kernelLife: kernelLife(config.kernelLifeFile) ?? '',
-      knownRegister: '',
-    },
-  };
+  if (set !== null) return { ok: true, value: arbiterPlan(config, set, '') };
+  const detail = problems.find(({ severity }) => severity === 'error')?.sentence ?? '';
+  return failure('SM_SET_FATAL', { path: config.database, detail });
 }
 
 export async function checkArbiters(
@@ -50,7 +30,7 @@ export async function checkArbiters(
   environment: Readonly<Record<string, string | undefined>>,
   time: Time,
 ): Promise<Result<readonly Readiness[]>> {
-  const plan = arbiterPlan(config);
+  const plan = planOfDatabase(config);
   if (!plan.ok) return plan;
   if (plan.value === null) return { ok: true, value: [] };
   const service = new ArbiterService({ plan: plan.value, tell: () => {}, environment, startDisk, time });

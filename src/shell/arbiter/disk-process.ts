@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ArbiterCause, DiskReply } from '../../core/arbiter/interface.ts';
 import { LineSplitter } from '../lines.ts';
+import type { LockResult } from '../lock.ts';
 import { SectorError, type SectorOptions, Sectors } from './disk-sectors.ts';
 
 export interface DiskCall {
@@ -15,12 +16,30 @@ export type DiskWord =
 
 export const LINE_BYTES_MAX = 64 * 1024;
 
-export function serveDisk(options: SectorOptions, input: Readable, output: Writable, end: () => void): void {
+export interface DiskServer {
+  readonly sectors: SectorOptions;
+  /**
+   * Asked for before the first write, until it is given: a process that was killed in the middle of one may be there still,
+   * and what it began land at any time.
+   */
+  readonly lock: () => LockResult;
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly end: () => void;
+}
+
+export function serveDisk({ sectors: options, lock, input, output, end }: DiskServer): void {
   const lines = new LineSplitter(LINE_BYTES_MAX);
   let sectors: Sectors | null = null;
+  let mayWrite = false;
   const serve = ({ id, write }: DiskCall): DiskWord => {
     try {
       sectors ??= new Sectors(options);
+      if (write !== null && !mayWrite) {
+        const locked = lock();
+        if (!locked.ok) return { id, ok: false, cause: 'timeout', detail: `${HELD}: ${locked.reason}` };
+        mayWrite = true;
+      }
       return { id, ok: true, ...sectors.exchange(write) };
     } catch (error) {
       // Opened anew for the next one: a path that failed may be another one by then.
@@ -35,6 +54,8 @@ export function serveDisk(options: SectorOptions, input: Readable, output: Writa
   });
   input.on('end', end);
 }
+
+const HELD = 'an earlier I/O on this disk is not over';
 
 function faultOf(error: unknown): { readonly cause: ArbiterCause; readonly detail: string } {
   if (error instanceof SectorError) return { cause: error.cause, detail: error.message };

@@ -43,8 +43,8 @@ export interface SectorOptions {
   readonly path: string;
   /** Which of the two sectors is ours. */
   readonly slot: 0 | 1;
-  /** Takes a plain file or a loop device too: for tests, where one machine plays both nodes. */
-  readonly localForTests: boolean;
+  /** Takes a plain file or a loop device too: for tests and the lab, where both nodes are on one machine. */
+  readonly isLocal: boolean;
 }
 
 export class Sectors {
@@ -56,7 +56,7 @@ export class Sectors {
   /** Throws a SectorError that says why the device is refused. */
   constructor(options: SectorOptions) {
     this.#slot = options.slot;
-    const fault = deviceFault(options.path, options.localForTests);
+    const fault = deviceFault(options.path, options.isLocal);
     if (fault !== '') throw new SectorError('refused', fault);
     try {
       this.#file = openSync(options.path, constants.O_RDWR | constants.O_DIRECT | constants.O_DSYNC);
@@ -131,10 +131,10 @@ function digest(bytes: Uint8Array): Buffer {
 }
 
 /** A file or loop device is on this machine alone: the other node would never see what is written there. */
-function deviceFault(path: string, localForTests: boolean): string {
+function deviceFault(path: string, isLocal: boolean): string {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return `${path} does not exist`;
-  if (localForTests) return '';
+  if (isLocal) return '';
   if (!stats.isBlockDevice())
     return `${path} is no block device: a local file system is not shared, name a disk that both nodes see`;
   const device = basename(realpathSync(path));

@@ -6,13 +6,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Answer, ArbiterCause, DiskReply, DiskRequest } from '../../core/arbiter/interface.ts';
+import { isLabNode } from '../lab-node.ts';
 import { LineSplitter } from '../lines.ts';
 import { type DiskCall, type DiskWord, LINE_BYTES_MAX } from './disk-process.ts';
 
-/** The process `sm-disk` of this installation. */
-export function startDisk(device: string, slot: 0 | 1): ChildProcess {
+/**
+ * The process `sm-disk` of this installation. Nodes of the lab share a kernel, and so a file: for them it may take the place of
+ * a shared disk.
+ */
+export function startDisk(device: string, slot: 0 | 1, lockFile: string): ChildProcess {
   const program = fileURLToPath(new URL(`../../bin/sm-disk${extname(import.meta.url)}`, import.meta.url));
-  const args = [...process.execArgv, program, device, String(slot)];
+  const local = isLabNode(process.env) ? ['local'] : [];
+  const args = [...process.execArgv, program, device, String(slot), lockFile, ...local];
   return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 }
 

@@ -1,9 +1,18 @@
-/** The plan that `sm-arbiter` starts with; what it and `sm-watchdog` say to each other goes as one JSON object a line. */
+/** What goes through the pipe between `sm-watchdog` and `sm-arbiter`, one JSON object a line. */
+import type { FromArbiter, ToArbiter } from '../../core/arbiter/messages.ts';
 import type { ArbiterDefinitions } from '../../core/definitions/arbiter-model.ts';
 import type { DomainDefinition } from '../../core/definitions/model.ts';
 import type { LifeId } from '../../core/link/types.ts';
 
-export type { FromArbiter, ToArbiter } from '../../core/arbiter/messages.ts';
+export type { FromArbiter, ToArbiter };
+
+/** The pipe carries more than the words of the two: its first message, and signs of life. */
+export type PipeToArbiter =
+  | ToArbiter
+  | { readonly type: 'plan'; readonly plan: ArbiterPlan }
+  | { readonly type: 'ping' };
+/** `ready`: to the plan, before anything else. */
+export type PipeFromArbiter = FromArbiter | { readonly type: 'ready' } | { readonly type: 'pong' };
 
 export interface ArbiterPlan {
   readonly node: string;
@@ -14,6 +23,8 @@ export interface ArbiterPlan {
   readonly arbiters: ArbiterDefinitions;
   readonly secretsDirectory: string;
   readonly agentsDirectory: string;
+  /** Held by whoever writes to the shared disk for this node. */
+  readonly diskLock: string;
   readonly kernelLife: LifeId;
   /** Register that the record was seen in before; '' = never. */
   readonly knownRegister: string;

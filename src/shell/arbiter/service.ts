@@ -39,7 +39,7 @@ export interface ArbiterServiceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly time: Time;
   /** Starts the process that does the I/O of the shared disk. */
-  readonly startDisk: (device: string, slot: 0 | 1) => ChildProcess;
+  readonly startDisk: (device: string, slot: 0 | 1, lockFile: string) => ChildProcess;
 }
 
 /** A keeper, and its arbiter. */
@@ -171,7 +171,7 @@ export class ArbiterService {
   #disk(definition: SharedDiskDefinition): Keeping {
     const { plan, time, tell, startDisk } = this.#options;
     const disk = new DiskArbiter({
-      start: () => startDisk(definition.device, plan.ordinal),
+      start: () => startDisk(definition.device, plan.ordinal, plan.diskLock),
       now: time.now,
     });
     const runner = new KeeperRunner<DiskRequest, DiskReply>({

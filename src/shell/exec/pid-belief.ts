@@ -11,7 +11,7 @@
 import type { KillEntry } from './kill-entry.ts';
 import { type ProcessStat, readControlGroups, readEnvironment, readStat, readUsers } from './procfs.ts';
 
-/** In the environment of `sm` and `sm-watchdog` that were started by each other; scripts do not inherit it. */
+/** In the environment of the programs of a node that start each other; scripts do not inherit it. */
 export const PROGRAM_MARK = 'SM_PROGRAM';
 
 export interface NamedProcess {
@@ -35,7 +35,7 @@ export function doubt(entry: KillEntry, named: NamedProcess, adopt = false): str
   const group = serviceGroup(readControlGroups(pid).join('\n'));
   if (group !== null) return group === serviceGroup(entry.cgroup ?? '') ? null : 'is of another service';
   if (environment.some((line) => line.startsWith('SM_SERVICE='))) return 'is of another service';
-  if (environment.some((line) => line.startsWith(`${PROGRAM_MARK}=`))) return 'is sm or sm-watchdog';
+  if (environment.some((line) => line.startsWith(`${PROGRAM_MARK}=`))) return 'is a program of sm itself';
   return strangeness(stat, named) ?? ageProblem(entry, stat, adopt);
 }
 

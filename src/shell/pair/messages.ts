@@ -38,6 +38,8 @@ export interface WatchdogStatus {
   readonly silence: Readonly<Record<string, string>>;
   readonly counters: ReturnType<Wire['counters']> | null;
   readonly smStarts: number;
+  /** 0 = there is no arbiter to ask. */
+  readonly arbiterStarts: number;
   readonly stepMsMax: number;
 }
 

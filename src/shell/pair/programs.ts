@@ -1,4 +1,4 @@
-/** How the two processes of a node start each other: the same node, the same installation, a pipe as descriptor 3. */
+/** How the processes of a node start each other: the same node, the same installation, a pipe as descriptor 3. */
 import { spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { PROGRAM_MARK } from '../exec/pid-belief.ts';
 import type { Time } from '../ports.ts';
 
-export type ProgramName = 'sm' | 'sm-watchdog';
+export type ProgramName = 'sm' | 'sm-watchdog' | 'sm-arbiter';
 
 export interface Started {
   readonly pid: number | undefined;

@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { LifeId } from '../../core/link/types.ts';
+import type { ArbiterPlan } from '../arbiter/messages.ts';
 import type { Config } from '../config.ts';
 import { Containment } from '../exec/containment.ts';
 import { KillHandle, killEntriesSync } from '../exec/kill-entry.ts';
@@ -16,14 +17,15 @@ import { type Started, startProgram } from '../pair/programs.ts';
 import type { Log } from '../ports.ts';
 import { serviceManager } from '../systemd.ts';
 import { realTime } from '../time.ts';
+import { ArbiterLink } from './arbiter-link.ts';
 import { type ArmedFence, armFence, thisMachine, UNARMED } from './armed-fence.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
 import { basisOf, type WatchdogPlan } from './plan.ts';
-import { WatchdogProcess } from './process.ts';
+import { type ArbiterHandlers, WatchdogProcess } from './process.ts';
 import { endOfNamespace, selfFence } from './self-fence.ts';
 import { clusterIdOf } from './sign.ts';
-import { Wire } from './wire.ts';
+import { Wire, type WireHandlers } from './wire.ts';
 
 /** A watchdog that was killed may take a moment to be gone. */
 const LOCK_LIMIT_MS = 2000;
@@ -106,7 +108,7 @@ function makeWatchdog(
   },
   log: Log,
 ): WatchdogProcess {
-  const { config, domain, peer, interfaces } = plan;
+  const { config, domain, peer, interfaces, regime, fences, arbiter } = plan;
   const { adopted, exit } = ends;
   let begun = ends.sm;
   /** The one that was started with us, once. */
@@ -128,31 +130,14 @@ function makeWatchdog(
       clusterId: clusterIdOf(domain.name),
       domain,
       interfaces,
+      regime,
+      fences,
       processLife,
       ...ids,
       copyExpected: adopted !== null,
     },
-    wire:
-      peer === null
-        ? null
-        : (handlers) =>
-            new Wire(
-              {
-                domain: domain.name,
-                node: config.node,
-                peer,
-                interfaces,
-                processLife,
-                keys: new KeyRing(config.keysDirectory),
-                linkDownDetectMs: domain.linkDownDetectMs,
-                now: realTime.now,
-                log: {
-                  info: (fields, message) => log.info(fields, message),
-                  warn: (fields, message) => log.warn(fields, message),
-                },
-              },
-              handlers,
-            ),
+    wire: peer === null ? null : (handlers) => wireOf(plan, peer, processLife, handlers, log),
+    arbiter: arbiter === null ? null : (handlers) => arbiterOf(arbiter, handlers, log),
     killList: new KillList(),
     selfFence: (killRecorded) => selfFence(ends.armed, killRecorded, endNode, log),
     startSm,
@@ -163,6 +148,37 @@ function makeWatchdog(
     time: realTime,
     log,
   });
+}
+
+function wireOf(
+  { config, domain, interfaces }: WatchdogPlan,
+  peer: string,
+  processLife: LifeId,
+  handlers: WireHandlers,
+  log: Log,
+): Wire {
+  return new Wire(
+    {
+      domain: domain.name,
+      node: config.node,
+      peer,
+      interfaces,
+      processLife,
+      keys: new KeyRing(config.keysDirectory),
+      linkDownDetectMs: domain.linkDownDetectMs,
+      now: realTime.now,
+      log: {
+        info: (fields, message) => log.info(fields, message),
+        warn: (fields, message) => log.warn(fields, message),
+      },
+    },
+    handlers,
+  );
+}
+
+function arbiterOf(plan: ArbiterPlan, handlers: ArbiterHandlers, log: Log): ArbiterLink {
+  const start = () => startProgram('sm-arbiter', ['--serve']);
+  return new ArbiterLink({ ...handlers, plan, start, time: realTime, log });
 }
 
 /** Without a copy nothing of an earlier life may go on (docs/SAFETY.md, rule 10). */

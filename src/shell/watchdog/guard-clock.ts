@@ -8,6 +8,8 @@ import type { GuardFact } from '../../core/engine-interface.ts';
 
 /** /proc/uptime counts suspension, in steps of 10 ms. */
 const RESOLUTION_MS = 30;
+/** Nothing that is dated before so many suspensions matters any more. */
+const SUSPENSIONS_MAX = 16;
 
 export class GuardClock {
   readonly #monotonic: () => number;
@@ -15,6 +17,8 @@ export class GuardClock {
   readonly #base: number | null;
   /** Time of suspensions since the start. */
   #suspendedMs = 0;
+  /** The latest, in order: when each was noticed, and the time of all before it. */
+  readonly #suspensions: { readonly foundAt: number; readonly beforeMs: number }[] = [];
 
   constructor(monotonic: () => number, uptime: () => number | null = openUptime()) {
     this.#monotonic = monotonic;
@@ -28,7 +32,7 @@ export class GuardClock {
     const difference = this.#difference();
     if (difference !== null && this.#base !== null) {
       const gap = difference - this.#base - this.#suspendedMs;
-      if (gap > RESOLUTION_MS) this.#suspendedMs += gap;
+      if (gap > RESOLUTION_MS) this.#suspended(gap);
     }
     return this.#monotonic() + this.#suspendedMs;
   }
@@ -42,17 +46,32 @@ export class GuardClock {
     return time + this.#suspendedMs;
   }
 
+  /**
+   * A moment that has been, in the clock of a process that did not count suspensions: what it dates before one was before it,
+   * and must not be taken for later.
+   */
+  fromPast(time: number): number {
+    const next = this.#suspensions.find(({ foundAt }) => time < foundAt);
+    return time + (next?.beforeMs ?? this.#suspendedMs);
+  }
+
   toSm(time: number): number {
     return time - this.#suspendedMs;
   }
 
   factToSm(fact: GuardFact): GuardFact {
     if (this.#suspendedMs === 0) return fact;
-    if (fact.type === 'guard.hello' || fact.type === 'guard.permission') {
+    if (fact.type === 'guard.hello' || fact.type === 'guard.permission' || fact.type === 'guard.limit') {
       return { ...fact, deadline: this.toSm(fact.deadline) };
     }
     if (fact.type === 'guard.peer' && !fact.heard) return { ...fact, since: this.toSm(fact.since) };
     return fact;
+  }
+
+  #suspended(gapMs: number): void {
+    this.#suspensions.push({ foundAt: this.#monotonic(), beforeMs: this.#suspendedMs });
+    if (this.#suspensions.length > SUSPENSIONS_MAX) this.#suspensions.shift();
+    this.#suspendedMs += gapMs;
   }
 
   #difference(): number | null {

@@ -13,6 +13,7 @@ import {
   NO_PROOF,
   type PermissionProof,
 } from '../../core/guard/interface.ts';
+import type { FromArbiter } from '../arbiter/messages.ts';
 import { ticksNow, ticksOf } from '../exec/procfs.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
 import { Channel } from '../pair/channel.ts';
@@ -28,6 +29,8 @@ import type { Log, Time } from '../ports.ts';
 import { killProcess, ownIdentity } from '../process-identity.ts';
 import type { ServiceManager } from '../systemd.ts';
 import { TimerTable } from '../timer-table.ts';
+import { fromArbiter, toArbiter } from './arbiter-clock.ts';
+import type { ArbiterLink, ArbiterLinkOptions } from './arbiter-link.ts';
 import { GuardClock } from './guard-clock.ts';
 import type { KillList } from './kill-list.ts';
 import type { SelfFence } from './self-fence.ts';
@@ -42,6 +45,8 @@ export interface WatchdogOptions {
   readonly guard: GuardOptions;
   /** null = no peer. */
   readonly wire: ((handlers: WireHandlers) => Wire) | null;
+  /** What starts `sm-arbiter` and talks with it; null = there is nothing to ask. */
+  readonly arbiter: ((handlers: ArbiterHandlers) => ArbiterLink) | null;
   readonly killList: KillList;
   readonly selfFence: (killRecorded: () => void) => SelfFence;
   readonly startSm: () => Started;
@@ -55,6 +60,9 @@ export interface WatchdogOptions {
   readonly time: Time;
   readonly log: Log;
 }
+
+/** Words of `sm-arbiter`, in the clock of the guard's messages. */
+export type ArbiterHandlers = Pick<ArbiterLinkOptions, 'connected' | 'told' | 'gone'>;
 
 interface Manager {
   readonly channel: Channel<FromSm, FromWatchdog>;
@@ -71,6 +79,7 @@ export class WatchdogProcess {
   readonly #guard: Guard;
   readonly #timers: TimerTable;
   readonly #wire: Wire | null;
+  readonly #arbiter: ArbiterLink | null;
   readonly #selfFence: SelfFence;
   #queue: GuardEvent[] = [];
   #stepping = false;
@@ -93,6 +102,12 @@ export class WatchdogProcess {
           this.#step([{ type: 'duplicate', processLife, kernelLife, productUuid }]),
         link: (role, up, reason) => this.#step([{ type: 'link', role, up, reason }]),
       }) ?? null;
+    this.#arbiter =
+      options.arbiter?.({
+        connected: () => this.#step([{ type: 'arbiter.connected' }]),
+        told: (message) => this.#told(message),
+        gone: (reason) => this.#step([{ type: 'arbiter.gone', reason }]),
+      }) ?? null;
     this.#selfFence = options.selfFence(() => this.#killRecorded());
   }
 
@@ -101,6 +116,7 @@ export class WatchdogProcess {
     this.#guarded(() => this.#guard.start(this.#clock.now()));
     if (adopted === null) this.#listen();
     else this.#attach(adopted, () => {});
+    this.#arbiter?.start();
     this.#refresh();
   }
 
@@ -190,6 +206,9 @@ export class WatchdogProcess {
       case 'listed':
         this.#manager?.channel.send(effect);
         return;
+      case 'ask-arbiter':
+        this.#arbiter?.send(toArbiter(effect.message, this.#clock));
+        return;
       case 'freeze':
         log.warn(
           { services: effect.services, frozen: effect.frozen },
@@ -225,8 +244,14 @@ export class WatchdogProcess {
   }
 
   #proof(): PermissionProof {
-    const { deadline, links } = this.#guard.view().proof;
-    return { deadline: this.#clock.toSm(deadline), links };
+    const { proof } = this.#guard.view();
+    return { ...proof, deadline: this.#clock.toSm(proof.deadline) };
+  }
+
+  #told(message: FromArbiter): void {
+    // Noticed first: what was asked for before the machine slept is older than it looks.
+    this.#clock.now();
+    this.#step([{ type: 'arbiter.told', message: fromArbiter(message, this.#clock) }]);
   }
 
   #lives(): KnownLives {
@@ -268,6 +293,7 @@ export class WatchdogProcess {
     const services = killList.entries().map(({ service }) => service);
     killList.kill(services, guard.domain.killVerifyMs);
     this.#manager?.kill();
+    this.#arbiter?.stop();
   }
 
   /** A pid file on a mount that hangs is waited for, perhaps for ever; the sign of life to systemd is not. */
@@ -278,6 +304,7 @@ export class WatchdogProcess {
     serviceManager.alive();
     // Whoever does not notice the end of permission must not keep the machine from being reset.
     if (this.#timers.overdueMs(this.#clock.reckon()) < guard.domain.deadIntervalMs) this.#selfFence.alive();
+    this.#arbiter?.look();
     time.after(REFRESH_INTERVAL_MS, () => this.#refresh());
     if (this.#refreshing) return;
     this.#refreshing = true;
@@ -375,8 +402,8 @@ export class WatchdogProcess {
     for (const entry of copy.entries) this.#options.killList.add(entry);
     this.#wire?.watchClosely(copy.holding);
     const deadline = this.#clock.fromSm(copy.deadline);
-    const { deadline: proven, links } = copy.proof ?? NO_PROOF;
-    const proof = { deadline: this.#clock.fromSm(proven), links };
+    const known = copy.proof ?? NO_PROOF;
+    const proof = { ...known, deadline: this.#clock.fromSm(known.deadline) };
     this.#step([{ ...copy, type: 'sm.copy', deadline, proof }, { type: 'sm.connected' }]);
   }
 
@@ -403,6 +430,7 @@ export class WatchdogProcess {
       silence,
       counters: this.#wire?.counters() ?? null,
       smStarts: this.#smStarts,
+      arbiterStarts: this.#arbiter?.starts ?? 0,
       stepMsMax: this.#stepMsMax,
     };
   }
@@ -417,6 +445,7 @@ export class WatchdogProcess {
     if (this.#ended) return;
     this.#ended = true;
     this.#timers.stop();
+    this.#arbiter?.stop();
     if (code === 0) this.#selfFence.close();
     const exit = () => this.#options.exit(code);
     if (this.#wire === null) exit();

@@ -2,7 +2,7 @@
  * The end of a node that could not be made to stop otherwise (docs/SAFETY.md, rule 11): first by what was armed for it, and
  * where that is nothing, or does not work, by the end of all its processes: the kill list, `sm`, and sm-watchdog itself.
  */
-import { readFileSync } from 'node:fs';
+import { isLabNode } from '../lab-node.ts';
 import type { Log } from '../ports.ts';
 import type { ArmedFence } from './armed-fence.ts';
 
@@ -45,18 +45,8 @@ export function selfFence(
  * addresses and mounts. Anywhere else it does nothing: a process 1 that is not the lab's is never touched.
  */
 export function endOfNamespace(environment: NodeJS.ProcessEnv): () => void {
-  if (environment.SM_NODE_NAMESPACE === undefined || !firstProcessIsOfLab()) return () => {};
+  if (!isLabNode(environment)) return () => {};
   return () => {
     process.kill(1, 'SIGTERM');
   };
-}
-
-function firstProcessIsOfLab(): boolean {
-  try {
-    return (
-      readFileSync('/proc/1/cmdline', 'latin1').split('\0', 2)[1]?.endsWith('/scripts/lab/node-init') ?? false
-    );
-  } catch {
-    return false;
-  }
 }

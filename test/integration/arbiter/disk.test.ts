@@ -27,10 +27,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function arbiter(slot: 0 | 1, path = disk, local = true): DiskArbiter {
+function arbiter(slot: 0 | 1, path = disk, local = true, lock = `lock-${slot}`): DiskArbiter {
   const made = new DiskArbiter({
     start: () => {
-      const args = ['--import', 'tsx', PROGRAM, path, String(slot), ...(local ? ['local-for-tests'] : [])];
+      const words = [path, String(slot), join(folder, lock), ...(local ? ['local'] : [])];
+      const args = ['--import', 'tsx', PROGRAM, ...words];
       const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
       pids.push(child.pid ?? 0);
       return child;
@@ -60,7 +61,8 @@ test('each writes its own sector and reads the other one, past the cache of the 
 });
 
 test('a local file system, a missing device, one too small, and other content are refused with the reason', async () => {
-  const asked = async (path: string, local: boolean) => arbiter(0, path, local).ask({ write: 'x' }, LIMIT_MS);
+  const asked = async (path: string, local: boolean) =>
+    arbiter(0, path, local, `lock-${arbiters.length}`).ask({ write: 'x' }, LIMIT_MS);
   expect(await asked(disk, false)).toMatchObject({
     cause: 'refused',
     detail: expect.stringContaining('is not shared'),
@@ -126,4 +128,21 @@ test('a child that dies is replaced', async () => {
   expect(await asked).toMatchObject({ kind: 'unknown', cause: 'unreachable' });
   expect(await a.ask({ write: null }, LIMIT_MS)).toMatchObject({ value: { own: 'first' } });
   expect(pids.at(-1)).not.toBe(pid);
+});
+
+test('a process that was given up with its I/O under way keeps every other one from writing', async () => {
+  const first = arbiter(0);
+  await first.ask({ write: 'first' }, LIMIT_MS);
+  const pid = pids.at(-1)!;
+  process.kill(pid, 'SIGSTOP');
+  const second = arbiter(0);
+  expect(await second.ask({ write: null }, LIMIT_MS)).toMatchObject({ value: { own: 'first' } });
+  expect(await second.ask({ write: 'second' }, LIMIT_MS)).toMatchObject({
+    cause: 'timeout',
+    detail: expect.stringContaining('an earlier I/O on this disk is not over'),
+  });
+  process.kill(pid, 'SIGKILL');
+  await expect
+    .poll(() => second.ask({ write: 'third' }, LIMIT_MS), { timeout: LIMIT_MS })
+    .toMatchObject({ value: { own: 'third' } });
 });

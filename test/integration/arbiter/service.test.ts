@@ -31,8 +31,8 @@ const NO_FENCING = {
 const TIMES = { stampIntervalMs: 200, requestLimitMs: 200 };
 
 /** As in the product, but a plain file is taken for the shared disk. */
-function startDisk(device: string, slot: 0 | 1): ChildProcess {
-  const args = ['--import', 'tsx', join(ROOT, 'src/bin/sm-disk.ts'), device, String(slot), 'local-for-tests'];
+function startDisk(device: string, slot: 0 | 1, lockFile: string): ChildProcess {
+  const args = ['--import', 'tsx', join(ROOT, 'src/bin/sm-disk.ts'), device, String(slot), lockFile, 'local'];
   return spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
@@ -53,6 +53,7 @@ class Site {
         arbiters,
         secretsDirectory: '/nonexistent',
         agentsDirectory: '/usr/sbin',
+        diskLock: `${arbiters.disk?.device ?? ''}.lock-${ordinal}`,
         kernelLife: `kernel-${ordinal}`,
         knownRegister: '',
       },

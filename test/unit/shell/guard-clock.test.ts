@@ -34,6 +34,22 @@ it('counts the time of a suspension, during which the monotonic clock stands', (
   expect(clock.fromSm(10_500)).toBe(13_500);
 });
 
+it('takes nothing that was before a suspension for something after it', () => {
+  const askedAt = monotonic;
+  pass(50);
+  uptime = (uptime ?? 0) + 3000;
+  pass(10);
+  clock.now();
+  pass(20);
+  expect(clock.fromPast(askedAt)).toBe(10_000);
+  expect(clock.fromPast(monotonic)).toBe(13_080);
+  uptime += 1000;
+  clock.now();
+  expect(clock.fromPast(askedAt)).toBe(10_000);
+  expect(clock.fromPast(monotonic - 1)).toBe(13_079);
+  expect(clock.fromPast(Number.NEGATIVE_INFINITY)).toBe(Number.NEGATIVE_INFINITY);
+});
+
 it('takes the coarse steps of the uptime for no suspension, and never goes back', () => {
   let before = clock.now();
   for (let i = 0; i < 1000; i += 1) {

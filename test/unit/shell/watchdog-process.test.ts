@@ -24,6 +24,7 @@ function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): W
       copyExpected: true,
     },
     wire: null,
+    arbiter: null,
     killList: new KillList(),
     selfFence: () => ({ fire: () => {}, alive: () => {}, close: () => {} }),
     startSm: () => ({ stream: new PassThrough(), end: () => {}, alive: () => true, pid: 2 }),
