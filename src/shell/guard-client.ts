@@ -165,14 +165,18 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   pulse(): void {
-    this.#event({ type: 'sm.pulse' });
+    this.#channel?.queue({ type: 'event', event: { type: 'sm.pulse' } });
+  }
+
+  flush(): void {
+    this.#channel?.sendQueued();
   }
 
   list(run: number, entry: KillEntry, activating: boolean): void {
     const event: PlainSmEvent = { type: 'sm.list', run, entry, activating };
     if (activating) this.#entries.set(entry.service, entry);
     this.#unanswered.set(run, event);
-    this.#event(event);
+    this.#channel?.queue({ type: 'event', event });
   }
 
   /** What the watchdog knows; null when it does not answer. */

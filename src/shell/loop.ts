@@ -37,6 +37,8 @@ export const STORE_PATIENCE_MS = 2000;
 export const IDLE_TURN_MS = 240;
 /** Turns follow each other within a millisecond while scripts end; one pulse tells as much as twenty. */
 const PULSE_INTERVAL_MS = 20;
+/** Place of scripts that are started at once among the effects of a turn. */
+const STARTS = 2;
 /** Events kept for the log of a broken invariant. */
 const RECENT_EVENTS = 64;
 
@@ -290,11 +292,14 @@ export class Loop {
     this.#toSave = [];
     this.#deferred = [];
     const result = this.#commit(saved);
-    if (result.ok) {
-      this.#release(deferred);
-      for (const effect of deferred) this.#perform(effect);
-    } else {
-      for (const effect of deferred) this.#performUnstored(effect, result.reason);
+    if (result.ok) this.#release(deferred);
+    let words = true;
+    for (const effect of inOrder(deferred)) {
+      // What was said goes out before the first process is made, which takes as long as many words.
+      if (words && placeOf(effect) === STARTS) this.#options.guard.flush();
+      words &&= placeOf(effect) < STARTS;
+      if (result.ok) this.#perform(effect);
+      else this.#performUnstored(effect, result.reason);
     }
   }
 
@@ -422,6 +427,24 @@ export class Loop {
         this.#perform(effect);
     }
   }
+}
+
+/**
+ * Words go out before scripts are started, which takes longer, and ends come last. Of several reports of one turn only the
+ * newest is sent: each is the whole truth, and the others were true at no moment that was stored.
+ */
+function inOrder(effects: readonly DeferredEffect[]): DeferredEffect[] {
+  const newest = effects.findLast((effect) => effect.type === 'guard.send');
+  return effects
+    .filter((effect) => effect.type !== 'guard.send' || effect === newest)
+    .sort((a, b) => placeOf(a) - placeOf(b));
+}
+
+/** A listing is a word too: what needs one is started when it is answered. */
+function placeOf(effect: DeferredEffect): number {
+  if (effect.type === 'exit' || effect.type === 'restart') return 1 + STARTS;
+  if (effect.type !== 'run') return 0;
+  return effect.exclusive && effect.token !== null ? 1 : STARTS;
 }
 
 /** True for a script that makes something run which did not. */

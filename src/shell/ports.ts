@@ -68,6 +68,8 @@ export interface GuardPort {
   confirmDead(by: string): void;
   /** A turn is complete: `sm` lives. */
   pulse(): void;
+  /** Lets go what waits for more to go with it; by itself that goes when the turn is over. */
+  flush(): void;
 }
 
 /** The kill list of sm-watchdog, as the performer uses it. Lists are answered through the client's `onListed`. */

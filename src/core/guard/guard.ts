@@ -154,7 +154,7 @@ export class Guard {
       peerHeard: this.#told.heard,
       silentSince: this.#told.silent ? this.#peer.lastReceiptAt : null,
       deadline: this.#deadline,
-      proof: this.#proof(),
+      proof: this.proof(),
       lost: this.#lostAt !== null,
       holding: this.#holding,
       entries: [...this.#entries.keys()],
@@ -443,7 +443,7 @@ export class Guard {
    * silence may have begun with the newest frame that it is known to have received: permission counts from that one.
    */
   #shorten(now: number): void {
-    const { deadline } = this.#proof();
+    const { deadline } = this.proof();
     if (!this.#limited() || deadline === Number.NEGATIVE_INFINITY) return;
     const known = this.#lastHeardLinks();
     const acts = known.length > 0 ? known : this.#links;
@@ -455,7 +455,8 @@ export class Guard {
     else this.#timers.set('deadline', deadline);
   }
 
-  #proof(): PermissionProof {
+  /** What the permission rests on. */
+  proof(): PermissionProof {
     const deadline = this.#limited()
       ? this.#peer.lastEchoedSentAt + this.#afterSendMs
       : Number.POSITIVE_INFINITY;

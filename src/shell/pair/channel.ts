@@ -69,6 +69,8 @@ export class Channel<In extends object, Out extends object> {
   readonly #handlers: ChannelHandlers<In>;
   readonly #lines = new LineSplitter(MESSAGE_BYTES_MAX);
   #closed = false;
+  /** Lines that go out together, after what is being done now. */
+  #queued = '';
 
   constructor(stream: Duplex, handlers: ChannelHandlers<In>) {
     this.#stream = stream;
@@ -79,17 +81,33 @@ export class Channel<In extends object, Out extends object> {
     stream.on('error', (error) => this.close(error.message));
   }
 
+  /** At once, after what was queued. */
   send(message: Out): void {
+    this.queue(message);
+    this.sendQueued();
+  }
+
+  /** Together with others, when what is being done now is over: a word costs less than waking the other side for it. */
+  queue(message: Out): void {
     if (this.#closed) return;
+    if (this.#queued === '') queueMicrotask(() => this.sendQueued());
+    this.#queued += `${toJson(message)}\n`;
+  }
+
+  sendQueued(): void {
+    const lines = this.#queued;
+    this.#queued = '';
+    if (this.#closed || lines === '') return;
     if (this.#stream.writableLength > BACKLOG_BYTES_MAX) {
       this.close('the other side does not read');
       return;
     }
-    say(this.#stream, message);
+    this.#stream.write(lines);
   }
 
   /** Resolves when everything that was sent is with the kernel. */
   async flush(): Promise<void> {
+    this.sendQueued();
     if (this.#closed) return;
     await new Promise<void>((resolve) => this.#stream.write('', () => resolve()));
   }

@@ -204,7 +204,7 @@ export class WatchdogProcess {
         this.#tell(effect);
         return;
       case 'listed':
-        this.#manager?.channel.send(effect);
+        this.#manager?.channel.queue(effect);
         return;
       case 'ask-arbiter':
         this.#arbiter?.send(toArbiter(effect.message, this.#clock));
@@ -233,18 +233,28 @@ export class WatchdogProcess {
   #tell({ fact }: Extract<GuardEffect, { type: 'tell' }>): void {
     if (fact.type === 'guard.peer' && fact.heard) this.#wire?.confirmPeer(fact.processLife);
     if (fact.type === 'guard.lost') this.#options.log.error({ reason: fact.reason }, 'permission lost');
-    this.#manager?.channel.send({
+    const isRenewal = fact.type === 'guard.permission';
+    // The parts of a report go out at one moment, and all renew to the same: said once.
+    if (isRenewal && fact.deadline === this.#saidDeadline) return;
+    this.#saidDeadline = isRenewal ? fact.deadline : null;
+    const word: FromWatchdog = {
       type: 'fact',
       fact: this.#clock.factToSm(this.#explained(fact)),
-      ...(fact.type === 'guard.permission' ? { proof: this.#proof() } : {}),
-    });
+      ...(isRenewal ? { proof: this.#proof() } : {}),
+    };
+    // Nobody waits for a renewal; what changes something is not held up by a kill in the same step.
+    if (isRenewal) this.#manager?.channel.queue(word);
+    else this.#manager?.channel.send(word);
     // From the end of an announcement on, the frames that made it are old ones.
     const isNews = fact.type === 'guard.peer' ? fact.heard : fact.type === 'guard.announcement';
     if (isNews) this.#manager?.channel.send({ type: 'lives', lives: this.#lives() });
   }
 
+  /** Of a renewal that nothing was said after; null = something was. */
+  #saidDeadline: number | null = null;
+
   #proof(): PermissionProof {
-    const { proof } = this.#guard.view();
+    const proof = this.#guard.proof();
     return { ...proof, deadline: this.#clock.toSm(proof.deadline) };
   }
 

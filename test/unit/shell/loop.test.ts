@@ -109,6 +109,7 @@ class World {
         fencePeer: (delayMs) => note(`fence-peer ${delayMs}`),
         confirmDead: (by) => note(`confirm-dead ${by}`),
         pulse: () => {},
+        flush: () => note('flush'),
       },
       time: this.time,
       log: silentLog,
@@ -135,7 +136,7 @@ beforeEach(() => {
 });
 
 describe('a turn', () => {
-  it('removes first, commits once, then does the rest in order', () => {
+  it('removes first, commits once, then does the rest: words, and then scripts', () => {
     world.emit(persistService, run(), send(1), history);
     world.emit(
       { type: 'reply', request: 7, ok: true, code: '', message: '', operation: '' },
@@ -150,10 +151,24 @@ describe('a turn', () => {
       'verified z',
       'commit 2',
       'published s',
-      'run 1',
       'send 1',
       'reply 7 ok',
+      'flush',
+      'run 1',
     ]);
+  });
+
+  it('says everything before it starts a script, of several reports the newest', () => {
+    world.emit(
+      { type: 'exit', reason: 'asked' },
+      run({ run: 1, action: 'disable' }),
+      send(1),
+      run({ run: 2, token, exclusive: true }),
+      run({ run: 3, action: 'disable' }),
+      send(2),
+    );
+    world.time.settle();
+    expect(world.journal).toEqual(['send 2', 'run 2', 'flush', 'run 1', 'run 3', 'exit asked']);
   });
 
   it('commits nothing when nothing changed', () => {
@@ -245,9 +260,10 @@ describe('a failing commit', () => {
     expect(world.journal).toEqual([
       'kill 3',
       'commit 1 failed',
-      'refuse 1: not stored: disk full',
-      'run 2',
       'reply 5 not-stored',
+      'refuse 1: not stored: disk full',
+      'flush',
+      'run 2',
     ]);
   });
 
