@@ -65,6 +65,8 @@ export interface Context {
   /** Ends early when the user stops the tool. */
   readonly pause: (ms: number) => Promise<void>;
   readonly stopped: () => boolean;
+  /** A line that the user types at the terminal; null = there is none, or the user stopped the tool. */
+  readonly ask: (question: string) => Promise<string | null>;
 }
 
 /** `lines` go to stdout, `problems` to stderr; with --json `json` is the last line of stdout instead. */

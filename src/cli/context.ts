@@ -1,6 +1,7 @@
 /** What the tools get from the machine they run on: their common composition root. */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Result } from '../core/kernel/errors.ts';
 import { connect } from '../shell/client.ts';
@@ -46,7 +47,22 @@ export function processContext(): Context {
       await sleep(ms, undefined, { signal: stop.signal }).catch(() => {});
     },
     stopped: () => stop.signal.aborted,
+    ask: (question) => ask(question, stop.signal),
   };
+}
+
+/** The question goes to stderr: stdout is for what comes of it. */
+async function ask(question: string, signal: AbortSignal): Promise<string | null> {
+  const { stdin, stderr } = process;
+  if (stdin.isTTY !== true) return null;
+  const terminal = createInterface({ input: stdin, output: stderr });
+  try {
+    return (await terminal.question(question, { signal })).trim();
+  } catch {
+    return null;
+  } finally {
+    terminal.close();
+  }
 }
 
 /** A node without a configuration file has the defaults; a file that was asked for must be there. */

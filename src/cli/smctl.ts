@@ -5,6 +5,7 @@ import { checkSet } from './check.ts';
 import { collectCommand } from './collect.ts';
 import { type CommandSpec, type Given, type OptionSpec, type Outcome, text } from './command.ts';
 import { COMPLETE } from './complete.ts';
+import { CONFIRM_DEAD } from './confirm-dead.ts';
 import { SM_DUMP } from './dump.ts';
 import { EVENTS } from './events.ts';
 import { EXPLAIN } from './explain.ts';
@@ -134,6 +135,7 @@ export const SMCTL: CommandSpec = {
     EVENTS,
     HISTORY,
     ...OPERATE,
+    CONFIRM_DEAD,
     CHECK,
     COLLECT,
     KEY,

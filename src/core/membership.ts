@@ -60,7 +60,9 @@ const REMOVE: readonly Ground[] = [
       : null,
   ({ numbers }, { node }) => {
     const held = numbers.find(({ holder }) => holder === node);
-    return held === undefined ? null : `${held.group} is recorded as active on ${node}`;
+    return held === undefined
+      ? null
+      : `${held.group} is recorded as active on ${node}: if that is dead, say so first (smctl confirm-dead ${node})`;
   },
   ({ peer }, change) =>
     peer?.lockedForGood === true || (change.change === 'remove' && change.dead)

@@ -140,9 +140,24 @@ function isLinks(value: unknown): value is Extract<NodeChange, { change: 'add' }
   );
 }
 
+/** Typed twice by whoever says so, and never without a word on how it is known: both go into the history. */
+function parseConfirmation(value: Record<string, unknown>): Parsed<OperatorCommand> {
+  const { kind: _kind, node, again, why, ...rest } = value;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined)
+    return bad('bad-parameters', `a confirm-dead has no ${JSON.stringify(unknown.slice(0, 32))}`);
+  if (!text(node, LIMITS.nameCharactersMax) || node === '')
+    return bad('bad-parameters', 'node has to be the name of a node');
+  if (again !== node) return bad('bad-parameters', 'again has to be the same name as node');
+  if (!text(why, LIMITS.reasonCharactersMax) || why.trim() === '')
+    return bad('bad-parameters', 'why has to say in one line how it is known');
+  return { ok: true, value: { kind: 'confirm-dead', node, why } };
+}
+
 export function parseCommand(value: unknown): Parsed<OperatorCommand> {
   if (!isRecord(value)) return bad('bad-parameters', 'command has to be an object');
   const { kind, why = '', forMs = 0 } = value;
+  if (kind === 'confirm-dead') return parseConfirmation(value);
   if (!text(why, LIMITS.reasonCharactersMax)) {
     return bad(
       'bad-parameters',
@@ -158,7 +173,7 @@ export function parseCommand(value: unknown): Parsed<OperatorCommand> {
   const allowed = ['kind', 'why', 'forMs', ...names];
   const unknown = Object.keys(value).find((key) => !allowed.includes(key));
   if (operation === undefined && single === undefined) {
-    const known = [...OPERATION_KINDS, ...SERVICE_KINDS].join(', ');
+    const known = [...OPERATION_KINDS, ...SERVICE_KINDS, 'confirm-dead'].join(', ');
     return bad('bad-parameters', `unknown kind of command; known are ${known}`);
   }
   if (unknown !== undefined) {

@@ -136,6 +136,7 @@ export async function run(
         : { pid: pidFile === '/fixture/gone.pid' ? 99 : null, name: '' },
     pause: async () => {},
     stopped: () => false,
+    ask: async () => null,
     ...rest,
   };
   const exit = await execute(spec, words, context);

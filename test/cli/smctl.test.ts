@@ -223,6 +223,32 @@ test('lock, unlock, recover and unmanage carry their words', async () => {
   });
 });
 
+test('confirm-dead takes the name twice, and a reason', async () => {
+  const words = ['confirm-dead', 'controller-1', '--why', 'unplugged'];
+  const daemon = new FakeDaemon([view()]);
+  const by = (...more: string[]) => run(SMCTL, [...words, ...more], fixture, { daemon });
+  expect(await run(SMCTL, words.slice(0, 2), fixture, { daemon })).toMatchObject({
+    exit: 2,
+    err: '--why is needed: say how you know that it is dead\n',
+  });
+  expect((await by()).err).toContain('there is nobody to ask: type the name again, --yes controller-1\n');
+  expect(await by('--yes', 'controller-0')).toMatchObject({
+    exit: 5,
+    err: '"controller-0" is not controller-1: nothing was done\n',
+  });
+  expect(daemon.commands).toEqual([]);
+  expect((await by('--yes', 'controller-1')).exit).toBe(0);
+  const typed = { daemon, ask: async () => 'controller-1' };
+  const printed = await run(SMCTL, words, fixture, typed);
+  expect(printed.exit).toBe(0);
+  expect(printed.err).toContain('both nodes will act at once');
+  const command = { kind: 'confirm-dead', node: 'controller-1', again: 'controller-1', why: 'unplugged' };
+  expect(daemon.commands).toEqual([
+    { actor: 'alice', command },
+    { actor: 'alice', command },
+  ]);
+});
+
 test('restart waits until the service is back, and fails when it fails', async () => {
   const with_ = (change: Parameters<typeof service>[1]): EngineView =>
     view({ services: [service('nginx', change)] });

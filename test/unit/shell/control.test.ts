@@ -188,6 +188,21 @@ describe('bad input', () => {
       '{"id":1,"method":"command","params":{"command":{"kind":"lock","group":"web"}}}',
       'bad-parameters',
     ],
+    [
+      'a confirmation typed once',
+      '{"id":1,"method":"command","params":{"command":{"kind":"confirm-dead","node":"a","why":"off"}}}',
+      'bad-parameters',
+    ],
+    [
+      'a confirmation of another name',
+      '{"id":1,"method":"command","params":{"command":{"kind":"confirm-dead","node":"a","again":"b","why":"off"}}}',
+      'bad-parameters',
+    ],
+    [
+      'a confirmation without a reason',
+      '{"id":1,"method":"command","params":{"command":{"kind":"confirm-dead","node":"a","again":"a","why":" "}}}',
+      'bad-parameters',
+    ],
     ['a foreign kind', '{"id":1,"method":"command","params":{"command":{"kind":"x"}}}', 'bad-parameters'],
     [
       'an unknown key',
