@@ -101,7 +101,7 @@ describe('the other node', () => {
       {},
     ],
     [
-      'vim-services is recorded as active on controller-1',
+      'vim-services is recorded as active on controller-1: if that is dead, say so first (smctl confirm-dead controller-1)',
       {
         peer: gone,
         numbers: [
