@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS } from '../core/kernel/errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { type Operations, ROUTES } from './rest-types.ts';
@@ -15,6 +16,9 @@ const SILENCE_MS_MAX = 40_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 /** A connection that broke before the answer is tried once more: orders carry a key, and are carried out once. */
 const ATTEMPTS = 2;
+/** A server that has too much to do says: try again in a second. */
+const BUSY_MS = 1000;
+const BUSY_ATTEMPTS = 5;
 
 export interface RestOptions {
   readonly url: URL;
@@ -93,10 +97,14 @@ export class RestClient implements Rest {
       },
       body: body === undefined ? '' : JSON.stringify(body),
     };
-    const { status, text } = await this.#send(sent);
-    const answer = parsed(text);
-    if (status >= 200 && status < 300 && answer !== undefined) return answer as Operations[Of]['answer'];
-    throw refusal(this.#options, status, answer);
+    for (let attempt = 1; ; attempt += 1) {
+      const { status, text } = await this.#send(sent);
+      const answer = parsed(text);
+      if (status >= 200 && status < 300 && answer !== undefined) return answer as Operations[Of]['answer'];
+      if (answer?.code !== 'SM_API_BUSY' || attempt === BUSY_ATTEMPTS)
+        throw refusal(this.#options, status, answer);
+      await sleep(BUSY_MS);
+    }
   }
 
   async *follow(lastEventId: string, stop: AbortSignal): AsyncGenerator<StreamEvent> {

@@ -17,6 +17,12 @@ export function isFinal(operation: Operation): boolean {
   return FINAL.has(operation.step);
 }
 
+/** An operation that has come further, as the peer tells. */
+export interface Moved {
+  readonly operation: Operation;
+  readonly from: OperationStep;
+}
+
 export class Operations {
   readonly #list: Operation[] = [];
   /** Ended ones that are not in the list any more, oldest first. */
@@ -62,11 +68,11 @@ export class Operations {
   }
 
   /**
-   * The peer's copies: unknown ones are taken, known ones move on. Returns those that changed. `wallMs`: this node's
-   * clock, from which the age of what it stores is told after a restart; the peer's may be hours apart.
+   * The peer's copies: unknown ones are taken, known ones move on. Returns those that changed, with the step before.
+   * `wallMs`: this node's clock, from which the age of what it stores is told after a restart; the peer's may be hours apart.
    */
-  merge(theirs: readonly Operation[], wallMs: number): Operation[] {
-    const changed: Operation[] = [];
+  merge(theirs: readonly Operation[], wallMs: number): Moved[] {
+    const changed: Moved[] = [];
     for (const operation of theirs) {
       const mine = this.find(operation.id);
       if (mine === undefined) {
@@ -78,12 +84,12 @@ export class Operations {
         else if (!this.full) {
           const taken = { ...operation, requestedAt: wallMs };
           this.add(taken);
-          changed.push(taken);
+          changed.push({ operation: taken, from: 'requested' });
         }
         continue;
       }
       const advanced = this.advance(operation.id, operation.step, operation.reason);
-      if (advanced !== null) changed.push(advanced);
+      if (advanced !== null) changed.push({ operation: advanced, from: mine.step });
     }
     return changed;
   }

@@ -41,8 +41,11 @@ export class OperationProgress {
   /** The peer's copies of the operations; one that asks this node to recover is carried out here. */
   merge(theirs: readonly Operation[], now: number): void {
     const { me, operations, wall } = this.#context;
-    for (const operation of operations.merge(theirs, Math.round(wall(now)))) {
+    for (const { operation, from } of operations.merge(theirs, Math.round(wall(now)))) {
       this.#endOf(operation, now);
+      // Whoever follows an order at this node finds its steps and its end here, too.
+      if (operation.step !== from)
+        this.#note({ ...operation, step: from }, operation.step, operation.reason || operation.why);
       if (operation.kind === 'lock' && operation.node === me) this.#dateLock(operation, now);
       if (operation.kind === 'recover' && operation.node === me && operation.step === 'accepted')
         this.#recover(operation, now);
@@ -107,7 +110,7 @@ export class OperationProgress {
     const refusal = this.#refusal(operation);
     if (refusal !== '') return this.#end(operation, 'refused', refusal);
     const { operations } = this.#context;
-    operations.advance(operation.id, 'accepted');
+    const taken = operations.advance(operation.id, 'accepted') ?? operation;
     this.#note(operation, 'accepted', operation.why);
     const { node, kind, why } = operation;
     if (isSwact(operation)) this.#supersede(operation);
@@ -115,8 +118,8 @@ export class OperationProgress {
       this.#setAdministrative(node, 'locked', this.#lockEnd(operation, now), why);
     } else if (kind === 'unlock') {
       this.#setAdministrative(node, 'unlocked', 0, '');
-      operations.advance(operation.id, 'done');
-    } else if (kind === 'recover' && node === this.#context.me) this.#recover(operation, now);
+      this.#end(taken, 'done', '');
+    } else if (kind === 'recover' && node === this.#context.me) this.#recover(taken, now);
   }
 
   /** Two swacts that pull in opposite directions would hold each other up until both are too old: the newer one counts. */

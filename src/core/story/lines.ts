@@ -279,6 +279,8 @@ class Teller {
       line.about.push(...name.split(' '));
       this.#open.set(`operation ${cause}`, line);
     }
+    // The other node hears of its steps later, and tells of them too.
+    if (line.endMs !== null && !isOperationEnd(event)) return;
     line.outcome =
       known === undefined || reason === '' || line.text.endsWith(`(${reason})`) ? to : `${to}: ${reason}`;
     if (!isOperationEnd(event)) return;

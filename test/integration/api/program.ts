@@ -22,11 +22,11 @@ export async function freePort(): Promise<number> {
 }
 
 /** `api`: the keys below `api` of the configuration. */
-export function writeApiConfiguration(directory: string, api: object): string {
+export function writeApiConfiguration(directory: string, api: object, node = 'controller-0'): string {
   mkdirSync(join(directory, 'run'), { recursive: true, mode: 0o700 });
   const path = join(directory, 'api.yaml');
   const content = {
-    node: 'controller-0',
+    node,
     database: join(directory, 'sm.db'),
     runDirectory: join(directory, 'run'),
     api: { tokensFile: join(directory, 'tokens'), auditFile: join(directory, 'audit.log'), ...api },

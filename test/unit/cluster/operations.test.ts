@@ -52,7 +52,8 @@ describe('operations (rule 19)', () => {
       [operation('a', 'stopped'), operation('b', 'accepted'), operation('c', 'done')],
       WALL,
     );
-    expect(changed.map(({ id, step }) => `${id} ${step}`)).toEqual(['a stopped', 'b accepted']);
+    const told = changed.map(({ operation: { id, step }, from }) => `${id} ${from} -> ${step}`);
+    expect(told).toEqual(['a accepted -> stopped', 'b requested -> accepted']);
     expect(o.find('c')).toBeUndefined();
   });
 

@@ -80,6 +80,24 @@ describe('a swact (rule 19)', () => {
     expect(c.operation(operation)?.step).toBe('done');
   });
 
+  it('shows its steps and its end in the history of the node that follows, too', () => {
+    const c = new ClusterDriver().follow();
+    const { operation } = c.command('swact', B);
+    const [asked] = c.said.report.operations;
+    if (asked === undefined) throw new Error('nothing asked');
+    for (const [step, reason] of [
+      ['stopping', ''],
+      ['stopping', ''],
+      ['failed-back', 'oam failed there'],
+    ] as const)
+      c.report({ domainState: 'leader', number: 5, operations: [{ ...asked, step, reason }] });
+    const told = c.effects.filter((effect) => effect.type === 'history' && effect.entity === 'operation');
+    expect(told).toMatchObject([
+      { name: `swact ${B}`, from: 'requested', to: 'stopping', cause: operation, actor: 'operator' },
+      { from: 'stopping', to: 'failed-back', cause: operation, reason: 'oam failed there' },
+    ]);
+  });
+
   it.each<[string, (c: ClusterDriver) => void, RegExp]>([
     ['the other node is silent', (c) => c.silent(false), /controller-1 can not take the groups: .*own links/],
     [
