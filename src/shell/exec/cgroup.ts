@@ -105,18 +105,31 @@ function children(path: string): string[] {
   }
 }
 
-/** A file opened beforehand; opened again when the group was removed and made anew meanwhile. */
+/**
+ * True where nothing runs in the group or below it, and nothing has made groups below it. Not there, or not to be looked at =
+ * not empty.
+ */
+export function isEmptyGroup(path: string): boolean {
+  try {
+    // The directory itself, and each one in it, is a link more than one.
+    return statSync(path).nlink === 2 && readFileSync(join(path, 'cgroup.procs'), 'latin1') === '';
+  } catch {
+    return false;
+  }
+}
+
+/** Opened beforehand or at first use; opened again when the group was removed and made anew meanwhile. */
 class ControlFile {
   readonly #path: string;
   #fd: number | null = null;
 
   constructor(path: string) {
     this.#path = path;
-    this.#open();
   }
 
-  get isThere(): boolean {
-    return this.#fd !== null;
+  /** False = there is no such file. */
+  open(): boolean {
+    return this.#fd !== null || this.#open();
   }
 
   write(text: string): boolean {
@@ -150,19 +163,31 @@ class ControlFile {
   }
 }
 
-/** One group with its control files opened beforehand. A group that does not exist is an empty one. */
+/** One group. A group that does not exist is an empty one. */
 export class ControlGroup {
   readonly path: string;
   readonly #kill: ControlFile;
-  readonly #freeze: ControlFile;
-  readonly #version: 1 | 2;
+  #freezer: { readonly version: 1 | 2; readonly file: ControlFile } | null = null;
 
   constructor(path: string) {
     this.path = path;
     this.#kill = new ControlFile(join(path, 'cgroup.kill'));
-    const state = new ControlFile(join(path, 'freezer.state'));
-    this.#version = state.isThere ? 1 : 2;
-    this.#freeze = state.isThere ? state : new ControlFile(join(path, 'cgroup.freeze'));
+  }
+
+  /** Opens the control files now, for a time when that might not be possible. */
+  open(): void {
+    this.#kill.open();
+    this.#freeze.file.open();
+  }
+
+  get #freeze() {
+    if (this.#freezer === null) {
+      const state = new ControlFile(join(this.path, 'freezer.state'));
+      this.#freezer = state.open()
+        ? { version: 1, file: state }
+        : { version: 2, file: new ControlFile(join(this.path, 'cgroup.freeze')) };
+    }
+    return this.#freezer;
   }
 
   /** Processes of the group and of all groups below it, as our pid namespace numbers them. */
@@ -204,22 +229,24 @@ export class ControlGroup {
 
   /** Stops every process of the group where it stands. */
   freeze(): void {
-    if (!this.#freeze.write(this.#version === 2 ? '1' : 'FROZEN')) return;
+    const { version, file } = this.#freeze;
+    if (!file.write(version === 2 ? '1' : 'FROZEN')) return;
     for (let waited = 0; !this.#isFrozen() && waited < FREEZE_MS_MAX; waited++) pauseSync(1);
   }
 
   thaw(): void {
-    this.#freeze.write(this.#version === 2 ? '0' : 'THAWED');
+    const { version, file } = this.#freeze;
+    file.write(version === 2 ? '0' : 'THAWED');
   }
 
   close(): void {
     this.#kill.close();
-    this.#freeze.close();
+    this.#freezer?.file.close();
   }
 
   #isFrozen(): boolean {
     try {
-      return this.#version === 2
+      return this.#freeze.version === 2
         ? readFileSync(join(this.path, 'cgroup.events'), 'latin1').includes('frozen 1')
         : readFileSync(join(this.path, 'freezer.state'), 'latin1').startsWith('FROZEN');
     } catch {

@@ -7,19 +7,12 @@
  * by then, and moving `sm` itself for the moment of the fork would put `sm` where sm-watchdog kills.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readlinkSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { RunEffect } from '../../core/service/interface.ts';
 import {
   childGroups,
+  isEmptyGroup,
   makeBase,
   makeGroup,
   removeGroup,
@@ -38,6 +31,7 @@ import {
 } from './kill-entry.ts';
 import { doubt, type NamedProcess } from './pid-belief.ts';
 import { type Pid, readChildren, readStat } from './procfs.ts';
+import { type LeftRecord, RunRecords } from './run-records.ts';
 
 export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: object) => void;
 
@@ -66,32 +60,30 @@ export type ContainedRun = Pick<RunEffect, 'service' | 'run' | 'action' | 'pidFi
 
 const NO_DEFINITION = { pidFile: '', kernelState: false } as const;
 
-interface RunRecord {
-  readonly service: string;
-  readonly run: number;
-  readonly mark: string;
-}
-
 export class Containment {
   /** Directory of this node's control groups; null = marker only. */
   readonly base: string | null;
   readonly #node: string;
   readonly #instance: string;
   readonly #life = randomBytes(4).toString('hex');
-  readonly #records: string;
+  readonly #records: RunRecords;
   readonly #log: Log;
   readonly #services = new Map<string, KillHandle>();
   readonly #runs = new Map<number, KillHandle>();
   readonly #enabled: EnableRecords;
-  /** Control groups of services below which scripts have left empty ones. */
+  /** Control groups of services below which scripts have left some. */
   readonly #untidy = new Set<string>();
+  /**
+   * By service, an empty group that a script has left: the next one enters it. Making one takes the kernel a millisecond,
+   * and as long again to remove it.
+   */
+  readonly #spares = new Map<string, string>();
   #tidying: NodeJS.Timeout | null = null;
 
   constructor(options: ContainmentOptions) {
     this.#node = options.node;
     this.#log = options.log ?? (() => {});
-    this.#records = join(options.run, 'running');
-    mkdirSync(this.#records, { recursive: true, mode: 0o700 });
+    this.#records = new RunRecords(join(options.run, 'running'), this.#life);
     this.#instance = instanceOf(options.run);
     this.#enabled = new EnableRecords(options.run, this.#instance);
     this.base = options.cgroups === 'off' ? null : makeBase(groupsOf(options.node, this.#instance));
@@ -135,15 +127,24 @@ export class Containment {
     const entry = this.entryOf(contained);
     const { service, run } = contained;
     const mark = this.#runMark(run);
-    const own = entry.cgroup === null ? null : makeGroup(join(entry.cgroup, mark));
+    const own = entry.cgroup === null ? null : this.#runGroup(entry.cgroup, mark);
     this.#runs.set(run, new KillHandle({ ...entry, cgroup: own, pidFile: '', marker: `SM_RUN=${mark}` }));
     try {
-      writeFileSync(join(this.#records, mark), JSON.stringify({ service, run, mark } satisfies RunRecord));
+      this.#records.begin({ service, run, mark, group: own === null ? '' : basename(own) });
     } catch (error) {
       // Costs only that a crash right now leaves an orphan which the next `sm` does not recognise as one.
-      this.#log('warn', `can not record a running script in ${this.#records}`, { error: String(error) });
+      this.#log('warn', 'can not record a running script in the run-time directory', {
+        error: String(error),
+      });
     }
     return own === null ? null : join(own, 'cgroup.procs');
+  }
+
+  /** A group below the service's in which nothing runs. */
+  #runGroup(cgroup: string, mark: string): string | null {
+    const spare = this.#spares.get(cgroup);
+    this.#spares.delete(cgroup);
+    return spare !== undefined && isEmptyGroup(spare) ? spare : makeGroup(join(cgroup, mark));
   }
 
   /** After the spawn. */
@@ -178,17 +179,26 @@ export class Containment {
     return this.#runs.get(run) ?? null;
   }
 
-  /** After the script's end. What it left running stays under the service's entry. `disabled`: it has stopped it. */
-  async ended(run: number, disabled = false): Promise<void> {
+  /**
+   * After the script's end. What it left running stays under the service's entry. `began`: it may have started what its pid
+   * file names; where a control group holds that, other scripts are no reason to read the file. `disabled`: it has stopped it.
+   */
+  async ended(run: number, began = true, disabled = false): Promise<void> {
     const handle = this.#runs.get(run);
     if (handle === undefined) return;
     this.#runs.delete(run);
-    rmSync(join(this.#records, this.#runMark(run)), { force: true });
+    this.#records.end(this.#runMark(run));
     handle.close();
-    if (handle.entry.cgroup !== null) this.#tidyLater(dirname(handle.entry.cgroup));
-    const { service } = handle.entry;
-    await this.#services.get(service)?.refresh();
+    const { service, cgroup } = handle.entry;
+    if (cgroup !== null) this.#leave(dirname(cgroup), cgroup);
+    if (cgroup === null || began) await this.#services.get(service)?.refresh();
     if (disabled) this.#enabled.disabled(service);
+  }
+
+  /** What a script has left is empty at once, or when the last process that it started ends. */
+  #leave(service: string, cgroup: string): void {
+    if (!this.#spares.has(service) && isEmptyGroup(cgroup)) this.#spares.set(service, cgroup);
+    else this.#tidyLater(service);
   }
 
   /** Everything alive that the service ever started. */
@@ -212,7 +222,7 @@ export class Containment {
       const pids = handle.find(table).map(({ pid, startTime }) => ({ pid, startTime }));
       handle.close();
       if (pids.length > 0) orphans.push({ service: record.service, run: record.run, pids });
-      else rmSync(join(this.#records, record.mark), { force: true });
+      else this.#records.forget(record);
     }
     return orphans;
   }
@@ -226,7 +236,7 @@ export class Containment {
     );
     for (const [index, { record, handle }] of left.entries()) {
       handle.close();
-      if (results[index]!.left.length === 0) rmSync(join(this.#records, record.mark), { force: true });
+      if (results[index]!.left.length === 0) this.#records.forget(record);
     }
     return results.filter((result) => result.killed > 0);
   }
@@ -237,6 +247,7 @@ export class Containment {
     for (const handle of [...this.#services.values(), ...this.#runs.values()]) handle.close();
     this.#services.clear();
     this.#runs.clear();
+    this.#records.close();
     if (this.base !== null) removeGroup(this.base);
   }
 
@@ -252,7 +263,7 @@ export class Containment {
       known.entry.kernelState === kernelState
     )
       return known;
-    const cgroup = this.base === null ? null : makeGroup(join(this.base, service));
+    const cgroup = this.base === null ? null : (known?.entry.cgroup ?? makeGroup(join(this.base, service)));
     const marker = `SM_SERVICE=${this.#serviceMark(service)}`;
     const handle = new KillHandle({ service, cgroup, pidFile, marker, kernelState, enabledAt });
     for (const pid of known?.seen ?? []) handle.remember(pid);
@@ -275,7 +286,9 @@ export class Containment {
       for (const path of await childGroups(cgroup)) {
         // A group that was just made is empty too, until its script enters it.
         const inUse = [...this.#runs.values()].some(({ entry }) => entry.cgroup === path);
-        if (!inUse) await removeGroupSlowly(path);
+        if (inUse || path === this.#spares.get(cgroup)) continue;
+        if (!this.#spares.has(cgroup) && isEmptyGroup(path)) this.#spares.set(cgroup, path);
+        else await removeGroupSlowly(path);
       }
     }
     this.#tidying = null;
@@ -283,27 +296,14 @@ export class Containment {
   }
 
   /** Records of scripts that are not ours, with handles of what may be left of them. */
-  #left(): { record: RunRecord; handle: KillHandle }[] {
-    const left: { record: RunRecord; handle: KillHandle }[] = [];
-    for (const mark of readdirSync(this.#records)) {
-      if (mark.startsWith(`${this.#life}-`)) continue;
-      const record = readRecord(join(this.#records, mark));
-      if (record === null) continue;
-      const { service } = record;
-      const cgroup = this.base === null ? null : join(this.base, service, mark);
-      left.push({
-        record,
-        handle: new KillHandle({
-          service,
-          cgroup,
-          pidFile: '',
-          marker: `SM_RUN=${mark}`,
-          kernelState: false,
-          enabledAt: null,
-        }),
-      });
-    }
-    return left;
+  #left(): { record: LeftRecord; handle: KillHandle }[] {
+    return this.#records.left().map((record) => {
+      const { service, mark, group } = record;
+      const cgroup = this.base === null || group === '' ? null : join(this.base, service, group);
+      const marker = `SM_RUN=${mark}`;
+      const handle = new KillHandle({ ...NO_DEFINITION, service, cgroup, marker, enabledAt: null });
+      return { record, handle };
+    });
   }
 
   #serviceMark(service: string): string {
@@ -337,13 +337,4 @@ function groupsOf(node: string, instance: string): string {
 export function removeNodeGroups(node: string, run: string, pidNamespace: string): void {
   const base = makeBase(groupsOf(node, instanceOf(run, pidNamespace)));
   if (base !== null) removeGroup(base);
-}
-
-function readRecord(path: string): RunRecord | null {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as RunRecord;
-  } catch {
-    rmSync(path, { force: true });
-    return null;
-  }
 }

@@ -70,7 +70,7 @@ export class ProcessTable {
   }
 }
 
-/** An entry made ready: control files open, processes seen so far remembered. */
+/** An entry with the processes seen so far. */
 export class KillHandle {
   readonly entry: KillEntry;
   readonly group: ControlGroup | null;
@@ -79,6 +79,11 @@ export class KillHandle {
   constructor(entry: KillEntry) {
     this.entry = entry;
     this.group = entry.cgroup === null ? null : new ControlGroup(entry.cgroup);
+  }
+
+  /** Makes ready for a moment when no file can be opened. */
+  open(): void {
+    this.group?.open();
   }
 
   /** Remembers a process, and with it everything below it and in the session that it leads. */

@@ -37,6 +37,8 @@ export interface RunnerOptions {
 
 /** Actions that take activity away: they wait neither for a turn nor behind others (docs/SAFETY.md, rule 9). */
 const REMOVING: ReadonlySet<string> = new Set(['disable', 'go-standby']);
+/** Actions after which a service's pid file names another process. */
+const STARTING: ReadonlySet<string> = new Set(['enable', 'go-active', 'go-standby']);
 const BASE_ENVIRONMENT = {
   PATH: '/sbin:/usr/sbin:/bin:/usr/bin:/usr/local/sbin:/usr/local/bin',
   LANG: 'C',
@@ -281,8 +283,9 @@ export class Runner {
       this.#ticker = null;
     }
     const tail = running.output.finish();
-    const disabled = running.effect.action === 'disable' && outcome.kind === 'exit' && outcome.code === 0;
-    void this.#options.containment.ended(run, disabled);
+    const { action } = running.effect;
+    const disabled = action === 'disable' && outcome.kind === 'exit' && outcome.code === 0;
+    void this.#options.containment.ended(run, STARTING.has(action), disabled);
     this.#options.onDone(run, outcome, tail, this.#options.clock.now() - running.start);
     this.#startNext();
   }

@@ -19,6 +19,7 @@ export class KillList {
     const known = this.#handles.get(entry.service);
     if (known !== undefined && sameEntry(known.entry, entry)) return;
     const handle = new KillHandle(entry);
+    handle.open();
     for (const pid of known?.seen ?? []) handle.remember(pid);
     known?.close();
     this.#handles.set(entry.service, handle);

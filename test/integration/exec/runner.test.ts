@@ -348,6 +348,20 @@ tr '\\0' '\\n' </proc/$$/environ | sort\n`;
     expect((await lab.done(run)).outcome).toEqual({ kind: 'aborted' });
   });
 
+  test('lets a script enter the group that another has left empty, and no other', async () => {
+    lab.script('s', 'grep -m1 -o "sm/.*" /proc/self/cgroup || true');
+    const groupOf = async () => (await lab.execute('s', { action: 'audit-enabled' })).tail;
+    const first = await groupOf();
+    expect(first === '').toBe(lab.containment.base === null);
+    expect(await groupOf()).toBe(first);
+    lab.script('s', 'grep -m1 -o "sm/.*" /proc/self/cgroup || true; sleep 30 >/dev/null 2>&1 &');
+    expect(await groupOf()).toBe(first);
+    lab.script('s', 'grep -m1 -o "sm/.*" /proc/self/cgroup; exit 0');
+    // What runs on in the first group has nothing to do with the next script: to end that must not end this.
+    if (first !== '') expect(await groupOf()).not.toBe(first);
+    expect(lab.containment.list('s')).toHaveLength(1);
+  });
+
   test('after a crash finds the scripts left behind, and only them', async () => {
     lab.script('other', 'sleep 30 &');
     await lab.execute('other');
