@@ -1,7 +1,7 @@
 # Everything that a developer or an operator runs from a clone. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build lint test demo bench bench-peers figures lab install uninstall deb test-install clean
+.PHONY: help setup build lint test demo bench bench-peers figures lab chaos install uninstall deb test-install clean
 
 BIN := node_modules/.bin
 PREFIX ?= /usr
@@ -71,6 +71,9 @@ figures: setup ## Put outputs of both into the tables of README.md and docs/BENC
 
 lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss (root; docs/LAB.md)
 	@node --import tsx scripts/lab.ts
+
+chaos: setup build ## Faults at random, judged by a witness; MINUTES=10 SEED=n ARBITER=none (root; docs/CHAOS.md)
+	@MINUTES='$(MINUTES)' SEED='$(SEED)' ARBITER='$(ARBITER)' node --import tsx scripts/chaos.ts
 
 install: setup ## Install into DESTDIR, below PREFIX (/usr)
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/packaging/install.sh install

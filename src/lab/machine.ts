@@ -1,7 +1,7 @@
 /** A machine of the lab: a tree of processes that can lose its power, and cables that can be pulled. */
-import { type ChildProcess, execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A machine knows nothing of these: by the first, every start of node on it would read hundreds of certificates. */
 const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...OURS } = process.env;
@@ -31,6 +31,12 @@ export interface MachineParts {
   readonly cleanUp: () => void;
 }
 
+export interface MachineProcess {
+  /** Its number as we count here. */
+  readonly here: number;
+  readonly words: readonly string[];
+}
+
 /** A machine with power. After `powerOff` it is gone; the rack boots another one in its place. */
 export class Machine {
   readonly #parts: MachineParts;
@@ -43,6 +49,11 @@ export class Machine {
 
   get name(): string {
     return this.#parts.name;
+  }
+
+  /** Its first process, as we count here. */
+  get init(): number {
+    return this.#parts.init;
   }
 
   get hasPower(): boolean {
@@ -74,8 +85,7 @@ export class Machine {
    * machine's own end stays up. Throws where there are no cables.
    */
   async setLink(link: number, state: 'up' | 'unplugged' | 'cut'): Promise<void> {
-    const port = this.#parts.ports?.get(link);
-    if (port === undefined) throw new Error(`${this.name} has no cable ${link}`);
+    const port = this.port(link);
     const master = state === 'cut' ? 'nomaster' : `master switch${link}`;
     await ip([`link set ${port} ${master}`, `link set ${port} ${state === 'unplugged' ? 'down' : 'up'}`]);
   }
@@ -85,8 +95,7 @@ export class Machine {
    * are a one-way cut. Needs nft(8); throws where there are no cables.
    */
   async setLoss(link: number, fromPercent: number, toPercent: number): Promise<void> {
-    const port = this.#parts.ports?.get(link);
-    if (port === undefined) throw new Error(`${this.name} has no cable ${link}`);
+    const port = this.port(link);
     const rule = (match: string, percent: number) => {
       if (percent === 0) return [];
       const chance = percent >= 100 ? '' : `numgen random mod 100 < ${percent} `;
@@ -102,6 +111,13 @@ export class Machine {
     await output(['nft', '-f', '-'], RUN_LIMIT_MS, `${commands.join('\n')}\n`);
   }
 
+  /** The switch's end of its cable. Throws where there is none. */
+  port(link: number): string {
+    const port = this.#parts.ports?.get(link);
+    if (port === undefined) throw new Error(`${this.name} has no cable ${link}`);
+    return port;
+  }
+
   /** SIGKILL to a process, by the number that the machine itself knows it by. Returns the moment just before. */
   kill(pid: number): number {
     const here = this.#pidHere(pid);
@@ -113,23 +129,45 @@ export class Machine {
 
   /** Runs a program on the machine and returns what it wrote to stdout. Rejects when it fails or takes too long. */
   run(program: readonly string[], limitMs = RUN_LIMIT_MS): Promise<string> {
-    const { init, ports } = this.#parts;
-    const enter = ['nsenter', '--target', String(init), '--mount', '--uts', '--net', '--pid', '--'];
-    return output(ports === null ? program : [...enter, ...program], limitMs);
+    return output(this.#inside(program), limitMs);
   }
 
-  /** Arguments of every process of the machine, itself included. Throws where it has no namespaces of its own. */
-  commandLines(): string[][] {
+  /** Starts a program on the machine, as its service manager would. `log` gets what it writes. */
+  start(program: readonly string[], log: string): void {
+    const output = openSync(log, 'a');
+    const [file = '', ...args] = this.#inside(program);
+    const environment = { ...ENVIRONMENT, SM_NODE_NAMESPACE: this.name };
+    spawn(file, args, { env: environment, stdio: ['ignore', output, output], detached: true }).on(
+      'error',
+      () => {},
+    );
+    closeSync(output);
+  }
+
+  /** Every process of the machine, its first one included. Throws where it has no namespaces of its own. */
+  processes(): MachineProcess[] {
     if (this.#parts.ports === null) throw new Error(`${this.name} shares its processes`);
-    const found: string[][] = [];
+    const found: MachineProcess[] = [];
     for (const here of this.#pids()) {
       try {
-        found.push(readFileSync(`/proc/${here}/cmdline`, 'utf8').split('\0').slice(0, -1));
+        const words = readFileSync(`/proc/${here}/cmdline`, 'utf8').split('\0').slice(0, -1);
+        found.push({ here, words });
       } catch {
         // Ended meanwhile.
       }
     }
     return found;
+  }
+
+  /** Arguments of every process of the machine. */
+  commandLines(): (readonly string[])[] {
+    return this.processes().map(({ words }) => words);
+  }
+
+  #inside(program: readonly string[]): readonly string[] {
+    const { init, ports } = this.#parts;
+    const enter = ['nsenter', '--target', String(init), '--mount', '--uts', '--net', '--pid', '--'];
+    return ports === null ? program : [...enter, ...program];
   }
 
   #pidHere(pid: number): number | null {
@@ -165,7 +203,8 @@ export async function ip(commands: readonly string[]): Promise<void> {
   await output(['ip', '-force', '-batch', '-'], RUN_LIMIT_MS, `${commands.join('\n')}\n`);
 }
 
-function output(program: readonly string[], limitMs: number, input = ''): Promise<string> {
+/** What the program wrote to stdout. Rejects when it fails or takes too long. */
+export function output(program: readonly string[], limitMs: number, input = ''): Promise<string> {
   const [file = '', ...args] = program;
   const options = { env: ENVIRONMENT, timeout: limitMs, killSignal: 'SIGKILL' as const };
   return new Promise((resolve, reject) => {

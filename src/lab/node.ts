@@ -26,6 +26,8 @@ export interface LabNodeOptions {
   readonly root: string;
   /** Folder of numbered .sql files. It names paths of an installed system; they are changed to those of this node. */
   readonly definitions: string;
+  /** SQL that changes them on all nodes alike. */
+  readonly changes?: string;
   /** Content of the key file `cluster`, the same on all nodes. */
   readonly key: Buffer;
   /** Directory of the compiled programs. */
@@ -59,6 +61,10 @@ export class LabNode {
     this.#fill(options, rack);
   }
 
+  get hasPower(): boolean {
+    return this.#machine?.hasPower === true;
+  }
+
   get machine(): Machine {
     if (this.#machine === null) throw new Error(`${this.name} has no power`);
     return this.#machine;
@@ -71,15 +77,24 @@ export class LabNode {
   /** Boots the machine: a new start of its kernel. */
   async boot(rack: Rack): Promise<void> {
     writeFileSync(join(this.directory, 'boot_id'), `${randomUUID()}\n`);
-    const config = join(this.directory, 'sm.yaml');
     this.#machine = await rack.boot({
       name: this.name,
       index: this.index,
       directory: this.directory,
-      program: [process.execPath, join(this.#programs, 'bin', 'sm.js'), '--foreground', '--config', config],
+      program: this.#program,
       log: join(this.directory, 'console.log'),
       mounts: this.#mounts,
     });
+  }
+
+  /** What a service manager does when `sm` and `sm-watchdog` have both ended. */
+  startProgram(): void {
+    this.machine.start(this.#program, join(this.directory, 'console.log'));
+  }
+
+  get #program(): readonly string[] {
+    const config = join(this.directory, 'sm.yaml');
+    return [process.execPath, join(this.#programs, 'bin', 'sm.js'), '--foreground', '--config', config];
   }
 
   /** Returns the moment just before. */
@@ -155,6 +170,7 @@ export class LabNode {
     for (const name of readdirSync(options.definitions))
       copyFileSync(join(options.definitions, name), at('definitions', name));
     writeFileSync(at('definitions', '99-node.sql'), this.#ownDefinitions(rack));
+    if (options.changes !== undefined) writeFileSync(at('definitions', '98-changes.sql'), options.changes);
     writeFileSync(at('keys', 'cluster'), options.key, { mode: 0o600 });
     for (const agent of ['process', 'promotable'])
       symlinkSync(join(PROJECT, 'ocf', agent), at('ocf', 'resource.d', 'sm', agent));

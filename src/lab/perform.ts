@@ -22,6 +22,8 @@ export interface Performance<R extends Rack> {
   /** Beginning of the name of its directory. */
   readonly prefix: string;
   readonly limitMs: number;
+  /** Keeps the directory also where it fails. */
+  readonly keepFailed?: true;
   /** Called first, outside. A reason why it can not be done there ends it. */
   begin(isolation: Isolation): string | null;
   /** Plays to the end, or until `stop`; no node has power then. Returns the exit code. */
@@ -90,11 +92,15 @@ async function outside(performance: Performance<Rack>, loopback: boolean): Promi
       : performance.begin(isolation);
   if (refusal !== null) return performance.failed(isolation, refusal);
   const root = makeDirectory(performance.prefix);
+  let code = 1;
   try {
-    if (options !== null) return await playInside(performance, options, root, stop.signal);
-    return await performance.play(new LoopbackRack(), root, stop.signal);
+    code =
+      options !== null
+        ? await playInside(performance, options, root, stop.signal)
+        : await performance.play(new LoopbackRack(), root, stop.signal);
+    return code;
   } finally {
-    removeDirectory(root);
+    if (code === 0 || stop.signal.aborted || performance.keepFailed !== true) removeDirectory(root);
   }
 }
 

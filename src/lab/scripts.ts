@@ -1,5 +1,5 @@
 /** Watches which scripts of services run on a machine: in its list of processes, not in what its manager tells. */
-import type { Machine } from './machine.ts';
+import type { Machine, MachineProcess } from './machine.ts';
 
 /** Scripts of services take longer than this. */
 const LOOK_INTERVAL_MS = 15;
@@ -7,13 +7,26 @@ const SCRIPT = /\/(?:resource\.d|init\.d)\/(?:.*\/)?([^/]+)$/;
 /** What only looks, at its fixed intervals. */
 const AUDITS: ReadonlySet<string> = new Set(['monitor', 'status']);
 
-/** Scripts that run now and change something, or try to: `nginx stop`. Also what they have left in the background. */
-export function changingScripts(machine: Machine): string[] {
-  return machine.commandLines().flatMap((words) => {
-    const action = words.at(-1) ?? '';
+export interface RunningScript {
+  readonly process: MachineProcess;
+  readonly script: string;
+  readonly action: string;
+}
+
+/** Scripts of services that run now. Also what they have left in the background. */
+export function serviceScripts(machine: Machine): RunningScript[] {
+  return machine.processes().flatMap((process) => {
+    const { words } = process;
     const script = SCRIPT.exec(words.at(-2) ?? '')?.[1];
-    return script === undefined || AUDITS.has(action) ? [] : [`${script} ${action}`];
+    return script === undefined ? [] : [{ process, script, action: words.at(-1) ?? '' }];
   });
+}
+
+/** Those that change something, or try to: `nginx stop`. */
+export function changingScripts(machine: Machine): string[] {
+  return serviceScripts(machine).flatMap(({ script, action }) =>
+    AUDITS.has(action) ? [] : [`${script} ${action}`],
+  );
 }
 
 export class ScriptWatch {

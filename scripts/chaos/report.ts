@@ -1,0 +1,93 @@
+/** What a run of `make chaos` amounts to: the last line and the exit code. Pure. */
+import type { Verdict } from '../../src/lab/verdict.ts';
+import { isResume, type Kind } from './schedule.ts';
+
+/** A time in which two nodes were active for the group, or answered for its address. */
+export interface Double {
+  readonly fromMs: number;
+  readonly durationMs: number;
+  /** Who saw it. */
+  readonly seenBy: 'stamps' | 'neighbour';
+}
+
+export interface PastRound {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** What was really done, with the moment; what met a node without power was not. */
+  readonly done: readonly { readonly kind: Kind; readonly atMs: number }[];
+}
+
+export interface Tally {
+  readonly rounds: readonly PastRound[];
+  readonly doubles: readonly Double[];
+  /** Times in which no node was active, from the first activity to the end. */
+  readonly gaps: readonly { readonly fromMs: number; readonly durationMs: number }[];
+  /** The pair was whole and active on exactly one node at the end of every round. */
+  readonly recovered: boolean;
+  /** Why it was not, or why the witnesses can not judge; '' = nothing of that. */
+  readonly reason: string;
+  readonly minutes: number;
+}
+
+/** Less than this proves too little. */
+const FAULTS_PER_MINUTE_MIN = 6;
+
+const roundAt = (rounds: readonly PastRound[], atMs: number): PastRound | undefined =>
+  rounds.findLast(({ fromMs }) => fromMs <= atMs);
+
+function isOfResume(rounds: readonly PastRound[], atMs: number): boolean {
+  return roundAt(rounds, atMs)?.done.some(({ kind }) => isResume(kind)) === true;
+}
+
+/** A gap begins with the last stamp before it, so a little before what caused it. */
+const LATE_MS = 50;
+
+/** Longest gap by the kind of the last fault before it began, ms; those without any are left out. */
+export function longestGaps({ rounds, gaps }: Pick<Tally, 'rounds' | 'gaps'>): Partial<Record<Kind, number>> {
+  const done = rounds.flatMap((round) => round.done).toSorted((a, b) => a.atMs - b.atMs);
+  const longest: Partial<Record<Kind, number>> = {};
+  for (const { fromMs, durationMs } of gaps) {
+    const cause = done.findLast(({ atMs }) => atMs <= fromMs + LATE_MS);
+    if (cause === undefined) continue;
+    longest[cause.kind] = Math.max(longest[cause.kind] ?? 0, Math.round(durationMs));
+  }
+  return longest;
+}
+
+/** How often each kind was done. */
+export function countsByKind(rounds: readonly PastRound[]): Partial<Record<Kind, number>> {
+  const counts: Partial<Record<Kind, number>> = {};
+  for (const { kind } of rounds.flatMap(({ done }) => done)) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
+/** `more` ends the line. Double activity in a round of the class `resume` is told, and is no failure. */
+export function concludeChaos(tally: Tally, more: object = {}): Verdict {
+  const { rounds, recovered, reason, minutes } = tally;
+  const counts = countsByKind(rounds);
+  const faults = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const apart = tally.doubles.filter(({ fromMs }) => isOfResume(rounds, fromMs));
+  const overlaps = tally.doubles.length - apart.length;
+  const resumes = rounds.flatMap(({ done }) => done).filter(({ kind }) => isResume(kind)).length;
+  const isEnough = faults >= minutes * FAULTS_PER_MINUTE_MIN;
+  const reasons = [
+    overlaps > 0 ? `two nodes were active at once, ${overlaps} times` : '',
+    reason,
+    isEnough || reason !== '' ? '' : `only ${faults} faults in ${minutes} minutes`,
+  ].filter((text) => text !== '');
+  const line = {
+    faults,
+    kinds: Object.keys(counts).length,
+    overlaps,
+    recovered,
+    gaps: longestGaps(tally),
+    resume: {
+      faults: resumes,
+      overlaps: apart.length,
+      overlap_ms: Math.round(Math.max(0, ...apart.map(({ durationMs }) => durationMs))),
+    },
+    ...more,
+    ...(reasons.length > 0 && { reason: reasons.join('; ') }),
+  };
+  return { line: JSON.stringify(line), code: reasons.length === 0 && recovered ? 0 : 1 };
+}
