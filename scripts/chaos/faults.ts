@@ -193,11 +193,11 @@ const meetsScripts =
     return { words: `${name} to every script that runs there, and a swact`, undo: () => clearInterval(look) };
   };
 
-const killService: Do = (_site, { direction }, { node }) => {
+const killService: Do = (_site, { on, direction }, { node }) => {
   if (!node.hasPower) return null;
-  const [file, name] =
-    direction === 'from' ? ['nginx: master', 'nginx'] : ['lab-worker.stamps', 'lab-worker'];
-  const found = node.machine.processes().filter(({ words }) => words.some((word) => word.includes(file)));
+  const name = on === 'standby' ? 'lab-status' : direction === 'from' ? 'nginx' : 'lab-worker';
+  const mark = name === 'nginx' ? 'nginx: master' : `${name}.stamps`;
+  const found = node.machine.processes().filter(({ words }) => words.some((word) => word.includes(mark)));
   if (found.length === 0) return null;
   for (const each of found) signal(each, 'SIGKILL');
   return { words: `SIGKILL to ${name}` };

@@ -19,17 +19,18 @@ export interface Controller {
   readonly disk: Disk;
 }
 
-export type Program = 'sm' | 'sm-watchdog' | 'sm-arbiter';
+const PROGRAMS = ['sm', 'sm-watchdog', 'sm-arbiter'] as const;
+export type Program = (typeof PROGRAMS)[number];
 
-/** Which of the node's own programs it is, by its arguments; null = none. */
+/** Which of the node's own programs it is, by its arguments or the title that it gave itself; null = none. */
 export function programOf(words: readonly string[]): Program | null {
+  const title = PROGRAMS.find((name) => name === words[0]);
+  if (title !== undefined) return title;
   const path = words.find((word) => /\/bin\/sm[a-z-]*\.js$/.test(word)) ?? '';
-  if (path.endsWith('/sm.js')) {
-    if (words.includes('--engine')) return 'sm';
-    return words.includes('--foreground') ? 'sm-watchdog' : null;
-  }
-  if (path.endsWith('/sm-watchdog.js')) return 'sm-watchdog';
-  return path.endsWith('/sm-arbiter.js') ? 'sm-arbiter' : null;
+  const name = PROGRAMS.find((program) => path.endsWith(`/${program}.js`)) ?? null;
+  if (name !== 'sm' || words.includes('--engine')) return name;
+  // It becomes sm-watchdog.
+  return words.includes('--foreground') ? 'sm-watchdog' : null;
 }
 
 export class Site {

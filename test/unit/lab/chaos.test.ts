@@ -1,0 +1,143 @@
+/** The pure parts of `make chaos`: what a seed draws, and what the account amounts to. */
+import { expect, test } from 'vitest';
+import { concludeChaos, type Double, longestGaps, type Tally } from '../../../scripts/chaos/report.ts';
+import { isResume, kindsFor, type Round, schedule } from '../../../scripts/chaos/schedule.ts';
+import { programOf } from '../../../scripts/chaos/site.ts';
+import { rulesFor } from '../../../scripts/chaos/wires.ts';
+import { Prng } from '../../../src/sim/prng.ts';
+
+const KINDS = kindsFor(new Set(['fuse', 'arbiter', 'etcd', 'bmc']));
+
+function draw(seed: string, rounds: number, kinds = KINDS): Round[] {
+  const drawn = schedule(new Prng(seed), kinds);
+  return Array.from({ length: rounds }, () => drawn.next().value);
+}
+
+test('the same seed draws the same faults, another seed others', () => {
+  expect(draw('1', 100)).toEqual(draw('1', 100));
+  expect(draw('1', 5)).not.toEqual(draw('2', 5));
+});
+
+test('every kind comes before any comes twice; what needs something comes only where it is there', () => {
+  const faults = draw('7', 200).flatMap((round) => round.faults);
+  expect(new Set(faults.slice(0, KINDS.length + 3).map(({ kind }) => kind)).size).toBeGreaterThanOrEqual(
+    KINDS.length - 3,
+  );
+  expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(KINDS));
+  expect(faults.map(({ number }) => number)).toEqual(faults.map((_, i) => i + 1));
+  const without = kindsFor(new Set());
+  expect(without).not.toContain('disk-hangs');
+  expect(without).not.toContain('etcd-killed');
+  expect(without.length).toBeGreaterThanOrEqual(20);
+});
+
+test('what breaks an assumption is in a round of its own, and nothing is twice in one', () => {
+  for (const { faults } of draw('3', 500)) {
+    const kinds = faults.map(({ kind }) => kind);
+    expect(new Set(kinds).size).toBe(kinds.length);
+    if (kinds.some(isResume)) expect(kinds).toHaveLength(1);
+    if (kinds.includes('power-off')) expect(kinds).not.toContain('power-off-both');
+  }
+});
+
+const WELL: Tally = {
+  minutes: 1,
+  recovered: true,
+  reason: '',
+  doubles: [],
+  gaps: [],
+  rounds: [
+    {
+      fromMs: 1000,
+      untilMs: 9000,
+      done: Array.from(
+        { length: 10 },
+        (_, i) => ({ kind: i % 2 ? 'cut-all' : 'kill-sm', atMs: 1000 + i }) as const,
+      ),
+    },
+    { fromMs: 10_000, untilMs: 20_000, done: [{ kind: 'stop-node', atMs: 10_500 }] },
+  ],
+};
+const double = (fromMs: number): Double => ({ fromMs, durationMs: 30, seenBy: 'stamps' });
+
+test('a run without double activity that recovered is well', () => {
+  const { line, code } = concludeChaos(WELL, { seed: 1 });
+  expect(code).toBe(0);
+  expect(JSON.parse(line)).toEqual({
+    faults: 11,
+    kinds: 3,
+    overlaps: 0,
+    recovered: true,
+    gaps: {},
+    resume: { faults: 1, overlaps: 0, overlap_ms: 0 },
+    seed: 1,
+  });
+});
+
+test('one double activity is a failure, but after a resume it is counted apart', () => {
+  const bad = concludeChaos({ ...WELL, doubles: [double(5000)] });
+  expect(bad.code).toBe(1);
+  expect(JSON.parse(bad.line)).toMatchObject({
+    overlaps: 1,
+    reason: 'two nodes were active at once, 1 times',
+  });
+  const apart = concludeChaos({ ...WELL, doubles: [double(11_000)] });
+  expect(apart.code).toBe(0);
+  expect(JSON.parse(apart.line)).toMatchObject({ overlaps: 0, resume: { overlaps: 1, overlap_ms: 30 } });
+});
+
+test('so is double activity that nobody can explain by a round', () => {
+  expect(concludeChaos({ ...WELL, doubles: [double(10)] }).code).toBe(1);
+});
+
+test('a pair that did not recover, and too few faults, are failures', () => {
+  const torn = concludeChaos({ ...WELL, recovered: false, reason: 'round 2: the pair was not whole' });
+  expect(torn.code).toBe(1);
+  expect(JSON.parse(torn.line)).toMatchObject({
+    recovered: false,
+    reason: 'round 2: the pair was not whole',
+  });
+  expect(concludeChaos({ ...WELL, minutes: 10 }).code).toBe(1);
+});
+
+test('a gap is told under the last fault before it', () => {
+  const gaps = [
+    { fromMs: 1004, durationMs: 12 },
+    { fromMs: 5000, durationMs: 700 },
+    { fromMs: 10_490, durationMs: 2900 },
+    { fromMs: 10, durationMs: 4 },
+  ];
+  expect(longestGaps({ rounds: WELL.rounds, gaps })).toEqual({ 'cut-all': 700, 'stop-node': 2900 });
+});
+
+test('obstacles become rules that begin anew each time', () => {
+  const rack = { address: (link: number, node: number) => `10.${link}.0.${node}` };
+  const text = rulesFor(
+    [
+      { link: 0, from: 0, to: 1, percent: 100 },
+      { link: 2, from: 1, to: 0, percent: 30 },
+    ],
+    rack,
+  );
+  expect(text.split('\n').slice(1)).toEqual([
+    'delete table bridge chaos',
+    'add table bridge chaos',
+    'add chain bridge chaos wires { type filter hook forward priority 0; }',
+    'add rule bridge chaos wires ip saddr 10.0.0.0 ip daddr 10.0.0.1 drop',
+    'add rule bridge chaos wires ip saddr 10.2.0.1 ip daddr 10.2.0.0 numgen random mod 100 < 30 drop',
+    '',
+  ]);
+});
+
+test.each([
+  ['node /p/dist/bin/sm.js --engine --config /c --begin', 'sm'],
+  ['node /p/dist/bin/sm.js --foreground --config /c', 'sm-watchdog'],
+  ['sm-watchdog', 'sm-watchdog'],
+  ['node /p/dist/bin/sm-watchdog.js', 'sm-watchdog'],
+  ['sm-arbiter', 'sm-arbiter'],
+  ['node /p/dist/bin/smctl.js status', null],
+  ['node /p/dist/bin/sm.js --check', null],
+  ['perl /d/sm-stamp --file f', null],
+])('%s is %s', (words, program) => {
+  expect(programOf(words.split(' '))).toBe(program);
+});
