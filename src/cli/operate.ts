@@ -74,6 +74,9 @@ const OPERATIONS: readonly Operated[] = [
   {
     kind: 'swact-force',
     summary: 'Like swact, also when the other node is less healthy',
+    details: [
+      'What has failed there is tried anew. If it fails there again, the groups go back where they were.',
+    ],
     of: 'own-node',
     options: [WHY],
   },

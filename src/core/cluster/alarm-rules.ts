@@ -108,11 +108,18 @@ function* groupStates({ context }: AlarmFacts): Iterable<Alarm> {
         entity: `service_domain=${definitions.domain.name}.service_group=${name}.host=${node}`,
         severity: SEVERITY[group.status],
         reason: `${name} is ${group.status} on ${node}: ${group.reason}`,
-        repair: `smctl explain group ${name}; mend the cause, then smctl recover ${node}`,
+        repair: recovery(context, name, node),
         patienceMs: 0,
       };
     }
   }
+}
+
+/** Only a node itself knows what its services wait for. */
+function recovery({ me }: ClusterContext, group: string, node: string): string {
+  return node === me
+    ? `smctl explain group ${group} tells the cause; mend it, then smctl recover ${group}`
+    : `smctl explain group ${group} on ${node} tells the cause; mend it, then smctl recover ${group} --node ${node}`;
 }
 
 function* redundancy({ context }: AlarmFacts): Iterable<Alarm> {
@@ -121,7 +128,8 @@ function* redundancy({ context }: AlarmFacts): Iterable<Alarm> {
     const entity = `service_domain=${definitions.domain.name}.service_group=${group.name}`;
     const lack = lacking(context, group);
     if (lack === null) continue;
-    const repair = 'bring the other node back into service: smctl explain node shows what it waits for';
+    const repair =
+      'bring the other node back into service: smctl explain node on both shows what they wait for';
     yield { id: '400.002', entity, ...lack, repair, patienceMs: TRANSITION_PATIENCE_MS };
   }
 }
@@ -160,7 +168,7 @@ function* failedEverywhere({ context }: AlarmFacts): Iterable<Alarm> {
       entity: `service_domain=${definitions.domain.name}.service_group=${name}`,
       severity: 'critical',
       reason: `${name} has failed on every node: it is tried again in place, less and less often, at least every ${RETRY_MINUTES} minutes`,
-      repair: `mend the cause (smctl explain group ${name}), then smctl recover on the node that shall run it`,
+      repair: `smctl explain group ${name} tells the cause; mend it, then smctl recover ${name} on the node that shall run it`,
       patienceMs: 0,
     };
   }
@@ -173,7 +181,7 @@ function* rebootsWithheld({ context: { me }, rebootsWithheld }: AlarmFacts): Ite
       entity: `host=${me}.service_group=${group}`,
       severity: 'major',
       reason: `${group} has failed for good and asks for a reboot of ${me}, which does not do that now: ${reason}`,
-      repair: `mend the cause, then smctl recover ${me}; or swact what runs there away and reboot it`,
+      repair: `mend the cause, then smctl recover ${group} on ${me}; or swact what runs there away and reboot it`,
       patienceMs: 0,
     };
   }

@@ -53,7 +53,7 @@ export class PeerState {
 
   /** Why it can not be given anything; '' = it can. */
   get absence(): string {
-    if (!this.heard) return `${this.name}: ${this.reason}`;
+    if (!this.heard) return `${this.name} is not heard (${this.reason})`;
     if (!this.exchanged) return `${this.name} is heard, its report is awaited`;
     if (this.leaving) return `${this.name} is leaving`;
     return '';

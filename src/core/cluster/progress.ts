@@ -5,7 +5,9 @@
  */
 import type { OperatorCommand } from '../engine-interface.ts';
 import type { Operation, OperationStep } from '../link/types.ts';
+import { hasFailed } from '../plan/plan.ts';
 import { type ClusterContext, groupOn } from './context.ts';
+import { isFinal } from './operations.ts';
 
 /** Longest time from the request of an operation to its end. */
 const OPERATION_LIMIT_MS = 300_000;
@@ -15,6 +17,8 @@ export class OperationProgress {
   readonly #context: ClusterContext;
   /** Monotonic ms at which this node saw an operation first: the clocks of two nodes tell nothing about its age. */
   readonly #since = new Map<string, number>();
+  /** Forced swacts for which this node has forgiven what failed on it. */
+  readonly #forgiven = new Set<string>();
   #counter = 0;
 
   constructor(context: ClusterContext) {
@@ -46,6 +50,7 @@ export class OperationProgress {
       // Whoever follows an order at this node finds its steps and its end here, too.
       if (operation.step !== from)
         this.#note({ ...operation, step: from }, operation.step, operation.reason || operation.why);
+      this.#forgive(operation, now);
       if (operation.kind === 'lock' && operation.node === me) this.#dateLock(operation, now);
       if (operation.kind === 'recover' && operation.node === me && operation.step === 'accepted')
         this.#recover(operation, now);
@@ -75,7 +80,8 @@ export class OperationProgress {
     if (next === Number.POSITIVE_INFINITY) timers.clear(TIMER);
     else if (timers.armed.get(TIMER)?.at !== next) timers.set(TIMER, next);
     const known = new Set(this.#context.operations.all().map(({ id }) => id));
-    for (const id of this.#since.keys()) if (!known.has(id)) this.#since.delete(id);
+    for (const seen of [this.#since, this.#forgiven])
+      for (const id of seen.keys()) if (!known.has(id)) seen.delete(id);
   }
 
   /** Monotonic ms of the limit. One of an earlier life of `sm` is as old as this node's own clock says. */
@@ -114,6 +120,7 @@ export class OperationProgress {
     this.#note(operation, 'accepted', operation.why);
     const { node, kind, why } = operation;
     if (isSwact(operation)) this.#supersede(operation);
+    this.#forgive({ ...operation, step: 'accepted' }, now);
     if (kind === 'lock') {
       this.#setAdministrative(node, 'locked', this.#lockEnd(operation, now), why);
     } else if (kind === 'unlock') {
@@ -144,6 +151,8 @@ export class OperationProgress {
     if (kind === 'lock' && locked) return `${node} is locked already`;
     if (kind === 'unlock' && !locked) return `${node} is not locked`;
     const other = definitions.nodes.find((name) => name !== node);
+    if (kind === 'recover' && node === peer?.name && peer.absence !== '')
+      return `${node} can not be asked to try again: ${peer.absence}`;
     if (kind === 'unlock' || kind === 'recover' || (kind === 'lock' && other === undefined)) return '';
     const row = other === undefined ? undefined : nodes.find(other);
     if (other === undefined || row === undefined)
@@ -185,6 +194,8 @@ export class OperationProgress {
       if (nodes.find(node)?.administrative !== 'locked')
         this.#end(operation, 'failed-back', `${node} was unlocked meanwhile`);
       else if (this.#emptied(node)) this.#end(operation, 'done', '');
+      else if (this.#isLost(node))
+        this.#end(operation, 'done', `${node} is not heard: it is given nothing when it is back`);
     } else if (isSwact(operation)) this.#progressSwact(operation);
   }
 
@@ -204,11 +215,26 @@ export class OperationProgress {
     if (arriving.length === 0) return;
     operations.advance(id, 'activating');
     const views = arriving.map(({ group }) => groupOn(this.#context, target, group));
-    const failed = views.find((view) => view?.status === 'failed');
-    if (failed !== undefined && kind === 'swact')
+    const failed = views.find((view) => (kind === 'swact' ? view?.status === 'failed' : hasFailedAnew(view)));
+    if (failed !== undefined)
       return this.#end(operation, 'failed-back', `${failed.name} failed there: ${failed.reason}`);
     const arrived = arriving.length === placements.length;
     if (arrived && views.every((view) => view?.state === 'active')) this.#end(operation, 'done', '');
+  }
+
+  /**
+   * A forced swact goes where something has failed, too: that is forgiven first, or it would not be tried before its
+   * time, and the group would leave again as soon as it has come.
+   */
+  #forgive(operation: Operation, now: number): void {
+    const { id, kind, node, step } = operation;
+    const { me, definitions, local } = this.#context;
+    if (kind !== 'swact-force' || node === me || step === 'requested' || isFinal(operation)) return;
+    if (this.#forgiven.has(id)) return;
+    this.#forgiven.add(id);
+    for (const { name } of definitions.groups.values())
+      if (local.group(name).inactive)
+        local.step({ type: 'group.recover', group: name, clearFatal: true, forgive: true }, now);
   }
 
   #recover(operation: Operation, now: number): void {
@@ -227,6 +253,12 @@ export class OperationProgress {
     return groups.every((group) => group.state === 'disabled' || group.state === 'initial');
   }
 
+  /** What it held is here by now; what else it does nobody can ask it. */
+  #isLost(node: string): boolean {
+    const { numbers, peer } = this.#context;
+    return peer?.name === node && !peer.heard && numbers.all().every(({ holder }) => holder !== node);
+  }
+
   #end(operation: Operation, step: OperationStep, reason: string): void {
     this.#context.operations.advance(operation.id, step, reason);
     this.#note(operation, step, reason === '' ? operation.why : reason);
@@ -236,6 +268,11 @@ export class OperationProgress {
     const name = `${kind} ${node}`;
     this.#context.history({ entity: 'operation', name, from: step, to, cause: id, reason, actor });
   }
+}
+
+/** It was forgiven before it was given: a failure of one that is on its way to active is a new one. */
+function hasFailedAnew(view: ReturnType<typeof groupOn>): boolean {
+  return (view?.state === 'go-active' || view?.state === 'active') && hasFailed(view);
 }
 
 function isSwact({ kind }: Operation): boolean {

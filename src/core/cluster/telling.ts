@@ -23,9 +23,12 @@ export function groupReports(
   return local.groups().map((view) => {
     const { name, state, desired, status, condition, health } = view;
     const exclusive = definitions.groups.get(name)?.exclusive === true;
-    const own = exclusive ? numbers.of(name) : null;
+    const record = exclusive ? numbers.of(name) : null;
     const placement = leading?.placements.find((p) => p.group === name && p.node === peer?.name);
-    const reason = leading === null ? view.reason : (placement?.reasons.join('; ') ?? '');
+    // A leader says why it orders what; what is wrong with a group here is known to nobody else, whoever leads.
+    const ordered = leading === null ? [] : [placement?.reasons.join('; ') ?? ''];
+    const own = leading === null || status !== '' ? [view.reason] : [];
+    const reason = [...ordered, ...own].filter((part) => part !== '').join(': ');
     return {
       name,
       state,
@@ -33,12 +36,12 @@ export function groupReports(
       status,
       condition,
       health,
-      runs: own?.held ?? 0,
-      inactive: own !== null && own.held === 0 && inactive(name),
-      stopped: own?.stopped ?? 0,
-      activationMax: own?.max ?? 0,
-      holder: leading === null ? '' : (own?.holder ?? ''),
-      holderActivation: leading === null ? 0 : (own?.holderActivation ?? 0),
+      runs: record?.held ?? 0,
+      inactive: record !== null && record.held === 0 && inactive(name),
+      stopped: record?.stopped ?? 0,
+      activationMax: record?.max ?? 0,
+      holder: leading === null ? '' : (record?.holder ?? ''),
+      holderActivation: leading === null ? 0 : (record?.holderActivation ?? 0),
       order: leading?.orders.get(name) ?? 'initial',
       reason: reason.slice(0, REASON_CHARACTERS_MAX),
     };

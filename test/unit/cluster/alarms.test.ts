@@ -92,6 +92,10 @@ describe('the facts call for', () => {
     c.report({ domainState: 'backup', leader: A, number: 2, settled: true });
     const entity = `service_domain=controller.service_group=oam.host=${B}`;
     expect(standing(c)).toContain(`critical 400.001 ${entity}`);
+    // What it says to type is a command, and where.
+    const repair = c.cluster.alarms().find((found) => found.entity === entity)?.repair;
+    expect(repair).toContain(`smctl explain group oam on ${B} tells`);
+    expect(repair).toContain(`smctl recover oam --node ${B}`);
     c.peerGroup('oam', { status: '', reason: '' });
     c.report({ domainState: 'backup', leader: A, number: 2, settled: true });
     expect(standing(c)).not.toContain(`critical 400.001 ${entity}`);

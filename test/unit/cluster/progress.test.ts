@@ -290,6 +290,21 @@ describe('the clocks of two nodes that are hours apart', () => {
 });
 
 describe('lock and unlock', () => {
+  it('of a node that is not heard is done when its groups are here, and holds it when it is back', () => {
+    const c = leadingStandby();
+    c.silent(false);
+    const { operation } = c.command('lock', B);
+    expect(c.operation(operation)?.step).toBe('accepted');
+    c.silent(true);
+    c.pass(10_000);
+    expect(c.numbers().holder).toBe(A);
+    expect(c.operation(operation)).toMatchObject({
+      step: 'done',
+      reason: expect.stringMatching(/is not heard/),
+    });
+    expect(c.cluster.nodes().find(({ name }) => name === B)?.administrative).toBe('locked');
+  });
+
   it('moves everything away, is done when nothing is left, and the node gains nothing until the unlock', () => {
     const c = leading({ groups: [pairGroup('oam'), everywhere('web')] });
     const { operation } = c.command('lock', A);
@@ -360,6 +375,15 @@ describe('lock and unlock', () => {
 });
 
 describe('recover', () => {
+  it('on a node that can not be asked is refused at once', () => {
+    const c = leading();
+    c.silent(false);
+    expect(c.command('recover', B, 0, 'oam')).toMatchObject({
+      ok: false,
+      message: expect.stringMatching(/controller-1 can not be asked to try again: .*not heard/),
+    });
+  });
+
   it('is refused for a group that there is not', () => {
     const c = leading();
     expect(c.command('recover', A, 0, 'nope')).toMatchObject({
