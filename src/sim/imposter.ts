@@ -27,6 +27,7 @@ export class Imposter {
         const { deadIntervalMs, stopBoundMs } = node.definitions.domain;
         const header: FrameHeader = {
           ...this.#lives,
+          version: PROTOCOL_VERSION_MIN,
           versionMin: PROTOCOL_VERSION_MIN,
           versionMax: PROTOCOL_VERSION,
           clusterId: CLUSTER_ID,

@@ -227,6 +227,7 @@ export class FakePeer {
     this.sequence += 1;
     return {
       header: {
+        version: 1,
         versionMin: 1,
         versionMax: 1,
         clusterId: '00'.repeat(8),

@@ -12,6 +12,7 @@ import { ReportAssembler } from '../link/parts.ts';
 import { decodeReport } from '../link/report.ts';
 import type { Frame, FrameHeader, Report } from '../link/types.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../link/types.ts';
+import { versionFor } from '../link/version.ts';
 import type {
   GuardEffect,
   GuardEvent,
@@ -239,7 +240,7 @@ export class Guard {
     const { processLife: life, reportVersion: version } = header;
     const whole = this.#assembler.add({ life, version, part, parts, body });
     if (whole.kind !== 'complete') return;
-    const decoded = decodeReport(whole.bytes);
+    const decoded = decodeReport(whole.bytes, header.version);
     if (!decoded.ok) return;
     this.#report = { report: decoded.report, version: header.reportVersion };
     this.#tellReport(header);
@@ -528,6 +529,7 @@ export class Guard {
     const echo = this.#peer.echo(this.#told.heard);
     const { goneAt } = this.#manager;
     return {
+      version: versionFor(this.#told.heard ? this.#peer.spoken : null),
       versionMin: PROTOCOL_VERSION_MIN,
       versionMax: PROTOCOL_VERSION,
       clusterId,

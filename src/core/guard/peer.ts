@@ -129,6 +129,11 @@ export class Peer {
     return { life: this.life, sequence: this.sequence };
   }
 
+  /** The versions that it speaks; null while somebody else speaks in its place, with what we do not know. */
+  get spoken(): FrameHeader | null {
+    return this.strangerLife === null ? this.header : null;
+  }
+
   /** When its silence is long enough: the peer's own P counts where it is longer than ours. */
   silentAt(): number {
     return this.lastReceiptAt + this.permissionMs + this.stallCreditMs;

@@ -9,13 +9,8 @@ import { assert } from '../kernel/assert.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import { INTERFACE_ROLES } from '../kernel/names.ts';
 import { ByteReader, ByteWriter, U32_MAX } from './bytes.ts';
-import {
-  type DropCause,
-  type Frame,
-  type FrameHeader,
-  PROTOCOL_VERSION,
-  PROTOCOL_VERSION_MIN,
-} from './types.ts';
+import type { DropCause, Frame, FrameHeader } from './types.ts';
+import { isSpoken } from './version.ts';
 
 /** "SMHB". */
 export const FRAME_MAGIC = 0x534d_4842;
@@ -49,7 +44,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
 
   const writer = new ByteWriter(HEADER_BYTES + body.length);
   writer.u32(FRAME_MAGIC);
-  writer.u8(PROTOCOL_VERSION);
+  writer.u8(header.version);
   writer.u8(header.versionMin);
   writer.u8(header.versionMax);
   writer.u8(header.leaving ? FLAG_LEAVING : 0);
@@ -90,7 +85,7 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
 
   const reader = new ByteReader(bytes);
   reader.u32();
-  reader.u8();
+  const version = reader.u8();
   const versionMin = reader.u8();
   const versionMax = reader.u8();
   const flags = reader.u8();
@@ -100,6 +95,7 @@ export function decodeFrame(bytes: Uint8Array): DecodedFrame {
   const part = reader.u8();
   const parts = reader.u8();
   const header: FrameHeader = {
+    version,
     versionMin,
     versionMax,
     leaving: (flags & FLAG_LEAVING) !== 0,
@@ -142,14 +138,15 @@ function prefixFault(bytes: Uint8Array): DropCause | null {
   const version = reader.u8();
   if (reader.fault !== null) return 'truncated';
   if (magic !== FRAME_MAGIC) return 'magic';
-  if (version < PROTOCOL_VERSION_MIN || version > PROTOCOL_VERSION) return 'version';
+  if (!isSpoken(version)) return 'version';
   return bytes.length < HEADER_BYTES ? 'truncated' : null;
 }
 
 /** What no frame may say, whoever made it; null = nothing. */
 function frameFault({ header, part, parts, body }: Frame): string | null {
-  const spoken = header.versionMin <= PROTOCOL_VERSION && PROTOCOL_VERSION <= header.versionMax;
-  if (!spoken) return 'its version is outside the range that it names';
+  const { version, versionMin, versionMax } = header;
+  if (!isSpoken(version)) return 'its version is none of ours';
+  if (version < versionMin || version > versionMax) return 'its version is outside the range that it names';
   if (!isNodeName(header.sender) || !isNodeName(header.receiver)) return 'a name is not a node name';
   if (header.processLife === NO_LIFE || header.kernelLife === NO_LIFE) return 'a life is missing';
   if (header.sequence === 0) return 'sequences start at 1';

@@ -59,8 +59,14 @@ export type DecodedReport =
   | { readonly ok: true; readonly report: Report }
   | { readonly ok: false; readonly reason: string };
 
-/** Strict: counts, lengths, words and names within limits, no name twice, nothing after the end. Never throws. */
-export function decodeReport(bytes: Uint8Array): DecodedReport {
+/** The first version in which a report may have more fields behind those that we know. */
+const VERSION_WITH_TAIL = 2;
+
+/**
+ * Strict: counts, lengths, words and names within limits, no name twice, and in version 1 nothing after the end. Never
+ * throws. `version`: of the frames that it came in.
+ */
+export function decodeReport(bytes: Uint8Array, version: number): DecodedReport {
   if (bytes.length > REPORT_LIMITS.bytesMax)
     return { ok: false, reason: `${bytes.length} bytes are too many` };
   const reader = new ByteReader(bytes);
@@ -75,7 +81,7 @@ export function decodeReport(bytes: Uint8Array): DecodedReport {
     groups: readList(reader, REPORT_LIMITS.groupsMax, readGroup),
     operations: readList(reader, REPORT_LIMITS.operationsMax, readOperation),
   };
-  reader.end();
+  if (version < VERSION_WITH_TAIL) reader.end();
   if (hasTwice(report.nodes.map((node) => node.name))) reader.fail('a node stands twice');
   if (hasTwice(report.groups.map((group) => group.name))) reader.fail('a group stands twice');
   if (hasTwice(report.operations.map((operation) => operation.id))) reader.fail('an operation stands twice');

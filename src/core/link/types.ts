@@ -18,13 +18,20 @@ import type {
   Status,
 } from '../kernel/names.ts';
 
-export const PROTOCOL_VERSION = 1;
+/**
+ * Versions of the frame and of the report in it that this program speaks. 2: a report may go on with fields that the
+ * receiver does not know. Rules for a next one: docs/reference/wire.md, "Versions".
+ */
+export const PROTOCOL_VERSION = 2;
 export const PROTOCOL_VERSION_MIN = 1;
 
 /** 16 bytes as 32 hex digits. */
 export type LifeId = string;
 
 export interface FrameHeader {
+  /** Of this frame. */
+  readonly version: number;
+  /** What its sender speaks. */
   readonly versionMin: number;
   readonly versionMax: number;
   /** Derived from the domain name: frames of other clusters are dropped early. 8 bytes, hex. */

@@ -33,8 +33,9 @@ const text = (maxLength: number) =>
   fc.string({ maxLength, unit: 'grapheme' }).filter((t) => t.length <= maxLength);
 
 const header: fc.Arbitrary<FrameHeader> = fc.record({
+  version: fc.integer({ min: 1, max: 2 }),
   versionMin: fc.constant(1),
-  versionMax: fc.integer({ min: 1, max: 255 }),
+  versionMax: fc.integer({ min: 2, max: 255 }),
   clusterId: hex(8),
   sender: nodeName,
   receiver: nodeName,
@@ -136,8 +137,9 @@ export function sampleFrame(
 ): Frame {
   return {
     header: {
+      version: 1,
       versionMin: 1,
-      versionMax: 1,
+      versionMax: 2,
       clusterId: '00112233445566ff',
       sender: 'controller-0',
       receiver: 'controller-1',

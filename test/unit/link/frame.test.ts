@@ -119,7 +119,7 @@ describe('bad bytes', () => {
   test.each([
     ['magic', 0, 0],
     ['version', 4, 0],
-    ['version', 4, 2],
+    ['version', 4, 3],
     ['malformed', 5, 2],
     ['malformed', 6, 0],
     ['malformed', 7, 0b10],
@@ -196,6 +196,7 @@ describe('docs/reference/wire.md', () => {
   });
 
   test.each<[string, Frame]>([
+    ['version', sampleFrame({ version: 2 })],
     ['versionMin', sampleFrame({ versionMin: 0 })],
     ['versionMax', sampleFrame({ versionMax: 9 })],
     ['leaving', sampleFrame({ leaving: true })],
