@@ -40,6 +40,9 @@ export const LIMITS = {
   lateMs: 500,
 } as const;
 
+/** Connections that are slow are looked at so often, ms. */
+const LOOK_MS = 1000;
+
 export interface ServerOptions {
   readonly context: ApiContext;
   readonly log: Logger | false;
@@ -48,6 +51,9 @@ export interface ServerOptions {
   readonly changesPerMinute?: number;
   /** As in LIMITS without it; 0 = never too late. */
   readonly lateMs?: number;
+  /** As in LIMITS without them. */
+  readonly headMs?: number;
+  readonly requestMs?: number;
 }
 
 declare module 'fastify' {
@@ -60,19 +66,32 @@ declare module 'fastify' {
 }
 
 export async function buildServer(options: ServerOptions): Promise<App> {
-  const { context, log, tls } = options;
+  const { context, log, tls, headMs = LIMITS.headMs, requestMs = LIMITS.requestMs } = options;
+  const limits = {
+    maxHeaderSize: LIMITS.headerBytes,
+    headersTimeout: headMs,
+    // node looks at its time limits only so often.
+    connectionsCheckingInterval: Math.min(LOOK_MS, headMs),
+  };
   const app = fastify({
     ...(log === false ? { logger: false } : { loggerInstance: log as never }),
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     bodyLimit: LIMITS.bodyBytes,
-    requestTimeout: LIMITS.requestMs,
+    requestTimeout: requestMs,
     keepAliveTimeout: LIMITS.idleMs,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
-    http: { maxHeaderSize: LIMITS.headerBytes, headersTimeout: LIMITS.headMs },
-    ...(tls === undefined
-      ? {}
-      : { https: { ...tls, maxHeaderSize: LIMITS.headerBytes, headersTimeout: LIMITS.headMs } }),
+    // Addresses that are not even looked for.
+    frameworkErrors: (_error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      const detail = 'it is too long, or not encoded as the path of a URL has to be';
+      const failed = problem('SM_API_INPUT', { place: 'path', detail });
+      void reply
+        .code(failed.status)
+        .type('application/json; charset=utf-8')
+        .send(JSON.stringify(problemBody(failed)));
+    },
+    http: limits,
+    ...(tls === undefined ? {} : { https: { ...tls, ...limits } }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
   app.server.maxConnections = LIMITS.connections;

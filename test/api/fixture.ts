@@ -82,6 +82,8 @@ export interface FixtureOptions {
   /** Whatever is read or ordered fails in a way that nobody has foreseen. */
   readonly broken?: boolean;
   readonly tls?: ServerOptions['tls'];
+  readonly headMs?: number;
+  readonly requestMs?: number;
 }
 
 /** The `await` ends when the server has found `sm`, or that it is not there. */
@@ -139,6 +141,8 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
     // The test and the server share a loop that building the server keeps busy.
     lateMs: options.lateMs ?? 0,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.headMs === undefined ? {} : { headMs: options.headMs }),
+    ...(options.requestMs === undefined ? {} : { requestMs: options.requestMs }),
     ...(options.changesPerMinute === undefined ? {} : { changesPerMinute: options.changesPerMinute }),
     context: {
       node: 'controller-0',
