@@ -3,7 +3,7 @@
  * Each start and stop is a line that the script writes itself. Its times are the wall clock's, which bash reads without
  * another process; that this clock was not set meanwhile is checked against CLOCK_MONOTONIC.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { monotonicMs } from '../../src/lab/machine.ts';
 import { eventually } from '../../src/lab/node.ts';
@@ -33,10 +33,12 @@ export class Journal<N extends Journaled> {
   /** When which node lost its power, in ms since 1970. */
   readonly #offs: { readonly node: string; readonly atMs: number }[] = [];
   readonly #clockOffsetMs = clockOffsetMs();
+  readonly #read: readonly NodeJournal[];
 
   constructor(nodes: readonly N[]) {
     this.nodes = nodes;
     for (const { services } of nodes) writeFileSync(join(services, 'journal'), '');
+    this.#read = nodes.map(({ name, services }) => new NodeJournal(name, join(services, 'journal')));
   }
 
   /** Call it with the moment when a node lost its power, in ms since 1970. */
@@ -48,9 +50,7 @@ export class Journal<N extends Journaled> {
   }
 
   entries(): Entry[] {
-    return this.nodes.flatMap((node) =>
-      parseJournal(node.name, readFileSync(join(node.services, 'journal'), 'utf8')),
-    );
+    return this.#read.flatMap((journal) => journal.entries());
   }
 
   /** Waits until each of the services was started on the node after that moment; returns when the last start had ended. */
@@ -80,6 +80,37 @@ export class Journal<N extends Journaled> {
     return bothActiveMs(this.entries(), this.#offs);
   }
 }
+
+/** Reads what is new: it is looked at every few milliseconds, on the cores on which the work is measured that it tells of. */
+class NodeJournal {
+  readonly #node: string;
+  readonly #path: string;
+  readonly #entries: Entry[] = [];
+  #position = 0;
+
+  constructor(node: string, path: string) {
+    this.#node = node;
+    this.#path = path;
+  }
+
+  entries(): readonly Entry[] {
+    const file = openSync(this.#path, 'r');
+    try {
+      for (;;) {
+        const read = readSync(file, buffer, 0, buffer.length, this.#position);
+        // A line that is not complete yet is read again.
+        const complete = buffer.subarray(0, read).lastIndexOf(0x0a) + 1;
+        if (complete === 0) return this.#entries;
+        this.#position += complete;
+        this.#entries.push(...parseJournal(this.#node, buffer.toString('utf8', 0, complete)));
+      }
+    } finally {
+      closeSync(file);
+    }
+  }
+}
+
+const buffer = Buffer.alloc(64 * 1024);
 
 /** By how much the wall clock is ahead of CLOCK_MONOTONIC. */
 function clockOffsetMs(): number {

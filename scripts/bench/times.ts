@@ -17,6 +17,7 @@ import {
 import { BenchPair } from './pair.ts';
 import { plainSwitchOver } from './plain.ts';
 import { medianOf, resultOf, round } from './result.ts';
+import { listScheduleMs } from './schedule.ts';
 import type { Bench } from './suite.ts';
 import { fastestTiming } from './timing.ts';
 import { managerShares } from './usage.ts';
@@ -89,30 +90,37 @@ export async function swact(bench: Bench): Promise<void> {
     const names = serviceNames(shape);
     const name = `swact-${names.length}`;
     const plain: number[] = [];
+    const schedules: number[] = [];
     const { values, bothActiveMs } = await withPair(bench, name, shape, SHIPPED, async (pair) => {
       await pair.start();
       const values: number[] = [];
       for (const i of range(bench.repeat)) {
         const from = await pair.settled();
-        plain.push(plainSwitchOver(join(bench.root, 'plain'), names, WORKERS));
+        const { ms, overheadMs } = plainSwitchOver(join(bench.root, 'plain'), names, WORKERS);
+        plain.push(ms);
         await sleep(200);
-        values.push(await switchOver(pair, from, names));
+        const { tookMs, scripts } = await switchOver(pair, from, names);
+        values.push(tookMs);
+        schedules.push(listScheduleMs(scripts, WORKERS, overheadMs));
         const [took, alone] = [values.at(-1)?.toFixed(0), plain.at(-1)?.toFixed(0)];
         bench.tell(`${name} ${i + 1}/${bench.repeat}: ${took} ms, plain ${alone} ms`);
       }
       return { values, bothActiveMs: pair.journal.bothActiveMs() };
     });
-    const scheduleBoundMs = round(medianOf(plain) * SCHEDULE_SHARE + SCHEDULE_MORE_MS);
-    const facts = { groups: shape.groups, bothActiveMs, scheduleBoundMs };
+    const boundMs = (ms: readonly number[]) => round(medianOf(ms) * SCHEDULE_SHARE + SCHEDULE_MORE_MS);
+    const scheduleMs = round(medianOf(schedules));
+    const bounds = { scheduleBoundMs: boundMs(schedules), plainBoundMs: boundMs(plain) };
+    const facts = { groups: shape.groups, bothActiveMs, scheduleMs, ...bounds };
     const beside = { what: `xargs -P ${WORKERS}: all stops, then all starts`, values: plain };
     bench.add(resultOf({ name, values, unit: 'ms', target, beside, facts }));
   }
 }
 
-/** Returns how long it took from the request to the end of the last start. */
-async function switchOver(pair: BenchPair, from: LabNode, names: readonly string[]): Promise<number> {
+/** How long it took from the request to the end of the last start, and which scripts ran meanwhile. */
+async function switchOver(pair: BenchPair, from: LabNode, names: readonly string[]) {
   const at = await pair.switchOver(from);
-  return (await pair.journal.allStarted(names, pair.other(from), at)) - at;
+  const tookMs = (await pair.journal.allStarted(names, pair.other(from), at)) - at;
+  return { tookMs, scripts: pair.journal.entries().filter(({ beginMs }) => beginMs >= at) };
 }
 
 // --- one service -----------------------------------------------------------------------------------------------------
