@@ -1,20 +1,13 @@
 /** What `make lab` does to the two nodes, with what is expected of each, and the figures that it measures. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AnswerLog, doubleAnswers } from '../../src/lab/answers.ts';
 import { monotonicMs } from '../../src/lab/machine.ts';
-import { eventually, type LabNode } from '../../src/lab/node.ts';
-import { changesSince, sentence, settled } from '../../src/lab/pair.ts';
-import { LINK_COUNT, type Rack } from '../../src/lab/rack.ts';
-import { changingScripts, ScriptWatch } from '../../src/lab/scripts.ts';
-import { type ActiveRun, allActiveAt, bothActiveMs } from '../../src/lab/stamps.ts';
-import type { Witness } from '../../src/lab/witness.ts';
+import { eventually } from '../../src/lab/node.ts';
+import { sentence } from '../../src/lab/pair.ts';
+import { LINK_COUNT } from '../../src/lab/rack.ts';
+import { ScriptWatch } from '../../src/lab/scripts.ts';
 import { Prng } from '../../src/sim/prng.ts';
+import { CALM_MS, GROUP, LAST, PairUnderTest, round, STEP_LIMIT_MS, type Stage } from './stage.ts';
 
-const GROUP = 'lab-services';
-/** The last one of the group: it starts when all others are active, and stamps. */
-const LAST = 'lab-worker';
-/** Runs on both nodes, and stamps. */
-const EVERYWHERE = 'lab-status';
 /** By number of the link. */
 const LINKS = ['management', 'oam', 'cluster-host'] as const;
 
@@ -24,13 +17,8 @@ const SCRIPTS = ['IPaddr2 start', 'Filesystem start', 'nginx start'] as const;
 const COLD_STARTS = 20;
 const COLD_START_JITTER_MS = 5;
 const POWER_OFFS = 5;
-const STEP_LIMIT_MS = 20_000;
-/** How long it is looked whether something changes after all: longer than d, P + S + m and the patience for links. */
-const CALM_MS = 3500;
 const LOSS_PERCENT = 30;
 const LOSS_MS = 20_000;
-/** Nobody can move the address there and back within this. */
-const RETURN_MS = 100;
 
 export interface Figures {
   readonly failover_ms: number;
@@ -61,44 +49,36 @@ export const BOUNDS: Partial<Figures> = {
   loss_events: 0,
 };
 
-export interface Stage {
-  readonly rack: Rack;
-  readonly nodes: readonly [LabNode, LabNode];
-  readonly witness: Witness;
-  readonly answers: AnswerLog;
-  readonly tell: (line: string) => void;
+interface ScenarioStage extends Stage {
   readonly seed: number;
 }
 
-export class Scenarios {
-  readonly #stage: Stage;
+export class Scenarios extends PairUnderTest<ScenarioStage> {
   readonly #chance: Prng;
-  #active: LabNode;
 
-  constructor(stage: Stage) {
-    this.#stage = stage;
+  constructor(stage: ScenarioStage) {
+    super(stage);
     this.#chance = new Prng(String(stage.seed));
-    this.#active = stage.nodes[0];
   }
 
   async playAll(): Promise<Figures> {
     const coldStartBothActive = await this.#coldStarts();
     const failovers: number[] = [];
-    for (let i = 0; i < POWER_OFFS; i += 1) failovers.push(await this.#powerOffActive());
+    for (let i = 0; i < POWER_OFFS; i += 1) failovers.push(await this.powerOffActive());
     const sorted = failovers.toSorted((a, b) => a - b);
     const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-    this.#tell(
+    this.tell(
       `${POWER_OFFS} power-offs of the active: median ${round(median)} ms, worst ${round(sorted.at(-1)!)} ms.`,
     );
-    const standbyPowerOff = await this.#powerOffStandby();
+    const standbyPowerOff = await this.powerOffStandby();
     const managerRestart = await this.#killManager();
     const cuts = await this.#cuts();
     const oneWay = await this.#oneWayCuts();
     const loss = await this.#loss();
     const pulled = await this.#pulledCables();
     await this.#oneSided();
-    const bothActive = this.#bothActive(true);
-    const { count, widestMs } = this.#stage.answers.asked;
+    const bothActive = this.bothActive(true);
+    const { count, widestMs } = this.stage.answers.asked;
     return {
       failover_ms: round(median),
       failover_worst_ms: round(sorted.at(-1)!),
@@ -113,183 +93,52 @@ export class Scenarios {
       pulled_cable_ms: round(pulled),
       arp_questions: count,
       arp_widest_gap_ms: round(widestMs),
-      seed: this.#stage.seed,
+      seed: this.stage.seed,
     };
-  }
-
-  get #standby(): LabNode {
-    const [a, b] = this.#stage.nodes;
-    return this.#active === a ? b : a;
-  }
-
-  #tell(line: string): void {
-    this.#stage.tell(line);
-  }
-
-  #runs(): readonly ActiveRun[] {
-    return this.#stage.witness.look().runs;
-  }
-
-  /**
-   * When the whole group has become active on the node, by what others see: the last process stamps, the neighbour is
-   * answered by this node, and then the web server accepts its connection. null = not yet.
-   */
-  #activeAt(node: LabNode, sinceMs: number): number | null {
-    const answers = this.#stage.answers.look();
-    const stamped = allActiveAt(this.#runs(), [LAST], node.name, sinceMs);
-    const answered = answers.answeredAt(node.name, sinceMs);
-    const accepted = answered === null ? null : answers.acceptedAt(answered);
-    if (stamped === null || answered === null || accepted === null) return null;
-    return Math.max(stamped, answered, accepted);
-  }
-
-  #untilActive(node: LabNode, sinceMs: number): Promise<number> {
-    return eventually(`${GROUP} active on ${node.name}`, STEP_LIMIT_MS, () => this.#activeAt(node, sinceMs));
-  }
-
-  #settled(): Promise<unknown> {
-    return settled(this.#active, this.#standby, GROUP, STEP_LIMIT_MS);
   }
 
   // --- starts and power-offs -----------------------------------------------------------------------------------------
 
   /** Returns how many of them had two active nodes. The last one is left running. */
   async #coldStarts(): Promise<number> {
-    this.#tell(
-      `${COLD_STARTS} cold starts: both start buttons within ${COLD_START_JITTER_MS} ms (seed ${this.#stage.seed}).`,
+    this.tell(
+      `${COLD_STARTS} cold starts: both start buttons within ${COLD_START_JITTER_MS} ms (seed ${this.stage.seed}).`,
     );
     let bad = 0;
     const times: number[] = [];
     for (let i = 1; i <= COLD_STARTS; i += 1) {
-      const before = this.#bothActive(false);
+      const before = this.bothActive(false);
       times.push(await this.#coldStart());
-      if (this.#bothActive(false) > before) {
+      if (this.bothActive(false) > before) {
         bad += 1;
-        this.#tell(`  cold start ${i}: both were active`);
+        this.tell(`  cold start ${i}: both were active`);
       }
-      if (i < COLD_STARTS) await Promise.all(this.#stage.nodes.map((node) => this.#powerOff(node)));
+      if (i < COLD_STARTS) await Promise.all(this.stage.nodes.map((node) => this.powerOff(node)));
     }
-    this.#tell(
+    this.tell(
       `  active after ${round(Math.min(...times))} to ${round(Math.max(...times))} ms; both active in ${bad} of ${COLD_STARTS}.`,
     );
     return bad;
   }
 
-  async #coldStart(): Promise<number> {
-    const { nodes, rack } = this.#stage;
-    await Promise.all(nodes.map((node) => node.boot(rack)));
+  #coldStart(): Promise<number> {
+    const { nodes } = this.stage;
     const order = this.#chance.chance(0.5) ? nodes : nodes.toReversed();
-    const since = monotonicMs();
-    order[0]!.machine.pressStart();
-    await sleep(this.#chance.between(0, COLD_START_JITTER_MS));
-    order[1]!.machine.pressStart();
-    const { node, at } = await eventually(`${GROUP} active on one node`, STEP_LIMIT_MS, () => {
-      for (const each of nodes) {
-        const found = this.#activeAt(each, since);
-        if (found !== null) return { node: each, at: found };
-      }
-      return null;
-    });
-    this.#active = node;
-    await this.#settled();
-    return at - since;
-  }
-
-  /** Returns the moment just before. */
-  async #powerOff(node: LabNode): Promise<number> {
-    const at = await node.powerOff();
-    this.#stage.witness.restarted(node.name);
-    return at;
-  }
-
-  /** The node comes back, as standby; the active one must not notice. */
-  async #powerOn(node: LabNode): Promise<void> {
-    const since = monotonicMs();
-    await node.boot(this.#stage.rack);
-    node.machine.pressStart();
-    await eventually(`${EVERYWHERE} on ${node.name}`, STEP_LIMIT_MS, () =>
-      allActiveAt(this.#runs(), [EVERYWHERE], node.name, since),
-    );
-    await this.#settled();
-    if ((await changesSince(() => this.#runs(), since, this.#active.name)) > 0)
-      throw new Error(`the return of ${node.name} disturbed ${this.#active.name}`);
-  }
-
-  /** Returns how long the service was away, ms. */
-  async #powerOffActive(): Promise<number> {
-    const [from, to] = [this.#active, this.#standby];
-    const at = await this.#powerOff(from);
-    const tookMs = (await this.#untilActive(to, at)) - at;
-    this.#active = to;
-    this.#tell(
-      `${from.name}, the active one, loses its power: ${round(tookMs)} ms later ${to.name} has everything: address, web server, ${LAST}.`,
-    );
-    await this.#powerOn(from);
-    return tookMs;
-  }
-
-  // --- nothing may happen --------------------------------------------------------------------------------------------
-
-  /**
-   * Does something that must not touch the services of the active node, and counts what touched them: scripts that ran
-   * there, changes in its history, processes that began or ended, other answers to the neighbour.
-   */
-  async #undisturbed(what: string, act: () => Promise<void>): Promise<number> {
-    const node = this.#active;
-    const { answers } = this.#stage;
-    const events: string[] = [];
-    // IPaddr2 tells the neighbours in the background for a second after its start.
-    await eventually(`no script runs on ${node.name}`, STEP_LIMIT_MS, () =>
-      changingScripts(node.machine).length === 0 ? true : null,
-    );
-    const unsubscribe = await node.subscribe((event) => events.push(sentence(event)));
-    const scripts = new ScriptWatch(node.machine);
-    const tenures = answers.look().tenures.length;
-    const since = monotonicMs();
-    try {
-      await act();
-      await sleep(CALM_MS);
-    } finally {
-      unsubscribe();
-      scripts.end();
-    }
-    const found = [
-      ...scripts.end().map((script) => `script: ${script}`),
-      ...events.filter((event) => /^(service|group) /.test(event)),
-      ...Array.from(
-        { length: await changesSince(() => this.#runs(), since, node.name) },
-        () => 'a process began or ended',
-      ),
-    ];
-    if (answers.look().tenures.length > tenures) found.push('another node answered for the address');
-    if (answers.answeredAt(node.name, monotonicMs() - CALM_MS / 2) === null)
-      found.push('nobody answers for the address');
-    this.#tell(`${what}: ${found.length === 0 ? 'nothing' : `${found.length} events`} on ${node.name}.`);
-    for (const line of found) this.#tell(`  ${line}`);
-    return found.length;
-  }
-
-  async #powerOffStandby(): Promise<number> {
-    const node = this.#standby;
-    const gone = await this.#undisturbed(`${node.name}, the standby, loses its power`, async () => {
-      await this.#powerOff(node);
-    });
-    const back = await this.#undisturbed('It comes back', () => this.#powerOn(node));
-    return gone + back;
+    return this.begin(order, this.#chance.between(0, COLD_START_JITTER_MS));
   }
 
   async #killManager(): Promise<number> {
-    const node = this.#active;
+    const node = this.active;
     const told: string[] = [];
-    const unsubscribe = await this.#standby.subscribe((event) => told.push(sentence(event)));
-    const events = await this.#undisturbed(`sm on ${node.name}, the active one, is killed`, async () => {
+    const unsubscribe = await this.standby.subscribe((event) => told.push(sentence(event)));
+    const events = await this.undisturbed(`sm on ${node.name}, the active one, is killed`, async () => {
       const { shell } = await node.until('it answers', STEP_LIMIT_MS, () => true);
       node.machine.kill(shell.pid);
       await node.until('sm is back', STEP_LIMIT_MS, (view) => view.shell.pid !== shell.pid);
-      await this.#settled();
+      await this.settled();
     });
     unsubscribe();
-    for (const event of told) this.#tell(`  ${this.#standby.name}: ${event}`);
+    for (const event of told) this.tell(`  ${this.standby.name}: ${event}`);
     return events + told.length;
   }
 
@@ -299,17 +148,17 @@ export class Scenarios {
   async #cuts(): Promise<number> {
     let events = 0;
     for (const [link, name] of LINKS.entries()) {
-      const { machine } = this.#standby;
-      events += await this.#undisturbed(
+      const { machine } = this.standby;
+      events += await this.undisturbed(
         `The ${name} network is cut behind ${machine.name}'s switch port`,
         () => machine.setLink(link, 'cut'),
       );
       await machine.setLink(link, 'up');
-      events += await this.#undisturbed(`The ${name} cable of ${machine.name}, the standby, is pulled`, () =>
+      events += await this.undisturbed(`The ${name} cable of ${machine.name}, the standby, is pulled`, () =>
         machine.setLink(link, 'unplugged'),
       );
       await machine.setLink(link, 'up');
-      await this.#settled();
+      await this.settled();
     }
     return events;
   }
@@ -317,14 +166,13 @@ export class Scenarios {
   async #oneWayCuts(): Promise<number> {
     let events = 0;
     for (const [link, name] of LINKS.entries()) {
-      const { machine } = this.#standby;
+      const { machine } = this.standby;
       for (const [from, to, words] of [
         [100, 0, 'Nothing from'],
         [0, 100, 'Nothing to'],
       ] as const) {
-        events += await this.#undisturbed(
-          `${words} ${machine.name} gets through on the ${name} network`,
-          () => machine.setLoss(link, from, to),
+        events += await this.undisturbed(`${words} ${machine.name} gets through on the ${name} network`, () =>
+          machine.setLoss(link, from, to),
         );
         await machine.setLoss(link, 0, 0);
       }
@@ -333,12 +181,12 @@ export class Scenarios {
   }
 
   async #loss(): Promise<number> {
-    const { machine } = this.#standby;
+    const { machine } = this.standby;
     const every = async (percent: number) => {
       for (let link = 0; link < LINK_COUNT; link += 1) await machine.setLoss(link, percent, percent);
     };
     const what = `${LOSS_PERCENT} % of all frames between the two are lost for ${LOSS_MS / 1000} s`;
-    return this.#undisturbed(what, async () => {
+    return this.undisturbed(what, async () => {
       await every(LOSS_PERCENT);
       await sleep(LOSS_MS);
       await every(0);
@@ -352,23 +200,21 @@ export class Scenarios {
   async #pulledCables(): Promise<number> {
     let worstMs = 0;
     for (const [link, name] of LINKS.entries()) {
-      const [from, to] = [this.#active, this.#standby];
+      const [from, to] = [this.active, this.standby];
       const scripts = new ScriptWatch(to.machine);
       const at = monotonicMs();
       await from.machine.setLink(link, 'unplugged');
-      const tookMs = (await this.#untilActive(to, at).finally(() => scripts.end())) - at;
+      const tookMs = (await this.untilActive(to, at).finally(() => scripts.end())) - at;
       worstMs = Math.max(worstMs, tookMs);
-      this.#active = to;
+      this.active = to;
       // That it saw none where none may run would mean nothing else.
       const missed = SCRIPTS.filter((script) => !scripts.end().includes(script));
       if (missed.length > 0) throw new Error(`scripts ran unseen: ${missed.join(', ')}`);
-      this.#tell(
+      this.tell(
         `The ${name} cable of ${from.name}, the active one, is pulled: ${round(tookMs)} ms later all is on ${to.name}.`,
       );
-      await this.#settled();
-      const events = await this.#undisturbed('It is plugged in again', () =>
-        from.machine.setLink(link, 'up'),
-      );
+      await this.settled();
+      const events = await this.undisturbed('It is plugged in again', () => from.machine.setLink(link, 'up'));
       if (events > 0) throw new Error(`the return of the ${name} cable of ${from.name} disturbed ${to.name}`);
     }
     return worstMs;
@@ -384,51 +230,24 @@ export class Scenarios {
       [100, 0, 'Nothing from'],
       [0, 100, 'Nothing to'],
     ] as const) {
-      const node = this.#active;
+      const node = this.active;
       const { machine } = node;
       for (let link = 0; link < LINK_COUNT; link += 1) await machine.setLoss(link, from, to);
       await sleep(CALM_MS);
       const fenced = !machine.hasPower;
-      if (fenced) await this.#powerOff(node);
+      if (fenced) await this.powerOff(node);
       else for (let link = 0; link < LINK_COUNT; link += 1) await machine.setLoss(link, 0, 0);
       const healed = monotonicMs();
-      this.#active = await eventually(`${GROUP} active on one node`, STEP_LIMIT_MS, () => {
-        const last = this.#runs().findLast(({ service }) => service === LAST);
-        return this.#stage.nodes.find(({ name }) => name === last?.node && last.lastMs > healed) ?? null;
+      this.active = await eventually(`${GROUP} active on one node`, STEP_LIMIT_MS, () => {
+        const last = this.runs().findLast(({ service }) => service === LAST);
+        return this.stage.nodes.find(({ name }) => name === last?.node && last.lastMs > healed) ?? null;
       });
       const itself = fenced ? `, and ${node.name} has ended itself` : '';
-      this.#tell(
-        `${words} ${node.name}, the active one, gets through on any network: afterwards ${this.#active.name} is active${itself}.`,
+      this.tell(
+        `${words} ${node.name}, the active one, gets through on any network: afterwards ${this.active.name} is active${itself}.`,
       );
-      if (fenced) await this.#powerOn(node);
-      else await this.#settled();
+      if (fenced) await this.powerOn(node);
+      else await this.settled();
     }
   }
-
-  // --- judging -------------------------------------------------------------------------------------------------------
-
-  /** By the stamps and by the neighbour. */
-  #bothActive(tell: boolean): number {
-    const { witness, answers } = this.#stage;
-    const runs = this.#runs().filter(({ service }) => service === LAST);
-    const damaged = witness.log.damaged + answers.look().damaged;
-    if (damaged > 0) throw new Error(`${damaged} damaged lines of the witnesses: nothing can be judged`);
-    const doubles = doubleAnswers(answers.tenures, RETURN_MS);
-    const both = Math.max(
-      bothActiveMs(runs),
-      doubles.reduce((sum, { durationMs }) => sum + durationMs, 0),
-    );
-    if (tell) {
-      for (const { nodes, durationMs } of doubles)
-        this.#tell(`${nodes.join(' and ')} answered for the address at once for ${round(durationMs)} ms.`);
-      this.#tell(
-        `${runs.length} lives of ${LAST}, ${answers.tenures.length - 1} moves of the address, ${answers.asked.count} questions: both active for ${round(both)} ms.`,
-      );
-    }
-    return Math.ceil(both);
-  }
-}
-
-function round(ms: number): number {
-  return Math.round(ms);
 }

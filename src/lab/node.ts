@@ -28,6 +28,10 @@ export interface LabNodeOptions {
   readonly definitions: string;
   /** SQL that changes them on all nodes alike. */
   readonly changes?: string;
+  /** Secrets of arbiters, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** See MachineOptions. */
+  readonly links?: readonly number[];
   /** Content of the key file `cluster`, the same on all nodes. */
   readonly key: Buffer;
   /** Directory of the compiled programs. */
@@ -48,6 +52,7 @@ export class LabNode {
   readonly services: string;
   readonly #programs: string;
   readonly #mounts: readonly Mount[];
+  readonly #links: readonly number[] | undefined;
   #machine: Machine | null = null;
   #client: ControlClient | null = null;
 
@@ -58,6 +63,7 @@ export class LabNode {
     this.services = join(this.directory, 'services');
     this.#programs = options.programs;
     this.#mounts = options.mounts ?? [];
+    this.#links = options.links;
     this.#fill(options, rack);
   }
 
@@ -68,6 +74,11 @@ export class LabNode {
   get machine(): Machine {
     if (this.#machine === null) throw new Error(`${this.name} has no power`);
     return this.#machine;
+  }
+
+  /** Of its machine, as its firmware would tell it. */
+  get productUuid(): string {
+    return readFileSync(join(this.directory, 'product_uuid'), 'utf8').trim();
   }
 
   get logFile(): string {
@@ -84,6 +95,7 @@ export class LabNode {
       program: this.#program,
       log: join(this.directory, 'console.log'),
       mounts: this.#mounts,
+      ...(this.#links === undefined ? {} : { links: this.#links }),
     });
   }
 
@@ -165,12 +177,24 @@ export class LabNode {
 
   #fill(options: LabNodeOptions, rack: Rack): void {
     const at = (...path: string[]) => join(this.directory, ...path);
-    for (const path of ['', 'definitions', 'keys', 'init.d', 'bin', 'run', 'services', 'ocf/resource.d/sm'])
+    for (const path of [
+      '',
+      'definitions',
+      'keys',
+      'secrets',
+      'init.d',
+      'bin',
+      'run',
+      'services',
+      'ocf/resource.d/sm',
+    ])
       mkdirSync(at(path), { recursive: true, mode: 0o700 });
     for (const name of readdirSync(options.definitions))
       copyFileSync(join(options.definitions, name), at('definitions', name));
     writeFileSync(at('definitions', '99-node.sql'), this.#ownDefinitions(rack));
     if (options.changes !== undefined) writeFileSync(at('definitions', '98-changes.sql'), options.changes);
+    for (const [name, secret] of Object.entries(options.secrets ?? {}))
+      writeFileSync(at('secrets', name), `${secret}\n`, { mode: 0o600 });
     writeFileSync(at('keys', 'cluster'), options.key, { mode: 0o600 });
     for (const agent of ['process', 'promotable'])
       symlinkSync(join(PROJECT, 'ocf', agent), at('ocf', 'resource.d', 'sm', agent));
@@ -207,6 +231,7 @@ database: ${text('sm.db')}
 runtimeDatabaseLink: ${text('run', 'sm.db')}
 definitions: ${text('definitions')}
 keysDirectory: ${text('keys')}
+secretsDirectory: ${text('secrets')}
 runDirectory: ${text('run')}
 lsbDirectory: ${text('init.d')}
 ocfRoot: ${JSON.stringify(ocfRoot)}

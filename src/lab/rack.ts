@@ -44,6 +44,10 @@ export interface Rack {
 
 /** Number of links between the machines. */
 export const LINK_COUNT = 3;
+/** A network beside the links, on which arbiters are: for machines that ask for a cable of it. */
+export const OUTSIDE = LINK_COUNT;
+/** Of this process on that network, whatever is cut: its own end of the switch. */
+export const OUTSIDE_ADDRESS = '10.77.4.254';
 
 const LINKS = Array.from({ length: LINK_COUNT }, (_, link) => link);
 const BOOT_LIMIT_MS = 10_000;
@@ -68,8 +72,8 @@ export class LoopbackRack implements Rack {
 }
 
 /**
- * Machines as namespaces: three switches (bridges) in the network namespace of this process, a cable (veth pair) from
- * each machine to each of them. This process has to be where `enterRack` (enter.ts) puts it: everything then ends
+ * Machines as namespaces: four switches (bridges) in the network namespace of this process, a cable (veth pair) from
+ * each machine to those that it asks for. This process has to be where `enterRack` (enter.ts) puts it: everything then ends
  * with it.
  */
 export class NamespaceRack implements Rack {
@@ -80,11 +84,11 @@ export class NamespaceRack implements Rack {
   private constructor() {}
 
   static async make(): Promise<NamespaceRack> {
-    const switches = LINKS.flatMap((link) => [
+    const switches = [...LINKS, OUTSIDE].flatMap((link) => [
       `link add switch${link} type bridge stp_state 0 forward_delay 0`,
       `link set switch${link} up`,
     ]);
-    await ip(['link set lo up', ...switches]);
+    await ip(['link set lo up', ...switches, `address add ${OUTSIDE_ADDRESS}/24 dev switch${OUTSIDE}`]);
     return new NamespaceRack();
   }
 
