@@ -69,8 +69,8 @@ bench-peers: setup build ## The same work by sm, Pacemaker and keepalived (root;
 figures: setup ## Put outputs of both into the tables of README.md and docs/BENCH.md: FROM='bench.out peers.out'
 	@node --import tsx scripts/figures.ts $(FROM)
 
-lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss (root; docs/LAB.md)
-	@node --import tsx scripts/lab.ts
+lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss; or ARBITER=etcd|disk|fence (root; docs/LAB.md)
+	@ARBITER='$(ARBITER)' node --import tsx scripts/lab$(if $(ARBITER),-arbiter).ts
 
 chaos: setup build ## Faults at random, judged by a witness; MINUTES=10 SEED=n ARBITER=none (root; docs/CHAOS.md)
 	@MINUTES='$(MINUTES)' SEED='$(SEED)' ARBITER='$(ARBITER)' node --import tsx scripts/chaos.ts

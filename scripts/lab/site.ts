@@ -15,7 +15,7 @@ const SOURCES = {
 } as const;
 /** The link, floating address and port that the definitions name. */
 export const OAM = 1;
-const FLOATING = '10.77.2.100';
+export const FLOATING = '10.77.2.100';
 const PORT = 80;
 const NEIGHBOUR = 2;
 

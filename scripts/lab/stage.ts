@@ -72,10 +72,14 @@ export class PairUnderTest<S extends Stage = Stage> {
     return settled(this.active, this.standby, GROUP, STEP_LIMIT_MS);
   }
 
+  protected boot(node: LabNode): Promise<void> {
+    return node.boot(this.stage.rack);
+  }
+
   /** Switches both on, one so long after the other, and waits until they are a pair. Returns how long that took, ms. */
   protected async begin(order: readonly LabNode[], betweenMs: number): Promise<number> {
-    const { nodes, rack } = this.stage;
-    await Promise.all(nodes.map((node) => node.boot(rack)));
+    const { nodes } = this.stage;
+    await Promise.all(nodes.map((node) => this.boot(node)));
     const since = monotonicMs();
     order[0]!.machine.pressStart();
     await sleep(betweenMs);
@@ -102,7 +106,7 @@ export class PairUnderTest<S extends Stage = Stage> {
   /** The node comes back, as standby; the active one must not notice. */
   protected async powerOn(node: LabNode): Promise<void> {
     const since = monotonicMs();
-    await node.boot(this.stage.rack);
+    await this.boot(node);
     node.machine.pressStart();
     await eventually(`${EVERYWHERE} on ${node.name}`, STEP_LIMIT_MS, () =>
       allActiveAt(this.runs(), [EVERYWHERE], node.name, since),

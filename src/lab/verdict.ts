@@ -13,6 +13,21 @@ const isBroken = (value: number, bound: number): boolean => !(value <= bound);
 /** What takes longer on a busy machine, by name. Two active nodes are no matter of load. */
 const isTime = (name: string): boolean => name.endsWith('_ms') && name !== 'both_active_ms';
 
+/** The figures as they are; a `reason` after them where one is above its bound, or where there are no others. */
+export function judged(
+  figures: Readonly<Record<string, number | string>>,
+  bounds: Readonly<Record<string, number>> | Error,
+  load: number = Math.max(loadAtBegin, loadavg()[0] ?? 0),
+): Verdict {
+  const { line, code } =
+    bounds instanceof Error
+      ? failure('lab', bounds, {}, load)
+      : verdictOn('lab', figures as Record<string, number>, bounds, {}, load);
+  if (code === 0) return { line: JSON.stringify(figures), code };
+  const { reason } = JSON.parse(line) as { readonly reason: string };
+  return { line: JSON.stringify({ ...figures, reason }), code };
+}
+
 /** `figures`: each is fine up to its bound. `more` ends the line. */
 export function verdictOn(
   program: string,

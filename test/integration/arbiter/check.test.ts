@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate } from '../../../src/shell/store/schema.ts';
-import { BMC_MISSING, Bmc } from '../../support/bmc.ts';
+import { BMC_MISSING, type Bmc, startBmc } from '../../support/bmc.ts';
 import { ETCD_MISSING, Etcd } from '../../support/etcd.ts';
 import { ROOT } from '../../tidy/project.ts';
 
@@ -23,7 +23,7 @@ describe.runIf(!MISSING || MAY_INSTALL)('sm-arbiter --check', () => {
       throw new Error('run make setup, or apt-get install etcd-server openipmi ipmitool fence-agents');
     folder = mkdtempSync(join(tmpdir(), 'sm-check-'));
     etcd = await Etcd.start();
-    bmc = await Bmc.start();
+    bmc = await startBmc();
     mkdirSync(join(folder, 'secrets'));
     writeFileSync(join(folder, 'secrets', 'bmc-1'), 'bmc-secret\n', { mode: 0o600 });
     writeFileSync(

@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FenceResult, Fencing } from '../../../src/core/arbiter/fence.ts';
 import { deviceReadiness } from '../../../src/core/arbiter/fence-rules.ts';
 import { FenceDevice } from '../../../src/shell/arbiter/fence-device.ts';
-import { BMC_GUID, BMC_MISSING, Bmc } from '../../support/bmc.ts';
+import { BMC_GUID, BMC_MISSING, type Bmc, startBmc } from '../../support/bmc.ts';
 
 const LIMIT_MS = 20_000;
 const SECRET = 'bmc-secret';
@@ -102,7 +102,7 @@ function fence(
 describe.runIf(!BMC_MISSING || MAY_INSTALL)('fence_ipmilan and a BMC', () => {
   async function bmc(): Promise<Bmc> {
     if (BMC_MISSING) throw new Error('run make setup, or apt-get install openipmi ipmitool fence-agents');
-    const started = await Bmc.start();
+    const started = await startBmc();
     cleanUps.push(() => started.stop());
     return started;
   }
