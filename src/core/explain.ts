@@ -209,11 +209,21 @@ function membersBehind(view: EngineView, group: string): string[] {
 function elsewhere(view: EngineView, group: string): string[] {
   const lines = view.assignments
     .filter((row) => row.group === group && row.node !== view.node)
-    .map((row) => `On ${row.node} it is ${row.state}${row.status === '' ? '' : `, ${row.status}`}.`);
+    .map((row) => {
+      const state = `${row.state}${row.status === '' ? '' : `, ${row.status}`}`;
+      return isOutOfDate(view, row.node)
+        ? `On ${row.node} it was ${state} when that was heard last.`
+        : `On ${row.node} it is ${state}.`;
+    });
   const numbers = view.numbers.find((row) => row.group === group);
   if (numbers !== undefined && numbers.holder !== '')
     lines.push(`${numbers.holder} holds it under activation number ${numbers.holderActivation}.`);
   return lines;
+}
+
+/** What was heard of that node is not its present state: it is silent, or has not told of itself since it is back. */
+export function isOutOfDate({ peer }: EngineView, node: string): boolean {
+  return peer !== null && peer.name === node && !peer.exchanged;
 }
 
 /* Nodes */
@@ -224,8 +234,11 @@ function explainNode(view: EngineView, name: string, wallMs: number): string[] {
   const lines: string[] = [];
   if (node !== undefined) {
     const availability = node.availability === '' ? '' : `-${node.availability}`;
+    const state = `${node.administrative}-${node.operational}${availability}`;
     lines.push(
-      `${name} is ${node.administrative}-${node.operational}${availability}; its readiness is ${node.ready}.`,
+      isOutOfDate(view, name)
+        ? `${name} was ${state} when it was heard last; its readiness was ${node.ready}.`
+        : `${name} is ${state}; its readiness is ${node.ready}.`,
     );
     if (node.administrative === 'locked') lines.push(lockInWords(node, wallMs));
   }

@@ -95,6 +95,17 @@ test('status fits on one screen and names what matters', async () => {
   ]);
 });
 
+test('status tells the last known state of a silent peer as what it is', async () => {
+  const known = view();
+  const active = { ...known.assignments[1]!, state: 'active' as const };
+  const peer = { ...known.peer!, heard: false, exchanged: false, silentSince: NOW - 60_000 };
+  const daemon = new FakeDaemon([view({ peer, assignments: [known.assignments[0]!, active] })]);
+  const { out } = await smctl('status', daemon);
+  expect(out).toMatch(/^peer +controller-1: silent for 1 min$/m);
+  expect(out).toMatch(/^controller-1 +unlocked-enabled-available +unknown$/m);
+  expect(out).toMatch(/^web +active +unknown \(was active\)$/m);
+});
+
 test('status counts the datagrams that were not believed', async () => {
   const drops = [{ role: 'oam-interface', cause: 'bad-signature', total: 7 }];
   const shell = { watchdog: { counters: { drops } } };
@@ -427,6 +438,24 @@ test('status and alarms tell the time of an alarm in the same words', async () =
   expect(lastJson((await smctl('alarms --json')).out).alarms).toEqual([{ ...alarm, since }]);
   expect(lastJson((await smctl('status --json')).out).alarms).toEqual([{ ...alarm, since }]);
   fixture.sql('DELETE FROM SM_ALARMS');
+});
+
+test('alarms come from sm, the most severe first; while it is away from the database, and that is said', async () => {
+  const alarm = { entity: 'y', reason: 'r', repair: 'p', since: NOW - 60_000 };
+  const severities = ['minor', 'critical', 'major'].map((severity) => ({ ...alarm, id: severity, severity }));
+  const daemon = new FakeDaemon([view({ alarms: severities })]);
+  const { out, exit } = await smctl('alarms', daemon);
+  expect(exit).toBe(0);
+  expect(out.match(/(critical|major|minor) +y$/gm)?.map((line) => line.split(' ')[0])).toEqual([
+    'critical',
+    'major',
+    'minor',
+  ]);
+  expect(await smctl('alarms')).toMatchObject({
+    exit: 4,
+    out: 'no alarms\n',
+    err: expect.stringMatching(/^what stood last, from the database: nobody listens on /),
+  });
 });
 
 test('what could never be obeyed was called wrongly, not refused', async () => {

@@ -2,9 +2,9 @@
  * One screen about a node and what it knows of the other one, as data: what `smctl status` shows and `GET /v1/status` answers.
  * From a view of the running `sm`; while it does not answer, from the database: what it said last, marked as stale.
  */
-import { duration, hasEnded, permissionInWords, policyInWords } from '../../core/explain.ts';
+import { duration, hasEnded, isOutOfDate, permissionInWords, policyInWords } from '../../core/explain.ts';
 import type { EngineView, LeftAlone } from '../../core/view.ts';
-import type { StateReader } from './reader.ts';
+import type { StateReader, StoredAlarm } from './reader.ts';
 
 export interface PlacedGroup {
   readonly name: string;
@@ -67,6 +67,30 @@ interface ShellView {
   };
 }
 
+const SEVERITIES = ['critical', 'major', 'minor'];
+
+/** Otherwise in their order, which is that of time. */
+export function mostSevereFirst<T extends { readonly severity: string }>(alarms: readonly T[]): T[] {
+  const rank = ({ severity }: T) => SEVERITIES.indexOf(severity);
+  return [...alarms].sort((a, b) => rank(a) - rank(b));
+}
+
+/** Those of a running `sm`, which counts on a clock that only it has. */
+export function standingAlarms({ alarms, now }: EngineView, wallMs: number): StoredAlarm[] {
+  return mostSevereFirst(alarms).map(({ id, entity, severity, reason, repair, since }) => ({
+    id,
+    entity,
+    severity,
+    reason,
+    repair,
+    raisedAt: wallMs - (now - since),
+  }));
+}
+
+function alarmStatus({ raisedAt, ...alarm }: StoredAlarm): Status['alarms'][number] {
+  return { ...alarm, since: isoTime(raisedAt) };
+}
+
 /* From sm */
 
 export function statusOf(view: EngineView & ShellView, wallMs: number): Status {
@@ -85,9 +109,14 @@ export function statusOf(view: EngineView & ShellView, wallMs: number): Status {
           : `${link.up ? 'up, peer not heard' : 'down'}${link.reason === '' ? '' : ` (${link.reason})`}`,
       good: link.up && link.heard,
     })),
-    nodes: view.nodes.map((node) => nodeStatus(node, wallMs)),
+    nodes: view.nodes.map((node) =>
+      nodeStatus(isOutOfDate(view, node.name) ? { ...node, ready: 'unknown' } : node, wallMs),
+    ),
     groups: placed([
-      ...view.assignments,
+      // Nobody shall read of two nodes that are active, of which one has been off for an hour.
+      ...view.assignments.map((row) =>
+        isOutOfDate(view, row.node) ? { ...row, state: `unknown (was ${row.state})`, status: '' } : row,
+      ),
       ...view.groups.map((group) => ({ ...group, group: group.name, node: view.node })),
     ]),
     failures: view.services
@@ -99,8 +128,7 @@ export function statusOf(view: EngineView & ShellView, wallMs: number): Status {
       })),
     pending: view.operations.filter((operation) => !hasEnded(operation.step)).map(pendingStatus),
     alone: view.alone.map(aloneStatus),
-    // The engine counts on a clock that only it has.
-    alarms: view.alarms.map((alarm) => ({ ...alarm, since: isoTime(wallMs - (view.now - alarm.since)) })),
+    alarms: standingAlarms(view, wallMs).map(alarmStatus),
     dropped: view.shell?.watchdog?.counters?.drops ?? [],
   };
 }
@@ -153,7 +181,7 @@ export function storedStatus(reader: StateReader, node: string, reason: string, 
       .filter((operation) => !hasEnded(operation.step))
       .map(pendingStatus),
     alone: reader.alone().map(aloneStatus),
-    alarms: reader.alarms().map(({ raisedAt, ...alarm }) => ({ ...alarm, since: isoTime(raisedAt) })),
+    alarms: mostSevereFirst(reader.alarms()).map(alarmStatus),
     dropped: [],
   };
 }

@@ -193,6 +193,17 @@ test('this node tells its permission, its leader, its links and its silent peer'
   ]);
 });
 
+test('what was heard of a silent node is told as past', () => {
+  const silent = view({ peer: { ...view().peer!, heard: false, exchanged: false, silentSince: NOW - 3000 } });
+  expect(explain(silent, 'group', 'web', WALL)).toContain(
+    'On controller-1 it was standby when that was heard last.',
+  );
+  expect(explain(silent, 'node', 'controller-1', WALL)[0]).toBe(
+    'controller-1 was unlocked-enabled-available when it was heard last; its readiness was enabled.',
+  );
+  expect(explain(silent, 'node', 'controller-0', WALL)[0]).toMatch(/^controller-0 is /);
+});
+
 test('permission in words', () => {
   expect(
     permissionInWords(view({ permission: { deadline: Infinity, lost: false, reason: 'simplex' } })),
