@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { buildDefinitions } from '../core/definitions/build.ts';
+import type { DefinitionSet } from '../core/definitions/model.ts';
+import { LIMITS } from '../core/kernel/limits.ts';
+import { INTERFACE_ROLES, type ServiceAction } from '../core/kernel/names.ts';
 import { admit } from '../core/link/admission.ts';
+import { keyOf, type ScriptTimes, scriptTimes } from '../core/story/durations.ts';
+import { StateReader } from '../shell/store/reader.ts';
+import { loadRows } from '../shell/store/source.ts';
 import { seal, signatureChecker } from '../shell/watchdog/sign.ts';
 import { type CampaignRequest, describeOptions, findingsOf, summarize } from '../sim/campaign.ts';
 import { drawPlan } from '../sim/faults.ts';
@@ -21,6 +28,8 @@ import { checkerOf, scenarioOf, shrink } from '../sim/shrink.ts';
 import { drawOptions } from '../sim/swarm.ts';
 import { traceLine } from '../sim/trace.ts';
 import { replayAll } from '../sim/traces.ts';
+import { type WhatIfEvent, whatIf } from '../sim/what-if.ts';
+import { linesOf, summaryOf } from '../sim/what-if-report.ts';
 import type { Tracer } from '../sim/world.ts';
 
 interface RunArguments {
@@ -143,6 +152,93 @@ function replayTrace(path: string, json: boolean): void {
   process.exitCode = summary.identical ? 0 : 1;
 }
 
+interface WhatIfArguments {
+  readonly kill: readonly string[];
+  readonly cut: readonly string[];
+  readonly swact: readonly string[];
+  readonly die: readonly string[];
+  readonly runs: number;
+  readonly json?: true;
+}
+
+/** On definitions, or a database as it is, which is only read. */
+function whatIfCommand(path: string, args: WhatIfArguments): void {
+  const refuse = (message: string) => {
+    process.stderr.write(`sm-sim: ${message}\n`);
+    process.exitCode = 2;
+  };
+  const loaded = loadRows(path);
+  if (!loaded.ok) return refuse(`${loaded.error.code}: ${loaded.error.message}`);
+  const { set, problems } = buildDefinitions(loaded.value.rows);
+  if (set === null) return refuse(problems.map(({ sentence }) => sentence).join('; '));
+  const live = loaded.value.kind === 'database' ? liveStateOf(path) : NOTHING_LIVE;
+  const asked = eventOf(set, live.active, args);
+  if (typeof asked === 'string') return refuse(asked);
+  const active = live.active ?? set.nodes[0] ?? '';
+  const request = {
+    definitions: set,
+    scriptMs: (service: string, action: ServiceAction) => live.times.get(keyOf(service, action)) ?? null,
+    active,
+    locked: live.locked.filter((name) => set.nodes.includes(name)),
+    event: asked,
+  };
+  const say = (line: string) => void (args.json ? process.stderr : process.stdout).write(`${line}\n`);
+  if (set.arbiters !== undefined) say('arbiters are left out: as if none were configured');
+  const summary = summaryOf(Array.from({ length: args.runs }, (_, index) => whatIf(request, index + 1)));
+  for (const line of linesOf(summary)) say(line);
+  if (args.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  process.exitCode = summary.ok ? 0 : 1;
+}
+
+interface LiveState {
+  /** Where the exclusive groups are, most of them; null = unknown. */
+  readonly active: string | null;
+  readonly locked: readonly string[];
+  readonly times: ScriptTimes;
+}
+
+const NOTHING_LIVE: LiveState = { active: null, locked: [], times: new Map() };
+
+/** Another program's database may lack all of it. */
+function liveStateOf(path: string): LiveState {
+  const read = StateReader.read(path, (reader) => {
+    const counts = new Map<string, number>();
+    for (const { node, state } of reader.assignments())
+      if (state === 'active') counts.set(node, (counts.get(node) ?? 0) + 1);
+    return {
+      active: [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? null,
+      locked: reader
+        .nodes()
+        .flatMap(({ name, administrative }) => (administrative === 'locked' ? [name] : [])),
+      times: scriptTimes(reader.events({ limit: LIMITS.historyRowsMax })),
+    };
+  });
+  return read.ok ? read.value : NOTHING_LIVE;
+}
+
+/** What was asked for in the words of the set; a sentence where a word is none of it. */
+function eventOf(
+  { nodes, groups, services, interfaces }: DefinitionSet,
+  live: string | null,
+  { kill, cut, swact, die }: WhatIfArguments,
+): WhatIfEvent | string {
+  if (kill.length + cut.length + swact.length + die.length === 0)
+    return 'what shall happen? Name it with --kill, --cut, --swact or --die';
+  const node = [...kill, ...swact].find((name) => !nodes.includes(name) && !groups.has(name));
+  if (node !== undefined) return `${node} is neither a node (${nodes.join(', ')}) nor a group`;
+  const service = die.find((name) => !services.has(name));
+  if (service !== undefined) return `${service} is no provisioned service`;
+  const links = INTERFACE_ROLES.slice(0, interfaces.length).map((role) => role.replace('-interface', ''));
+  const cuts = cut.flatMap((name) =>
+    name === 'all' ? links.map((_, index) => index) : [links.indexOf(name)],
+  );
+  if (cuts.includes(-1)) return `a link is one of ${links.join(', ')}, or all`;
+  const groupless = kill.find((name) => !nodes.includes(name));
+  if (groupless !== undefined) return `${groupless} is a group: power goes off at a node`;
+  const from = swact.map((name) => (nodes.includes(name) ? name : (live ?? nodes[0] ?? name)));
+  return { kill, cut: cuts, swact: [...new Set(from)], die };
+}
+
 function replaySeed(args: RunArguments): void {
   const request = requestOf(args, 1, 1);
   process.stdout.write(`${JSON.stringify(drawOptions({ ...request, seed: args.seed }), null, 2)}\n`);
@@ -228,6 +324,23 @@ async function main(): Promise<void> {
     runCommand.addOption(option);
     replayCommand.addOption(option);
   }
+  const many = (value: string, before: readonly string[]) => [...before, value];
+  program
+    .command('what-if')
+    .description('what would happen to a domain: on a definition set, or a live database, which is only read')
+    .argument('<set>', 'a database, or a folder of .sql files')
+    .option('--kill <node>', 'it loses its power', many, [])
+    .option('--cut <link>', 'management, oam or cluster-host, both directions; or all', many, [])
+    .option(
+      '--swact <node>',
+      'its groups are ordered to the other one; of a group: those of its node',
+      many,
+      [],
+    )
+    .option('--die <service>', 'its process dies', many, [])
+    .option('--runs <n>', 'worlds in which it happens: the times are over all of them', wholeNumber, 9)
+    .option('--json', 'the last line is one JSON object')
+    .action(whatIfCommand);
   program
     .command('selftest')
     .description('break each rule on purpose and see that a checker notices')

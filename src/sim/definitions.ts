@@ -11,6 +11,26 @@ import type {
 import { INTERFACE_ROLES, type ServiceAction } from '../core/kernel/names.ts';
 import type { DomainShape, GroupShape, ServiceShape, SimOptions } from './options.ts';
 
+/**
+ * A real set whose scripts are simulated: what they are called with and what their exit codes mean is the simulator's, all
+ * else as it is. Arbiters are left out.
+ */
+export function simulatedSet({ arbiters: _, ...set }: DefinitionSet): DefinitionSet {
+  const simulated = (service: ServiceDefinition): ServiceDefinition => {
+    const actions = [...service.actions].map(([action, { timeoutMs, intervalMs }]) => {
+      const made = actionDefinition(action);
+      return [action, { ...made, timeoutMs, intervalMs }] as const;
+    });
+    return { ...service, instanceParameters: '', actions: new Map(actions) };
+  };
+  return {
+    ...set,
+    interfaces: INTERFACE_ROLES.slice(0, set.interfaces.length).map(interfaceDefinition),
+    services: new Map([...set.services].map(([name, service]) => [name, simulated(service)])),
+    results: RESULTS,
+  };
+}
+
 const LINK_WEIGHTS = [4, 1, 2, 0] as const;
 const COMMANDS: Readonly<Record<ServiceAction, string>> = {
   enable: 'start',
@@ -24,6 +44,7 @@ const COMMANDS: Readonly<Record<ServiceAction, string>> = {
 /** The set that the node with this index has loaded. */
 export function definitionsOf(options: SimOptions, index: number): DefinitionSet {
   const { groups, nodes } = options;
+  if (options.definitions !== undefined) return options.definitions;
   const differs = index === 1 && Object.keys(options.secondDomain).length > 0;
   const domain = differs ? { ...options.domain, ...options.secondDomain } : options.domain;
   const services = groups.flatMap((group) =>

@@ -131,7 +131,8 @@ export class Executor {
     const audit = effect.action.startsWith('audit');
     const fault = audit ? this.#auditFault(service) : this.#scriptFault(service, effect.action);
     const [from, to] = DURATIONS_MS[effect.action];
-    const durationMs = this.#rng.between(from, to) * (fault === 'slow' ? 20 : 1);
+    const known = world.options.scriptMs?.(service.name, effect.action) ?? null;
+    const durationMs = (known ?? this.#rng.between(from, to)) * (fault === 'slow' ? 20 : 1);
     this.#later(effect.timeoutMs, () => this.#timeout(service, run));
     world.checkers.changed(this.#node, service);
     if (fault === 'hangs') {
@@ -151,7 +152,8 @@ export class Executor {
       this.#progress(service, run, durationMs, () => this.#exit(service, run, audit ? 1 : 0));
       return;
     }
-    const share = this.#rng.between(0.4, 0.9);
+    // Of a known script it is only known when it has done its work for certain.
+    const share = known === null ? this.#rng.between(0.4, 0.9) : 1;
     this.#progress(service, run, durationMs * share, () => {
       if (!audit) this.#work(service, run);
       this.#progress(service, run, durationMs * (1 - share), () =>

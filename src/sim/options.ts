@@ -2,7 +2,8 @@
  * Everything that shapes one simulated world, as plain data: what `swarm.ts` draws from a seed, what a scenario file sets
  * by hand, and what is printed first, so that a run can be repeated exactly.
  */
-import type { SilencePolicy } from '../core/kernel/names.ts';
+import type { DefinitionSet } from '../core/definitions/model.ts';
+import type { ServiceAction, SilencePolicy } from '../core/kernel/names.ts';
 
 export const FAULT_KINDS = [
   'power-off',
@@ -155,4 +156,8 @@ export interface SimOptions {
   /** Mean time between two faults of a kind, ms; a kind that is not there does not occur. */
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly breaks: readonly Break[];
+  /** Of a real domain, instead of those made from the shape. */
+  readonly definitions?: DefinitionSet;
+  /** How long a script takes, ms; null = drawn, as where nothing is known. */
+  readonly scriptMs?: (service: string, action: ServiceAction) => number | null;
 }

@@ -43,6 +43,8 @@ export interface WorldParts {
   readonly trace?: Tracer;
   /** Real bytes and signatures on the wire; without it frames travel as objects. */
   readonly wire?: Wire;
+  /** Every entry of a node's history, at true time. */
+  readonly history?: (atMs: number, node: string, entry: HistoryEffect) => void;
 }
 
 export class World {
@@ -61,6 +63,7 @@ export class World {
   readonly #queue = new EventQueue();
   readonly #digest = new Digest();
   readonly #trace: Tracer | null;
+  readonly #history: WorldParts['history'];
   readonly #replies = new Map<number, (reply: Reply) => void>();
   #nextRequest = 1;
 
@@ -73,6 +76,7 @@ export class World {
     this.breaks = new Set(options.breaks);
     this.sabotage = new Sabotage(this.breaks);
     this.#trace = parts.trace ?? null;
+    this.#history = parts.history;
     this.wire = parts.wire ?? null;
     this.network = new Network(this, this.rng.fork('network'));
     this.checkers = new Checkers(this);
@@ -147,8 +151,10 @@ export class World {
     return this.#digest.toString();
   }
 
-  history(node: SimNode, { entity, name, from, to, cause, reason }: HistoryEffect): void {
+  history(node: SimNode, entry: HistoryEffect): void {
+    this.#history?.(this.now, node.name, entry);
     if (this.#trace === null) return;
+    const { entity, name, from, to, cause, reason } = entry;
     const why = reason === '' ? '' : ` | ${reason}`;
     this.note('history', node.name, `${entity} ${name}: ${from} -> ${to} (${cause})${why}`);
   }
