@@ -90,7 +90,12 @@ export type GuardFact =
   /** The peer announces a take-over: it is deaf to us. Obeyed whatever its number (rule 14d). 0 = it ended. */
   | { readonly type: 'guard.announcement'; readonly number: number }
   /** Permission runs to this time now (Infinity: does not run out). */
-  | { readonly type: 'guard.permission'; readonly deadline: number }
+  | {
+      readonly type: 'guard.permission';
+      readonly deadline: number;
+      /** Until then nobody can have replaced this node: the record is known to be its own. Missing = nothing is known. */
+      readonly recorded?: number;
+    }
   /** Permission is lost: exclusive groups are being stopped; nothing is granted until `guard.permission` comes again. */
   | { readonly type: 'guard.lost'; readonly reason: string }
   /** Authentic frames with our own name and a foreign life (rule 8); '' = none were heard for a while. */

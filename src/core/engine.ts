@@ -137,6 +137,7 @@ export class Engine {
       permission: cluster.permissionView(now),
       peer: cluster.peerView(),
       links: cluster.links(),
+      arbiter: cluster.arbiterView(),
       nodes: cluster.nodes(),
       assignments: cluster.assignments(),
       numbers: cluster.numbers().all(),

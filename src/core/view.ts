@@ -2,6 +2,9 @@
  * What a reader may know of the engine at one moment: plain data, made by `Engine.view`, shown by the tools. The text
  * projections (explain) are pure functions over it.
  */
+import type { ArbiterCause, Readiness } from './arbiter/interface.ts';
+import type { RecordMode } from './arbiter/record.ts';
+import type { Regime } from './arbiter/regime.ts';
 import type { AssignmentRow, GroupNumbers, NodeRow } from './engine-interface.ts';
 import type { DomainState, InterfaceRole } from './kernel/names.ts';
 import type { Operation } from './link/types.ts';
@@ -24,6 +27,26 @@ export interface PeerView {
   readonly exchanged: boolean;
   /** It said of itself, when it was heard last, that it is locked, without an end. */
   readonly lockedForGood: boolean;
+}
+
+/** What decides beside a silent peer, and whether it could. */
+export interface ArbiterView {
+  readonly regime: Regime;
+  /** `sm-arbiter` is there, and its record's keeper answers (`cause` null) or why it does not. */
+  readonly connected: boolean;
+  readonly cause: ArbiterCause | null;
+  readonly reason: string;
+  /** The record is this node's `sole`. */
+  readonly sole: boolean;
+  /** Why only a proof of the peer's death would let this node in; '' = time does. */
+  readonly wantsProof: string;
+  readonly recordLeader: string;
+  readonly recordNumber: number;
+  readonly recordMode: RecordMode | null;
+  /** Fence devices of the peer, as they were audited last. */
+  readonly devices: readonly Readiness[];
+  /** How the last fencing ended; '' = there was none. */
+  readonly lastFence: string;
 }
 
 /** `until`: wall-clock ms at which it is managed again by itself; 0 = by an operator only. */
@@ -56,6 +79,8 @@ export interface EngineView {
   readonly permission: { readonly deadline: number; readonly lost: boolean; readonly reason: string };
   readonly peer: PeerView | null;
   readonly links: readonly LinkView[];
+  /** Missing from older versions. */
+  readonly arbiter?: ArbiterView;
   readonly nodes: readonly NodeRow[];
   readonly assignments: readonly AssignmentRow[];
   readonly numbers: readonly GroupNumbers[];

@@ -287,6 +287,7 @@ export class GuardClient implements GuardPort, KillListPort {
       this.#lost = false;
     } else if (fact.type === 'guard.limit') {
       this.#deadline = fact.deadline;
+      this.#proof = { ...this.#proof, sole: false };
       this.#event({ type: 'sm.limited', ticket: fact.ticket });
     } else if (fact.type === 'guard.lost') this.#lost = true;
     // It may speak of another pair. What it guards it guards on, and the next one gets the copy.

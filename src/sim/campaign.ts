@@ -98,6 +98,12 @@ export function replayCommand(request: CampaignRequest, seed: number): string {
   return words.join(' ');
 }
 
+function arbiterText({ arbiter, domain }: SimOptions): string {
+  const { record, fence, loss, delayMaxMs } = arbiter;
+  if (record === 'none') return fence ? 'fence' : domain.policy;
+  return `${record}${fence ? ' and fence' : ''}, loses ${loss}, late by ${delayMaxMs}`;
+}
+
 /** The drawn options in one line. */
 export function describeOptions(options: SimOptions): string {
   const { domain, groups, network, nodes, clockRates } = options;
@@ -113,7 +119,7 @@ export function describeOptions(options: SimOptions): string {
   return [
     `seed ${options.seed}:`,
     nodes.length === 1 ? 'simplex' : `${options.links} links`,
-    domain.policy,
+    arbiterText(options),
     `hello ${domain.helloIntervalMs} d ${domain.deadIntervalMs} S ${domain.stopBoundMs}`,
     `groups ${shapes.join(' ')}`,
     `loss ${network.loss} delay ${network.delayMaxMs}`,

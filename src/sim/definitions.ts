@@ -63,6 +63,7 @@ export function definitionsOf(options: SimOptions, index: number): DefinitionSet
       ...domainTimes(domain),
     },
     nodes,
+    ...arbitersOf(options),
     interfaces: nodes.length > 1 ? INTERFACE_ROLES.slice(0, options.links).map(interfaceDefinition) : [],
     groups: new Map(groups.map((group) => [group.name, groupDefinition(group, options)])),
     services: new Map(services),
@@ -70,6 +71,53 @@ export function definitionsOf(options: SimOptions, index: number): DefinitionSet
     results: RESULTS,
     enablingThrottle: 1000,
     failPendingMs: 2000,
+  };
+}
+
+/** A stamp and two answers that do not come have to fit into P. */
+const STAMPS = 4;
+
+function arbitersOf({
+  arbiter: { record, fence },
+  nodes,
+  domain,
+}: SimOptions): Pick<DefinitionSet, 'arbiters'> {
+  if (nodes.length < 2 || (record === 'none' && !fence)) return {};
+  const intervalMs = domain.deadIntervalMs / STAMPS;
+  const times = { stampIntervalMs: intervalMs, requestLimitMs: intervalMs };
+  const etcd = {
+    endpoints: ['https://192.0.2.9:2379'],
+    userName: '',
+    passwordSecret: '',
+    caFile: '',
+    certificateFile: '',
+    certificateKeySecret: '',
+    ...times,
+  };
+  const devices = nodes.map((node) => ({
+    name: `bmc-${node}`,
+    node,
+    level: 1,
+    agent: 'fence_simulated',
+    parameters: [],
+    secrets: [],
+    statusLimitMs: 1000,
+    offLimitMs: 3000,
+    verifyLimitMs: 3000,
+  }));
+  return {
+    arbiters: {
+      etcd: record === 'etcd' ? etcd : null,
+      disk: record === 'disk' ? { device: '/dev/shared', ...times } : null,
+      fencing: {
+        delayMs: 0,
+        afterwards: 'off',
+        verifyGapMs: 200,
+        auditIntervalMs: 60_000,
+        devices: fence ? devices : [],
+      },
+      gateways: [],
+    },
   };
 }
 

@@ -30,6 +30,8 @@ export class Disk {
   led = false;
   kernelLife: LifeId = '';
   peerKernelLife: LifeId = '';
+  /** Identity of the register that the record was seen in. */
+  register = '';
   readonly nodes = new Map<string, NodeRow>();
   readonly numbers = new Map<string, GroupNumbers>();
   readonly operations = new Map<string, Operation>();
@@ -55,10 +57,10 @@ export class Disk {
 
   /** What there is now; what it returns puts it back, as from a backup or a snapshot of the machine. */
   snapshot(): () => void {
-    const { number, settled, led, kernelLife, peerKernelLife } = this;
+    const { number, settled, led, kernelLife, peerKernelLife, register } = this;
     const maps = this.#maps.map((map) => ({ map, entries: [...map] }));
     return () => {
-      Object.assign(this, { number, settled, led, kernelLife, peerKernelLife });
+      Object.assign(this, { number, settled, led, kernelLife, peerKernelLife, register });
       for (const { map, entries } of maps) {
         map.clear();
         for (const [key, value] of entries) map.set(key, value);
@@ -87,6 +89,7 @@ export class Disk {
       led: this.led,
       kernelLife: this.kernelLife,
       peerKernelLife: this.peerKernelLife,
+      register: this.register,
       nodes: [...this.nodes.values()],
       numbers: [...this.numbers.values()],
       operations: [...this.operations.values()],
@@ -107,6 +110,9 @@ export class Disk {
         this.number = effect.number;
         this.settled = effect.settled;
         this.led = effect.led;
+        return;
+      case 'persist.register':
+        this.register = effect.register;
         return;
       case 'persist.neighbor':
         this.peerKernelLife = effect.kernelLife;

@@ -2,6 +2,7 @@
  * Faults: a plan drawn before the world begins, so that it can be printed, cut down and repeated. Each fault ends by
  * itself after its duration.
  */
+import { regimeOf } from '../core/arbiter/regime.ts';
 import type { OperationKind } from '../core/link/types.ts';
 import type { ServiceTruth } from './executor.ts';
 import { Imposter } from './imposter.ts';
@@ -55,6 +56,17 @@ const DURATIONS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'stall-node': [50, 5000],
   'pause-node': [50, 5000],
   'disk-rollback': [500, 15_000],
+  'arbiter-down': [200, 20_000],
+  'arbiter-cut': [100, 15_000],
+  'arbiter-late': [500, 10_000],
+  'register-restored': [0, 0],
+  alone: [200, 10_000],
+  'kill-arbiter': [0, 0],
+  'stall-arbiter': [20, 5000],
+  'bmc-down': [500, 20_000],
+  'bmc-lies': [500, 20_000],
+  'confirm-dead': [0, 0],
+  'confirm-alive': [0, 0],
 };
 
 /** Frames of a link wait in full buffers: late, and in order. */
@@ -117,6 +129,7 @@ export class FaultInjector {
     const world = this.#world;
     world.note('fault', '', 'all faults end');
     world.network.healAll();
+    world.arbiters.healAll();
     this.#commitFaults.clear();
     this.#identitiesUntil = world.now;
     for (const node of world.nodes) {
@@ -125,6 +138,7 @@ export class FaultInjector {
       node.disk.slowMs = 0;
       node.goOn();
       node.watchdog.resume();
+      node.arbiter.resume();
       node.manager.resume();
       for (const service of node.executor.services.values()) service.faults.length = 0;
       // Who left in order comes back with the next boot only.
@@ -190,6 +204,19 @@ export class FaultInjector {
       case 'commit-fails':
       case 'commit-slow':
         return this.#disturbDisk(fault, node);
+      case 'arbiter-down':
+      case 'arbiter-cut':
+      case 'arbiter-late':
+      case 'register-restored':
+      case 'alone':
+      case 'kill-arbiter':
+      case 'stall-arbiter':
+      case 'bmc-down':
+      case 'bmc-lies':
+        return this.#disturbArbiter(fault, node);
+      case 'confirm-dead':
+      case 'confirm-alive':
+        return this.#confirm(kind === 'confirm-dead', node);
       case 'swact':
       case 'swact-force':
       case 'lock':
@@ -329,7 +356,7 @@ export class FaultInjector {
    */
   #bearable(): boolean {
     const { network, options, nodes } = this.#world;
-    if (options.domain.policy !== 'takeover' || options.worldClass === 'cut') return true;
+    if (regimeOf(this.#world.definitions) !== 'takeover' || options.worldClass === 'cut') return true;
     const bounds = nodes.map(({ definitions: { domain } }) => domain.deadIntervalMs + domain.stopBoundMs);
     return network.connected() || network.middleWhole(3 * Math.max(...bounds));
   }
@@ -366,6 +393,70 @@ export class FaultInjector {
     world.after(durationMs, () => {
       if (this.#commitFaults.get(node) === count) node.disk.failing = false;
     });
+    return node.name;
+  }
+
+  #disturbArbiter({ kind, which, durationMs }: Fault, node: SimNode): string {
+    const world = this.#world;
+    const { arbiters, network } = world;
+    const { index, name } = node;
+    const during = (change: (by: 1 | -1) => void): string => {
+      change(1);
+      world.after(durationMs, () => change(-1));
+      return name;
+    };
+    switch (kind) {
+      case 'arbiter-down':
+        return during((by) => arbiters.stop(by));
+      case 'arbiter-cut':
+        return during((by) => arbiters.cut(index, by));
+      case 'arbiter-late':
+        return during((by) => arbiters.late(by > 0 ? 0.05 + 0.5 * which : 0));
+      case 'alone':
+        return during((by) => {
+          arbiters.cut(index, by);
+          for (const role of network.roles)
+            for (const from of [0, 1]) by > 0 ? network.cut(role, from) : network.heal(role, from);
+        });
+      case 'kill-arbiter':
+        if (!node.arbiter.alive) return '';
+        node.arbiter.die('SIGKILL');
+        return name;
+      case 'stall-arbiter':
+        if (!node.arbiter.alive) return '';
+        node.arbiter.stall(durationMs);
+        return name;
+      case 'bmc-down':
+      case 'bmc-lies':
+        return during((by) => arbiters.bmcFault(index, kind === 'bmc-down' ? 'down' : 'lies', by));
+      default:
+        return this.#restoreRegister(which);
+    }
+  }
+
+  /** Brought back as it was up to a minute before, while the pair sees each other. */
+  #restoreRegister(which: number): string {
+    const world = this.#world;
+    const restore = world.arbiters.register.snapshot();
+    const laterMs = which * ROLLBACK_MS_MAX;
+    world.after(laterMs, () => {
+      const met = world.nodes.every(({ manager }) => {
+        const view = manager.engine?.view(0);
+        return view?.peer?.exchanged === true;
+      });
+      if (!met) return;
+      restore();
+      if (which < 0.5) world.arbiters.register.identity = `restored at ${Math.round(world.now)}`;
+      world.note('fault', '', `the register is as it was ${Math.round(laterMs)} ms ago`);
+    });
+    return 'later';
+  }
+
+  /** An operator at the other node. `truly`: has seen that it has no power, and keeps it so for a while. */
+  #confirm(truly: boolean, node: SimNode): string {
+    const asked = this.#world.nodes[1 - node.index];
+    if (asked === undefined || !asked.manager.alive || node.powered === truly) return '';
+    this.#world.command(asked, { kind: 'confirm-dead', node: node.name, why: 'drawn' });
     return node.name;
   }
 

@@ -2,6 +2,7 @@
  * The process `sm` of a simulated node: the engine of the core in a loop that does what the real shell does. Removal goes
  * out at once, then the turn is committed, then the rest follows; nothing activating leaves a turn that was not stored.
  */
+import type { Wish } from '../core/arbiter/interface.ts';
 import { Engine } from '../core/engine.ts';
 import type { EngineEffect, EngineEvent, GuardFact, PersistEffect } from '../core/engine-interface.ts';
 import {
@@ -51,6 +52,7 @@ export class SimManager extends SimProcess {
   #storeFailed = false;
   #withheld: ReportEffect | null = null;
   #lastReport: ReportEffect | null = null;
+  #lastWish: Wish | null = null;
   /** sm-watchdog is to be told that the loop lives, at the end of the turn. */
   #beatDue = false;
   #copy: GuardCopy = emptyCopy();
@@ -96,6 +98,7 @@ export class SimManager extends SimProcess {
     this.#storeFailed = false;
     this.#withheld = null;
     this.#lastReport = null;
+    this.#lastWish = null;
     this.#busy = false;
     this.#turnDue = false;
     this.#copy = emptyCopy();
@@ -119,6 +122,11 @@ export class SimManager extends SimProcess {
     if (fact.type === 'guard.permission') {
       this.#copy.proof = this.#node.watchdog.guard?.view().proof ?? this.#copy.proof;
       this.#setDeadline(fact.deadline);
+    }
+    if (fact.type === 'guard.limit') {
+      this.#copy.proof = { ...this.#copy.proof, sole: false };
+      this.#setDeadline(fact.deadline);
+      this.#node.watchdog.post({ type: 'sm.limited', ticket: fact.ticket });
     }
     if (fact.type === 'guard.hello') {
       this.#setDeadline(fact.deadline);
@@ -169,6 +177,7 @@ export class SimManager extends SimProcess {
     } else this.#takeCopy();
     watchdog.post({ type: 'sm.connected' });
     if (this.#lastReport !== null) this.#send(this.#lastReport);
+    if (this.#lastWish !== null) watchdog.post({ type: 'sm.wish', wish: this.#lastWish });
   }
 
   /** What the living sm-watchdog knows, so that this `sm` could hand it to another. */
@@ -363,6 +372,16 @@ export class SimManager extends SimProcess {
         this.#act();
         watchdog.post({ type: 'sm.hold', holding: effect.holding });
         return;
+      case 'guard.wish':
+        this.#lastWish = effect.wish;
+        watchdog.post({ type: 'sm.wish', wish: effect.wish });
+        return;
+      case 'guard.fence-peer':
+        watchdog.post({ type: 'sm.fence-peer', delayMs: effect.delayMs, kernelLife: effect.kernelLife });
+        return;
+      case 'guard.confirm-dead':
+        watchdog.post({ type: 'sm.confirm-dead', by: effect.by });
+        return;
       case 'guard.fence':
         watchdog.post({ type: 'sm.fence', reason: effect.reason });
         return;
@@ -453,9 +472,9 @@ export class SimManager extends SimProcess {
     const effect = this.world.sabotage.report(report);
     this.#withheld = null;
     this.#lastReport = report;
-    const { version, announceNumber, leaving } = effect;
+    const { version, announceNumber, leaving, grant } = effect;
     const parts = splitReport(encodeReport(effect.report));
-    this.#node.watchdog.post({ type: 'sm.report', version, parts, announceNumber, leaving });
+    this.#node.watchdog.post({ type: 'sm.report', version, parts, announceNumber, leaving, grant });
   }
 
   #timer({ key, generation, at }: Extract<EngineEffect, { type: 'timer' }>): void {

@@ -1,6 +1,7 @@
 /** One simulated machine: power, clock, carriers, disk, what runs on it, and the two processes of the manager. */
 import type { DefinitionSet } from '../core/definitions/model.ts';
 import type { InterfaceRole } from '../core/kernel/names.ts';
+import { SimArbiter } from './arbiter-process.ts';
 import { NodeClock } from './clock.ts';
 import { definitionsOf } from './definitions.ts';
 import { Disk } from './disk.ts';
@@ -29,6 +30,7 @@ export class SimNode {
   readonly disk = new Disk();
   readonly executor: Executor;
   readonly watchdog: SimWatchdog;
+  readonly arbiter: SimArbiter;
   readonly manager: SimManager;
   readonly #carrierFaults = new Map<InterfaceRole, number>();
   #watchdogDue = false;
@@ -57,6 +59,7 @@ export class SimNode {
     this.definitions = definitionsOf(world.options, index);
     this.executor = new Executor(this, this.rng.fork('executor'));
     this.watchdog = new SimWatchdog(this);
+    this.arbiter = new SimArbiter(this);
     this.manager = new SimManager(this);
   }
 
@@ -88,6 +91,8 @@ export class SimNode {
     this.#standing = null;
     this.manager.end();
     this.watchdog.end();
+    this.arbiter.end();
+    this.world.arbiters.poweredOff(this);
     this.executor.powerOff();
     this.world.checkers.powered(this);
   }
@@ -122,6 +127,7 @@ export class SimNode {
     clock.stand(world.now);
     this.manager.stop();
     this.watchdog.stop();
+    this.arbiter.stop();
     executor.stand(true);
   }
 
@@ -132,6 +138,7 @@ export class SimNode {
     this.clock.goOn(this.world.now);
     this.executor.stand(false);
     this.watchdog.resume();
+    this.arbiter.resume();
     this.manager.resume();
     for (const happen of standing) happen();
   }
@@ -184,6 +191,7 @@ export class SimNode {
     this.#watchdogDue = false;
     if (this.watchdog.alive) return;
     this.watchdog.start(copyExpected);
+    this.arbiter.start();
     this.manager.deliver(() => this.manager.connect());
   }
 
@@ -202,6 +210,7 @@ export class SimNode {
     if (!this.watchdog.alive) return;
     this.world.note('process', this.name, `sm-watchdog ends: ${reason}`);
     this.watchdog.end();
+    this.arbiter.end();
     const { manager } = this;
     if (manager.alive) manager.deliver(() => manager.watchdogGone());
     else this.#initRestarts();

@@ -40,6 +40,17 @@ export const FAULT_KINDS = [
   'stall-node',
   'pause-node',
   'disk-rollback',
+  'arbiter-down',
+  'arbiter-cut',
+  'arbiter-late',
+  'register-restored',
+  'alone',
+  'kill-arbiter',
+  'stall-arbiter',
+  'bmc-down',
+  'bmc-lies',
+  'confirm-dead',
+  'confirm-alive',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -47,14 +58,14 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
  * Worlds of `default` keep to the assumptions of the claim. The others break one on purpose and are reported apart:
  * `cut`: a full two-way cut of two live nodes under policy `takeover`; `resume`: both processes of a node stopped and
  * continued, or the whole machine paused, its clock standing, as a virtual machine can be; `rollback`: a node comes
- * back with its disk as it was up to a minute earlier.
+ * back with its disk as it was up to a minute earlier; `confirm`: an operator takes a silent node for dead that lives.
  */
-export const WORLD_CLASSES = ['default', 'cut', 'resume', 'rollback'] as const;
+export const WORLD_CLASSES = ['default', 'cut', 'resume', 'rollback', 'confirm'] as const;
 export type WorldClass = (typeof WORLD_CLASSES)[number];
 
 /**
  * Rules that can be broken on purpose, to see that a checker notices (`sm-sim selftest`), and what happens instead. The
- * order is that of docs/SAFETY.md. The rules about an arbiter's record get theirs with the arbiters.
+ * order is that of docs/SAFETY.md.
  */
 export const BREAKS = {
   'perform-check': 'nothing is looked at again between the token and the spawn',
@@ -89,6 +100,10 @@ export const BREAKS = {
   'audit-first': 'after a crash nothing is looked at before it gets its next order',
   'orphan-scripts': 'scripts of an earlier sm run on',
   'abort-verified': 'a script counts as gone before it is',
+  'sole-mode': "the record's mode is not looked at: a holder without a limit is replaced by time",
+  'leased-from-send': 'permission is made finite only when the other one was let in already',
+  'verify-off': 'what a fence device says of its own success is believed',
+  'disk-yield': 'who claims a disk looks at nothing any more',
   'timer-kept': 'timers of the pair are forgotten',
 } as const;
 export type Break = keyof typeof BREAKS;
@@ -133,6 +148,19 @@ export interface NetworkShape {
   readonly lateDuplication: number;
 }
 
+/** What decides beside the policy; a world of one node has none. */
+export interface ArbiterShape {
+  readonly record: 'none' | 'etcd' | 'disk';
+  /** Each node can shoot the other. */
+  readonly fence: boolean;
+  /** Share of requests and answers that get lost. */
+  readonly loss: number;
+  /** One way. */
+  readonly delayMaxMs: number;
+}
+
+export const NO_ARBITER: ArbiterShape = { record: 'none', fence: false, loss: 0, delayMaxMs: 2 };
+
 export interface DiskShape {
   readonly commitMsMin: number;
   readonly commitMsMax: number;
@@ -148,6 +176,7 @@ export interface SimOptions {
   readonly domain: DomainShape;
   /** What the second node's definitions say otherwise, as halfway through an update; {} = nothing. */
   readonly secondDomain: Partial<DomainShape>;
+  readonly arbiter: ArbiterShape;
   readonly groups: readonly GroupShape[];
   readonly network: NetworkShape;
   readonly disk: DiskShape;

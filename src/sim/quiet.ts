@@ -1,5 +1,5 @@
 /** A world in which nothing goes wrong by itself: the shipped times, a quiet network, a quick disk, no faults. */
-import type { SimOptions } from './options.ts';
+import { NO_ARBITER, type SimOptions } from './options.ts';
 
 export const QUIET_WORLD: Omit<SimOptions, 'groups'> = {
   seed: 1,
@@ -20,6 +20,7 @@ export const QUIET_WORLD: Omit<SimOptions, 'groups'> = {
     failureDebounceMs: 0,
   },
   secondDomain: {},
+  arbiter: NO_ARBITER,
   network: { loss: 0, delayMinMs: 0.2, delayMaxMs: 0.6, duplication: 0, lateDuplication: 0 },
   disk: { commitMsMin: 0.5, commitMsMax: 2 },
   clockRates: [1, 1],

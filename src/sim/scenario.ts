@@ -8,7 +8,15 @@ import { notConverged } from './convergence.ts';
 import { acts } from './executor.ts';
 import { FaultInjector } from './faults.ts';
 import type { SimNode } from './node.ts';
-import { BREAK_NAMES, FAULT_KINDS, type GroupShape, type SimOptions, WORLD_CLASSES } from './options.ts';
+import {
+  type ArbiterShape,
+  BREAK_NAMES,
+  FAULT_KINDS,
+  type GroupShape,
+  NO_ARBITER,
+  type SimOptions,
+  WORLD_CLASSES,
+} from './options.ts';
 import { QUIET_WORLD } from './quiet.ts';
 import { endFaults, powerOnAll } from './run.ts';
 import { drawOptions } from './swarm.ts';
@@ -62,9 +70,16 @@ function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
     links: Number(settings.get('links') ?? 3),
     domain: { ...domain, policy, failureDebounceMs },
     secondDomain: settings.has('second-stop-bound') ? { stopBoundMs, killVerifyMs: 100 } : {},
+    arbiter: arbiterOf(settings.get('arbiter') ?? ''),
     groups: GROUPS,
     clockRates: [0.95, 1.05],
   };
+}
+
+/** `set arbiter etcd`, `disk`, `fence`, or a record and `fence`. */
+function arbiterOf(words: string): ArbiterShape {
+  const record = words.includes('etcd') ? 'etcd' : words.includes('disk') ? 'disk' : 'none';
+  return { ...NO_ARBITER, record, fence: words.includes('fence') };
 }
 
 /** A world that `sm-sim run` drew: the finding of a seed, cut down (shrink.ts). */
@@ -180,6 +195,20 @@ class Stage {
       this.#paths(link, path === 'both' ? undefined : path, (role, from) => {
         this.world.network.direction(role, from).delayExtraMs = milliseconds(duration);
       }),
+    arbiter: ([state, name]) => {
+      const { arbiters } = this.world;
+      const by = state === 'cut' || state === 'down' ? 1 : -1;
+      if (state === 'down' || state === 'up') return arbiters.stop(by);
+      for (const { index } of this.#nodes(name)) arbiters.cut(index, by);
+    },
+    bmc: ([name, state]) => {
+      for (const { index } of this.#nodes(name)) {
+        if (state === 'works') this.world.arbiters.healAll();
+        else this.world.arbiters.bmcFault(index, state === 'lies' ? 'lies' : 'down', 1);
+      }
+    },
+    'confirm-dead': ([name = '', at = '']) =>
+      this.world.command(this.world.node(at), { kind: 'confirm-dead', node: name, why: 'scenario' }),
     imposter: ([name, , duration]) => {
       const { now } = this.world;
       const { index } = this.world.node(name ?? '');
@@ -303,6 +332,7 @@ class Stage {
 }
 
 function kill(node: SimNode, what: string): void {
+  if (what === 'sm-arbiter') return node.arbiter.die('SIGKILL');
   if (what !== 'sm-watchdog') node.endManager('SIGKILL');
   if (what !== 'sm') node.endWatchdog('SIGKILL');
 }

@@ -2,7 +2,7 @@
  * A checker counts only if it can fail: each deliberate break of a rule has to be caught, by the checker that judges that
  * rule, within a bounded number of seeds.
  */
-import type { Break, FaultKind, SimOptions } from './options.ts';
+import { type Break, type FaultKind, NO_ARBITER, type SimOptions } from './options.ts';
 import { runSeed } from './run.ts';
 import { drawOptions } from './swarm.ts';
 
@@ -121,6 +121,33 @@ export const EXPECTATIONS: readonly Expectation[] = [
     checkers: ['one-action', 'opposite-order'],
     faults: ['swact', 'script-slow', 'process-death'],
   },
+  {
+    name: 'sole-mode',
+    checkers: ['single-active'],
+    faults: ['alone', 'power-off', 'arbiter-cut'],
+    everyMs: 6000,
+    change: etcd,
+  },
+  {
+    name: 'leased-from-send',
+    checkers: ['single-active'],
+    faults: ['alone', 'arbiter-late', 'stall-sm', 'cut-all'],
+    everyMs: 3000,
+    change: (options) => lateArbiter(etcd(options)),
+  },
+  {
+    name: 'verify-off',
+    checkers: ['single-active'],
+    faults: ['cut-all', 'bmc-lies'],
+    change: fence,
+  },
+  {
+    name: 'disk-yield',
+    checkers: ['single-active'],
+    faults: ['alone', 'cut-all', 'arbiter-late'],
+    everyMs: 4000,
+    change: (options) => lateArbiter(disk(options)),
+  },
   { name: 'timer-kept', checkers: ['bounded', 'converged'], faults: ['power-off'], change: takeover },
 ];
 
@@ -158,8 +185,25 @@ export function worldFor(expectation: Expectation, seed: number): SimOptions {
   const drawn = drawOptions({ seed, minutes: 3, worldClass: 'default', breaks: [expectation.name] });
   const faults: Partial<Record<FaultKind, number>> = {};
   for (const kind of expectation.faults) faults[kind] = expectation.everyMs ?? 8000;
-  const options = { ...drawn, faults };
+  const options = { ...drawn, faults, arbiter: NO_ARBITER };
   return expectation.change?.(options) ?? options;
+}
+
+function etcd(options: SimOptions): SimOptions {
+  return { ...options, arbiter: { record: 'etcd', fence: false, loss: 0, delayMaxMs: 10 } };
+}
+
+function disk(options: SimOptions): SimOptions {
+  return { ...options, arbiter: { record: 'disk', fence: false, loss: 0, delayMaxMs: 10 } };
+}
+
+function fence(options: SimOptions): SimOptions {
+  return { ...options, arbiter: { record: 'none', fence: true, loss: 0, delayMaxMs: 10 } };
+}
+
+/** Requests get lost, and answers are slow. */
+function lateArbiter(options: SimOptions): SimOptions {
+  return { ...options, arbiter: { ...options.arbiter, loss: 0.05, delayMaxMs: 80 } };
 }
 
 function takeover(options: SimOptions): SimOptions {

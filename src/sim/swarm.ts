@@ -5,11 +5,13 @@
  */
 import { permissionAfterSendMinMs, permissionAfterSendMs } from '../core/guard/permission-time.ts';
 import {
+  type ArbiterShape,
   type Break,
   type DomainShape,
   FAULT_KINDS,
   type FaultKind,
   type GroupShape,
+  NO_ARBITER,
   type ServiceShape,
   type SimOptions,
   type WorldClass,
@@ -59,6 +61,17 @@ const MEAN_INTERVALS_MS: Readonly<Record<FaultKind, readonly [number, number]>> 
   'stall-node': [30_000, 120_000],
   'pause-node': [30_000, 120_000],
   'disk-rollback': [30_000, 120_000],
+  'arbiter-down': [20_000, 120_000],
+  'arbiter-cut': [15_000, 90_000],
+  'arbiter-late': [20_000, 120_000],
+  'register-restored': [60_000, 240_000],
+  alone: [15_000, 90_000],
+  'kill-arbiter': [10_000, 90_000],
+  'stall-arbiter': [15_000, 90_000],
+  'bmc-down': [30_000, 120_000],
+  'bmc-lies': [30_000, 120_000],
+  'confirm-dead': [2000, 20_000],
+  'confirm-alive': [2000, 20_000],
 };
 
 /** Faults that only worlds of one class have. */
@@ -66,10 +79,30 @@ const CLASS_FAULTS: Readonly<Partial<Record<FaultKind, WorldClass>>> = {
   'stall-node': 'resume',
   'pause-node': 'resume',
   'disk-rollback': 'rollback',
+  'confirm-alive': 'confirm',
 };
+
+/** Need a record, a fence device, or either. */
+const ARBITER_FAULTS: Readonly<Partial<Record<FaultKind, (shape: ArbiterShape) => boolean>>> = {
+  'arbiter-down': hasRecord,
+  'arbiter-cut': hasRecord,
+  'arbiter-late': hasRecord,
+  'register-restored': ({ record }) => record === 'etcd',
+  alone: hasRecord,
+  'kill-arbiter': (shape) => hasRecord(shape) || shape.fence,
+  'stall-arbiter': (shape) => hasRecord(shape) || shape.fence,
+  'bmc-down': ({ fence }) => fence,
+  'bmc-lies': ({ fence }) => fence,
+};
+
+function hasRecord({ record }: ArbiterShape): boolean {
+  return record !== 'none';
+}
 
 /** Need a second node. */
 const PAIR_FAULTS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'confirm-dead',
+  'confirm-alive',
   'cut-one-way',
   'cut-both-ways',
   'cut-all-one-way',
@@ -89,6 +122,7 @@ export function drawOptions(request: SwarmRequest): SimOptions {
   const rng = new Prng(`swarm/${seed}`);
   const simplex = worldClass === 'default' && breaks.length === 0 && rng.chance(0.05);
   const domain = drawDomain(rng.fork('domain'), worldClass);
+  const arbiter = simplex ? NO_ARBITER : drawArbiter(rng.fork('arbiter'), worldClass);
   return {
     seed,
     minutes,
@@ -97,12 +131,25 @@ export function drawOptions(request: SwarmRequest): SimOptions {
     links: rng.integer(1, 3),
     domain,
     secondDomain: simplex ? {} : drawSecondDomain(rng.fork('second domain'), domain),
+    arbiter,
     groups: drawGroups(rng.fork('groups')),
     network: drawNetwork(rng.fork('network')),
     disk: { commitMsMin: 0.3, commitMsMax: rng.pick([1, 5, 15]) },
     clockRates: [rng.between(0.95, 1.05), rng.between(0.95, 1.05)],
-    faults: drawFaults(rng.fork('faults'), simplex, domain.policy, worldClass),
+    faults: drawFaults(rng.fork('faults'), simplex, domain.policy, arbiter, worldClass),
     breaks,
+  };
+}
+
+/** Half of the worlds have none; those of class cut, and those of one node, never do. */
+function drawArbiter(rng: Prng, worldClass: WorldClass): ArbiterShape {
+  if (worldClass === 'cut' || rng.chance(0.5)) return NO_ARBITER;
+  const record = rng.pick(['etcd', 'etcd', 'disk', 'disk', 'none'] as const);
+  return {
+    record,
+    fence: record === 'none' || rng.chance(0.35),
+    loss: rng.pick([0, 0, 0.005, 0.05]),
+    delayMaxMs: rng.pick([2, 10, 40]),
   };
 }
 
@@ -182,6 +229,7 @@ function drawFaults(
   rng: Prng,
   simplex: boolean,
   policy: DomainShape['policy'],
+  arbiter: ArbiterShape,
   worldClass: WorldClass,
 ): SimOptions['faults'] {
   const drawn: Partial<Record<FaultKind, number>> = {};
@@ -191,7 +239,9 @@ function drawFaults(
     const wanted = rng.chance(0.45);
     if (simplex && PAIR_FAULTS.has(kind)) continue;
     // A full cut of two live nodes is outside of what `takeover` can bear; a node that was stopped as a whole always.
-    if (kind === 'cut-all' && policy === 'takeover' && worldClass !== 'cut') continue;
+    const byPolicy = !hasRecord(arbiter) && !arbiter.fence;
+    if (kind === 'cut-all' && byPolicy && policy === 'takeover' && worldClass !== 'cut') continue;
+    if (ARBITER_FAULTS[kind]?.(arbiter) === false) continue;
     const only = CLASS_FAULTS[kind];
     if (only !== undefined && only !== worldClass) continue;
     const classFault = (kind === 'cut-all' && worldClass === 'cut') || only !== undefined;

@@ -1,5 +1,6 @@
 /** The process sm-watchdog of a simulated node: the pure guard of the core with sockets, timers and kills around it. */
 
+import { canFence, regimeOf } from '../core/arbiter/regime.ts';
 import type { GuardFact } from '../core/engine-interface.ts';
 import { Guard } from '../core/guard/guard.ts';
 import type { GuardEffect, GuardEvent, KillEntry } from '../core/guard/interface.ts';
@@ -58,6 +59,8 @@ export class SimWatchdog extends SimProcess {
         // Broken on purpose: a mere restart of this process looks like the death of everything on the node.
         kernelLife: world.breaks.has('kernel-life') ? processLife : kernelLife,
         productUuid,
+        regime: regimeOf(definitions),
+        fences: peerName !== null && canFence(definitions, peerName),
         copyExpected,
         breaks: world.breaks,
       },
@@ -226,6 +229,9 @@ export class SimWatchdog extends SimProcess {
         if (world.breaks.has('self-fence')) return;
         this.#atOnce(() => node.selfFence());
         return;
+      case 'ask-arbiter':
+        node.arbiter.post(effect.message);
+        return;
       case 'start-sm':
         if (!world.breaks.has('restart-sm') || effect.reason === 'start')
           node.startManager(effect.kill, effect.reason);
@@ -296,6 +302,10 @@ function factText(fact: GuardFact): string {
       return fact.number > 0 ? `peer announces ${fact.number}` : 'announcement ended';
     case 'guard.silence-broken':
       return 'silence broken';
+    case 'guard.granted':
+      return `may replace the peer: ${fact.reason}`;
+    case 'guard.refused':
+      return `${fact.what} refused: ${fact.reason}`;
     case 'guard.duplicate':
       return fact.processLife === ''
         ? 'nobody else uses this name any more'

@@ -3,6 +3,7 @@
 import type { DefinitionSet } from '../core/definitions/model.ts';
 import type { EngineEffect, OperatorCommand } from '../core/engine-interface.ts';
 import type { HistoryEffect } from '../core/service/interface.ts';
+import { SimArbiters } from './arbiters.ts';
 import { Checkers } from './checkers/index.ts';
 import { Network, type Wire } from './network.ts';
 import { SimNode } from './node.ts';
@@ -54,6 +55,7 @@ export class World {
   readonly breaks: ReadonlySet<string>;
   readonly sabotage: Sabotage;
   readonly network: Network;
+  readonly arbiters: SimArbiters;
   readonly nodes: readonly SimNode[];
   readonly checkers: Checkers;
   readonly wire: Wire | null;
@@ -79,6 +81,7 @@ export class World {
     this.#history = parts.history;
     this.wire = parts.wire ?? null;
     this.network = new Network(this, this.rng.fork('network'));
+    this.arbiters = new SimArbiters(this, this.rng.fork('arbiters'));
     this.checkers = new Checkers(this);
     this.nodes = options.nodes.map((_, index) => new SimNode(this, index));
   }

@@ -69,6 +69,9 @@ export class DiskKeeper {
   #answeredAskedAt = Number.NEGATIVE_INFINITY;
   #renewedAt = Number.NEGATIVE_INFINITY;
   #dueAt: number;
+  /** This node withholds its renewal: it lets the peer in, and then falls silent here too. */
+  #resting = false;
+  #wantsProof = '';
   #lost = '';
   #state = 'not asked yet';
   #numbersTold = '';
@@ -99,6 +102,7 @@ export class DiskKeeper {
         this.#wish = event.wish;
         break;
       case 'peer':
+        if (event.word.lastReceiptAt > this.#quiet.word.lastReceiptAt) this.#proof.sign();
         this.#quiet.heard(event.word);
         break;
       case 'proof':
@@ -111,6 +115,7 @@ export class DiskKeeper {
         if (this.#limit?.ticket === event.ticket) this.#limit.limited = true;
         break;
       case 'rest':
+        this.#resting = event.resting;
         break;
       case 'timer':
         if (!this.#timers.take(event)) return;
@@ -120,9 +125,9 @@ export class DiskKeeper {
 
   /** Says again what holds, to a listener that was restarted. */
   retell(): void {
-    if (this.#sole && this.#limit === null) this.#fact({ type: 'arbiter.sole', number: this.#number });
     this.#numbersTold = '';
     this.#tellNumbers();
+    if (this.#sole && this.#limit === null) this.#fact({ type: 'arbiter.sole', number: this.#number });
   }
 
   view(): {
@@ -149,10 +154,10 @@ export class DiskKeeper {
     this.#known = true;
     this.#peer = peer;
     this.#seePeer(answer.answeredAt);
+    this.#tellNumbers(done.written);
     if (done.written === null) this.#begin(own);
     else if (own === null || own.nonce !== done.written.nonce) this.#foreign();
     else this.#onWritten(done.written, done.sentAt, now);
-    this.#tellNumbers();
     if (this.#lost === '') this.#tell(null, '');
     else this.#tell('refused', this.#lost);
   }
@@ -194,18 +199,18 @@ export class DiskKeeper {
     const intent = this.#intent;
     const moved = intent.kind !== 'leased' && intent.claim !== null && this.#moved(intent.claim);
     if (moved && !this.#blind) return this.#yield();
-    if (written.mode === 'sole') this.#onSole(written);
+    if (written.mode === 'sole') this.#onSole(written, now);
     else if (intent.kind === 'claim' && intent.since === null && written.claim === intent.number)
       this.#intent = { ...intent, since: now };
     this.#renew(sentAt, now);
   }
 
-  #onSole(written: Sector): void {
+  #onSole(written: Sector, now: number): void {
     if (this.#intent.kind !== 'sole' || this.#intent.number !== written.number) return;
     const { claim } = this.#intent;
     this.#sole = true;
     this.#intent = { ...this.#intent, claim: null };
-    if (claim === null || !this.#stands(claim)) return;
+    if (claim === null || !this.#stands(claim, now)) return;
     if (claim.ground === 'death') this.#proof.use();
     const { ground, quietSince } = claim;
     this.#fact({ type: 'arbiter.granted', number: written.number, ground, quietSince });
@@ -217,10 +222,10 @@ export class DiskKeeper {
   }
 
   /** The answer took its time: a sign of life that came meanwhile voids what the claim was made on. */
-  #stands({ ground, quietSince }: Ground): boolean {
+  #stands({ ground, quietSince }: Ground, now: number): boolean {
     if (this.#blind) return true;
     if (ground === 'word') return this.#quiet.word.leaving;
-    return this.#quiet.since === quietSince && (ground === 'time' || this.#proof.proof !== null);
+    return this.#quiet.since === quietSince && (ground === 'time' || this.#proof.at(now) !== null);
   }
 
   /** The peer moved while we claimed: it lives. */
@@ -296,7 +301,8 @@ export class DiskKeeper {
   // --- what to do next -----------------------------------------------------------------------------------------------
 
   #evaluate(now: number): void {
-    if (this.#underWay === null) {
+    this.#tellWants(now);
+    if (this.#underWay === null && !(this.#resting && this.#started && this.#isLeased)) {
       const before = this.#intent;
       if (this.#started && this.#known) this.#intent = this.#nextIntent(now);
       if (this.#intent !== before || now >= this.#dueAt) this.#ask(now);
@@ -304,8 +310,14 @@ export class DiskKeeper {
     this.#arm(now);
   }
 
+  /** What is on the disk lets the peer in: nothing of ours but `leased` is there, or may come. */
+  get #isLeased(): boolean {
+    return this.#intent.kind === 'leased' && this.#own?.mode !== 'sole' && this.#own?.claim === 0;
+  }
+
   #nextIntent(now: number): Intent {
     const intent = this.#intent;
+    if (this.#resting) return intent.kind === 'sole' ? this.#letIn(intent, now) : { kind: 'leased' };
     const ground = this.#ground(now);
     switch (intent.kind) {
       case 'sole':
@@ -339,7 +351,7 @@ export class DiskKeeper {
     const { word } = this.#quiet;
     if (word.leaving) return 'word';
     if (word.heard) return null;
-    if (this.#proof.proof !== null) return 'death';
+    if (this.#proof.at(now) !== null) return 'death';
     if (this.#theirs()) return null;
     return now >= this.#quiet.overAt ? 'time' : null;
   }
@@ -408,18 +420,29 @@ export class DiskKeeper {
     if (this.#timers.armed.get('next')?.at !== at) this.#timers.set('next', at);
   }
 
-  #tellNumbers(): void {
-    const sectors = [this.#own, this.#peer].filter((each) => each !== null);
+  #tellNumbers(written: Sector | null = null): void {
+    const sectors = [written ?? this.#own, this.#peer].filter((each) => each !== null);
     const number = Math.max(0, ...sectors.map((each) => Math.max(each.number, each.claim)));
     const groups = sectors.flatMap(({ node, holds }) => holds.map((each) => ({ ...each, holder: node })));
-    const sole = sectors.find(({ mode }) => mode === 'sole');
-    const leader = sectors.find((each) => each.number === number && each.mode === (sole?.mode ?? each.mode));
-    const mode = sole === undefined ? 'leased' : 'sole';
-    const fact = { number, leader: (sole ?? leader)?.node ?? '', mode, groups, register: '' } as const;
+    const mode = sectors.some((each) => each.mode === 'sole') ? 'sole' : 'leased';
+    const first = sectors.filter((each) => each.mode === mode).sort(outranking)[0];
+    const fact = { number, leader: first?.node ?? '', mode, groups, register: '' } as const;
     const told = JSON.stringify(fact);
     if (told === this.#numbersTold) return;
     this.#numbersTold = told;
     this.#fact({ type: 'arbiter.numbers', ...fact });
+  }
+
+  #tellWants(now: number): void {
+    const { word } = this.#quiet;
+    const quiet = !word.heard && !word.leaving && now >= this.#quiet.overAt;
+    const wants =
+      quiet && this.#known && this.#theirs()
+        ? `the sector of ${this.#options.peer} says sole, under number ${this.#peer?.number}`
+        : '';
+    if (wants === this.#wantsProof) return;
+    this.#wantsProof = wants;
+    this.#fact({ type: 'arbiter.wants-proof', wanted: wants !== '', reason: wants });
   }
 
   #tell(cause: ArbiterCause | null, reason: string): void {
@@ -432,4 +455,9 @@ export class DiskKeeper {
   #fact(fact: ArbiterFact): void {
     this.#emit({ type: 'fact', fact });
   }
+}
+
+/** The higher one first: (number, node), never equal. */
+function outranking(a: Sector, b: Sector): number {
+  return a.number !== b.number ? b.number - a.number : a.node < b.node ? 1 : -1;
 }

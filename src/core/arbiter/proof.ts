@@ -8,6 +8,9 @@ import type { DeathProof } from './interface.ts';
 /** In the place of a kernel life: whichever it had, nothing was heard of it since our own start. */
 export const UNHEARD: LifeId = '';
 
+/** What was seen longer ago proves nothing any more: somebody may have switched it on again. */
+export const PROOF_LIFE_MS = 60_000;
+
 export class ProofOfDeath {
   #proof: DeathProof | null = null;
   /** The kernel life that the peer was last known to have; null = none is known. */
@@ -31,6 +34,18 @@ export class ProofOfDeath {
       proof.kernelLife === UNHEARD ? !this.#lived : (this.#lastLife ?? proof.kernelLife) === proof.kernelLife;
     if (fits) this.#proof = proof;
     return fits;
+  }
+
+  /** Null where it has grown old: who was proven dead is let alone for so long only. */
+  at(now: number): DeathProof | null {
+    const proof = this.#proof;
+    return proof !== null && (this.#kept || now < proof.at + PROOF_LIFE_MS) ? proof : null;
+  }
+
+  /** A frame of whichever life. */
+  sign(): void {
+    this.#lived = true;
+    if (!this.#kept) this.#proof = null;
   }
 
   /** A frame, or a stamp that moved: whoever sent it lives. */

@@ -99,6 +99,9 @@ export class RegisterKeeper {
   #stamped = false;
   #stampDueAt: number;
   #retryAt = Number.NEGATIVE_INFINITY;
+  /** This node withholds its renewal: it lets the peer in, and then falls silent here too. */
+  #resting = false;
+  #wantsProof = '';
   #lost = '';
   #state = 'not asked yet';
   #numbersTold = '';
@@ -133,6 +136,7 @@ export class RegisterKeeper {
         this.#wish = event.wish;
         break;
       case 'peer':
+        if (event.word.lastReceiptAt > this.#quiet.word.lastReceiptAt) this.#proof.sign();
         this.#quiet.heard(event.word);
         break;
       case 'proof':
@@ -145,6 +149,7 @@ export class RegisterKeeper {
         if (this.#limit?.ticket === event.ticket) this.#limit.limited = true;
         break;
       case 'rest':
+        this.#resting = event.resting;
         break;
       case 'timer':
         if (!this.#timers.take(event)) return;
@@ -154,10 +159,10 @@ export class RegisterKeeper {
 
   /** Says again what holds, to a listener that was restarted. A renewal is not said again: it only grows old. */
   retell(): void {
-    if (this.#sole && this.#limit === null)
-      this.#fact({ type: 'arbiter.sole', number: this.#record?.number ?? 0 });
     this.#numbersTold = '';
     this.#tellNumbers();
+    if (this.#sole && this.#limit === null)
+      this.#fact({ type: 'arbiter.sole', number: this.#record?.number ?? 0 });
   }
 
   view(): {
@@ -194,29 +199,29 @@ export class RegisterKeeper {
     this.#reread = false;
     this.#seeOwn();
     this.#seePeer(answer.answeredAt);
-    if (answer.value.committed && done.purpose !== 'read') this.#onWritten(done);
-    this.#judge(now);
-    // First what it says, then what follows from it: whoever renews on it must know who leads.
+    // First what it says, then what follows from it: whoever acts on it must know who leads.
     this.#tellNumbers();
+    if (answer.value.committed && done.purpose !== 'read') this.#onWritten(done, now);
+    this.#judge(now);
     if (answer.value.committed && done.purpose !== 'read') this.#renew(done);
     this.#tellState();
   }
 
-  #onWritten({ purpose, record, ground, quietSince }: UnderWay): void {
+  #onWritten({ purpose, record, ground, quietSince }: UnderWay, now: number): void {
     this.#stamped = true;
     if (record === null) return;
     this.#unsettled = false;
     this.#sole = record.mode === 'sole';
     this.#limit = null;
-    if (purpose !== 'sole' || ground === null || !this.#stands(ground, quietSince)) return;
+    if (purpose !== 'sole' || ground === null || !this.#stands(ground, quietSince, now)) return;
     if (ground === 'death') this.#proof.use();
     this.#fact({ type: 'arbiter.granted', number: record.number, ground, quietSince });
   }
 
   /** The answer took its time: a sign of life that came meanwhile voids what the claim was made on. */
-  #stands(ground: TakeGround, quietSince: number): boolean {
+  #stands(ground: TakeGround, quietSince: number, now: number): boolean {
     if (ground === 'word') return this.#quiet.word.leaving;
-    return this.#quiet.since === quietSince && (ground === 'time' || this.#proof.proof !== null);
+    return this.#quiet.since === quietSince && (ground === 'time' || this.#proof.at(now) !== null);
   }
 
   /** The answer says what holds now: whether anything in it takes our right away. */
@@ -301,6 +306,7 @@ export class RegisterKeeper {
   // --- what to do next -----------------------------------------------------------------------------------------------
 
   #evaluate(now: number): void {
+    this.#tellWants(now);
     if (this.#underWay === null) {
       const purpose = this.#next(now);
       if (purpose !== null) this.#ask(purpose, now);
@@ -311,6 +317,7 @@ export class RegisterKeeper {
   #next(now: number): Purpose | null {
     if (now < this.#retryAt) return null;
     if (this.#view === null || this.#reread) return 'read';
+    if (this.#resting) return this.#rest(now);
     const own = this.#view.own?.value;
     // A stranger under our name: look on, and take the stamp again only when nobody moves it.
     if (this.#stamped && own?.nonce.startsWith(`${this.#options.instance}.`) === false)
@@ -319,6 +326,13 @@ export class RegisterKeeper {
     const write = this.#write(now);
     if (write !== null) return write;
     return now >= this.#stampDueAt ? 'stamp' : null;
+  }
+
+  /** Our `sole`, or what may come of a write of it, would keep the peer out for ever. */
+  #rest(now: number): Purpose | null {
+    const record = this.#record;
+    const mine = record?.leader === this.#options.node;
+    return mine && (record?.mode === 'sole' || this.#unsettled) ? this.#letIn(now) : null;
   }
 
   #foreignNonce = '';
@@ -359,13 +373,19 @@ export class RegisterKeeper {
     const { word } = this.#quiet;
     if (word.leaving) return 'word';
     if (word.heard) return null;
-    if (this.#proof.proof !== null) return 'death';
-    const record = this.#record;
-    const breaks = this.#options.breaks;
-    const theirs = record?.mode === 'sole' && record.leader === this.#options.peer;
-    if (theirs && breaks?.has('sole-mode') !== true) return null;
-    if (this.#setBack() && !this.#sole) return null;
+    if (this.#proof.at(now) !== null) return 'death';
+    if (this.#timeForbidden() !== '') return null;
     return now >= this.#quiet.overAt ? 'time' : null;
+  }
+
+  /** Why time alone lets nobody in here; '' = it does. */
+  #timeForbidden(): string {
+    const record = this.#record;
+    const { peer, breaks } = this.#options;
+    const theirs = record?.mode === 'sole' && record.leader === peer;
+    if (theirs && breaks?.has('sole-mode') !== true)
+      return `the record is the sole of ${peer}, under number ${record.number}`;
+    return this.#setBack() && !this.#sole ? SET_BACK : '';
   }
 
   /** A restored or emptied register has forgotten who was let in: time proves nothing there until the pair has met. */
@@ -500,6 +520,7 @@ export class RegisterKeeper {
 
   #arm(now: number): void {
     if (this.#underWay !== null) return this.#timers.clear('next');
+    if (this.#resting && !this.#reread && this.#rest(now) === null) return this.#timers.clear('next');
     const due = Math.min(
       this.#stampDueAt,
       this.#quiet.overAt > now ? this.#quiet.overAt : Number.POSITIVE_INFINITY,
@@ -519,13 +540,18 @@ export class RegisterKeeper {
     this.#fact({ type: 'arbiter.numbers', number, leader, mode, groups, register });
   }
 
+  #tellWants(now: number): void {
+    const { word } = this.#quiet;
+    const quiet = !word.heard && !word.leaving && now >= this.#quiet.overAt;
+    const wants = quiet && this.#view !== null && !this.#reread && !this.#sole ? this.#timeForbidden() : '';
+    if (wants === this.#wantsProof) return;
+    this.#wantsProof = wants;
+    this.#fact({ type: 'arbiter.wants-proof', wanted: wants !== '', reason: wants });
+  }
+
   #tellState(): void {
     if (this.#lost !== '') this.#tell('refused', this.#lost);
-    else if (this.#setBack())
-      this.#tell(
-        'lying',
-        'the register was restored, emptied or replaced: it is relied on again when the pair has met',
-      );
+    else if (this.#setBack()) this.#tell('lying', SET_BACK);
     else this.#tell(null, '');
   }
 
@@ -540,6 +566,9 @@ export class RegisterKeeper {
     this.#emit({ type: 'fact', fact });
   }
 }
+
+const SET_BACK =
+  'the register was restored, emptied or replaced: it is relied on again when the pair has met';
 
 function splitNonce(nonce: string): readonly [instance: string, count: number] {
   const dot = nonce.lastIndexOf('.');

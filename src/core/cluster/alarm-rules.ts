@@ -5,7 +5,7 @@
 import type { GroupDefinition } from '../definitions/model.ts';
 import type { Status } from '../kernel/names.ts';
 import { hasFailed } from '../plan/plan.ts';
-import type { LinkView } from '../view.ts';
+import type { ArbiterView, LinkView } from '../view.ts';
 import type { Alarm } from './alarms.ts';
 import { type ClusterContext, groupOn } from './context.ts';
 import { RETRY_MS } from './escalation.ts';
@@ -24,6 +24,7 @@ export interface AlarmFacts {
   readonly storeFailed: string;
   /** Why this node is not ready; '' = it is. */
   readonly notReady: string;
+  readonly arbiter: ArbiterView;
   /** Groups for which this node should end itself, and why it does not. */
   readonly rebootsWithheld: Iterable<{ readonly group: string; readonly reason: string }>;
 }
@@ -55,8 +56,8 @@ const RULES: readonly Rule[] = [
   storeFailing,
 ];
 
-function* noArbiter({ context: { definitions, peer } }: AlarmFacts): Iterable<Alarm> {
-  if (peer === null) return;
+function* noArbiter({ context: { definitions, peer }, arbiter }: AlarmFacts): Iterable<Alarm> {
+  if (peer === null || arbiter.regime === 'record' || arbiter.regime === 'fence') return;
   const { silencePolicy, name } = definitions.domain;
   const other = silencePolicy === 'takeover' ? 'stay' : 'takeover';
   const reason =

@@ -20,9 +20,10 @@ import { type TimerEvent, Timers } from '../kernel/timers.ts';
 import type { GroupReport, Operation, Report } from '../link/types.ts';
 import type { Placement } from '../plan/plan.ts';
 import type { Wait } from '../service/interface.ts';
-import type { LinkView, PeerView } from '../view.ts';
+import type { ArbiterView, LinkView, PeerView } from '../view.ts';
 import { calledFor } from './alarm-rules.ts';
 import { Alarms } from './alarms.ts';
+import { Arbiters } from './arbiters.ts';
 import type { ClusterContext, LocalPort } from './context.ts';
 import { Escalation } from './escalation.ts';
 import { judgeLeadership } from './leadership.ts';
@@ -31,7 +32,7 @@ import { NodeRecords } from './node-records.ts';
 import { Numbers } from './numbers.ts';
 import { Operations } from './operations.ts';
 import { OwnGroups } from './own-groups.ts';
-import { PeerState } from './peer-state.ts';
+import { type Grant, PeerState } from './peer-state.ts';
 import { refusal, type Verdict } from './permission.ts';
 import { OperationProgress } from './progress.ts';
 import { Readiness } from './readiness.ts';
@@ -49,6 +50,13 @@ const ALARM_TIMER = 'cluster/alarms';
 const FENCE_TIMER = 'cluster/fence';
 /** How long a node that ends itself tries to stop and hand over what it can before. */
 export const ORDERLY_END_MS = 30_000;
+
+interface CommandAnswer {
+  readonly ok: boolean;
+  readonly message: string;
+  /** Id of the operation that it began; '' = it began none. */
+  readonly operation: string;
+}
 
 interface Departure {
   readonly actor: string;
@@ -75,6 +83,7 @@ export class Cluster {
   readonly #own: OwnGroups;
   readonly #leading: Leading;
   readonly #takeover: Takeover;
+  readonly #arbiters: Arbiters;
   readonly #readiness: Readiness;
   readonly #escalation: Escalation;
   #boots: readonly Boot[];
@@ -98,12 +107,18 @@ export class Cluster {
   #joins: boolean;
   /** The port that ends this node was asked. */
   #fenced = false;
+  /** Ticket of the grant that was used last. */
+  #used = 0;
   #startedAt = 0;
   readonly #freshKernel: boolean;
   #changed = false;
   /** What was said last. */
-  #published: { readonly report: Report; readonly leaving: boolean; readonly announceNumber: number } | null =
-    null;
+  #published: {
+    readonly report: Report;
+    readonly leaving: boolean;
+    readonly announceNumber: number;
+    readonly grant: number;
+  } | null = null;
   #neighbor = '';
   #version = 0;
 
@@ -150,6 +165,7 @@ export class Cluster {
     const settled = restored.settled && !this.#freshKernel;
     const led = restored.led && !this.#freshKernel;
     this.#role = new DomainRole(this.#context, { number: restored.number, settled, led }, note);
+    this.#arbiters = new Arbiters(this.#context, this.#role, restored.register ?? '');
     this.#progress = new OperationProgress(this.#context);
     const verdict = (now: number) => this.#verdict(now);
     const changed = () => {
@@ -166,7 +182,7 @@ export class Cluster {
       changed,
       links: () => this.#links.values(),
       readyReason: () => this.#readiness.reason,
-      tookOver: () => this.#takeover.isDone,
+      mayHaveTakenOver: (group, at) => this.#mayHaveTakenOver(group, at),
       stopsFirst: options.breaks?.has('stop-before-start') !== true,
     });
     this.#readiness = new Readiness(this.#context, options.notReady ?? '');
@@ -209,12 +225,11 @@ export class Cluster {
   }
 
   /**
-   * Under policy stay nobody replaces a silent peer, so nobody else leads before this node has followed or given its word:
+   * Where time replaces nobody, a proof of death apart, nobody else leads before this node has followed or given its word:
    * who led goes on, heard or not. It must not wait first: a peer that hears of a waiting node may lead.
    */
   #begin(now: number): void {
-    const { silencePolicy } = this.#definitions.domain;
-    if (this.#role.led && this.#peer !== null && silencePolicy === 'stay')
+    if (this.#role.led && this.#onlyProof)
       this.#becomeLeader(this.#role.number, 'led before sm was restarted', now);
     else this.#role.wait('start', now);
   }
@@ -228,6 +243,7 @@ export class Cluster {
       case 'guard.link':
         return this.#onLink(fact, now);
       case 'guard.permission':
+        this.#arbiters.recordedUntil = fact.recorded ?? Number.NEGATIVE_INFINITY;
         return this.#onPermission(fact.deadline, now);
       case 'guard.lost':
         return this.#onLost(fact.reason, now);
@@ -243,13 +259,14 @@ export class Cluster {
         return this.#onPeer(fact, now);
       case 'guard.limit':
         return this.#onPermission(fact.deadline, now);
-      case 'guard.granted':
       case 'guard.record':
       case 'guard.arbiter':
       case 'guard.readiness':
-      case 'guard.gateway':
       case 'guard.fenced':
       case 'guard.refused':
+        this.#arbiters.apply(fact, now);
+        return this.evaluate(now);
+      case 'guard.gateway':
         return;
       default:
         this.#peer?.apply(fact);
@@ -298,7 +315,7 @@ export class Cluster {
     actor: string,
     wallMs: number,
     now: number,
-  ): { ok: boolean; message: string; operation: string } {
+  ): CommandAnswer {
     if (this.#nodes.find(command.node) === undefined) {
       const known = this.#definitions.nodes.join(', ');
       return {
@@ -307,8 +324,7 @@ export class Cluster {
         operation: '',
       };
     }
-    if (command.kind === 'confirm-dead')
-      return { ok: false, message: 'not possible yet: wait for it to be silent', operation: '' };
+    if (command.kind === 'confirm-dead') return this.#confirmDead(command.node, command.why, actor, now);
     if (command.group !== '' && !this.#definitions.groups.has(command.group)) {
       return {
         ok: false,
@@ -334,8 +350,23 @@ export class Cluster {
     return { ok: true, message: `${command.kind} of ${command.node} accepted`, operation: id };
   }
 
+  /** An operator answers for it with the name; the watchdog looks once more whether the peer gives a sign of life. */
+  #confirmDead(node: string, why: string, actor: string, now: number): CommandAnswer {
+    const refused = (message: string) => ({ ok: false, message, operation: '' });
+    if (node === this.#me || this.#peer === null) return refused(`${node} is this node: it lives`);
+    if (this.#peer.heard || this.#peer.silentSince === null)
+      return refused(`${node} is heard, or was a moment ago: it is not dead`);
+    if (!this.#guard.connected) return refused('sm-watchdog is not connected: try again in a moment');
+    const reason = why === '' ? `by ${actor}` : `by ${actor}: ${why}`;
+    this.#history('node', node, 'silent', 'confirmed dead', 'confirm-dead', reason, actor);
+    this.#emit({ type: 'guard.confirm-dead', by: `confirmed ${reason}` });
+    this.evaluate(now);
+    return { ok: true, message: `${node} is taken for dead, unless it gives a sign of life`, operation: '' };
+  }
+
   #onHello(fact: Extract<GuardFact, { type: 'guard.hello' }>, now: number): void {
     this.#peer?.forget();
+    this.#arbiters.forget();
     this.#setDuplicate('');
     this.#guard = {
       connected: true,
@@ -348,7 +379,7 @@ export class Cluster {
     // What no watchdog guarded since is stopped: it was killed, or nobody would stop it (rules 7, 10). Where the peer may not
     // take over by time the number stays ours, for nobody else can have been given it; else that is over too (rule 3).
     if (!fact.holding || fact.fresh || fact.lost) {
-      const again = this.#definitions.domain.silencePolicy === 'stay' && !fact.lost;
+      const again = this.#onlyProof && !fact.lost;
       this.#own.revokeAll('nobody guarded it meanwhile', now, again);
     }
     this.#resume(now);
@@ -433,7 +464,7 @@ export class Cluster {
       this.#readiness.judge(now);
       this.#upkeep(now);
       this.#judgeLeadership(now);
-      if (this.#peer !== null) this.#takeover.judge(this.#peer, now);
+      if (this.#peer !== null) this.#judgeSilence(this.#peer, now);
       if (this.#leaving !== null || this.#storeFailed !== '') this.#yieldAll(now);
       else this.#act(now);
       this.#hold();
@@ -442,6 +473,7 @@ export class Cluster {
     this.#armLockEnd();
     this.#judgeAlarms(now);
     this.#publish();
+    this.#arbiters.tellWish();
     this.#judgeFence(now);
   }
 
@@ -557,7 +589,43 @@ export class Cluster {
   }
 
   #highestNumber(): number {
-    return Math.max(this.#role.number, this.#peer?.report?.number ?? 0);
+    return Math.max(this.#role.number, this.#peer?.report?.number ?? 0, this.#arbiters.number);
+  }
+
+  /** Nobody is replaced here by time: only a proof of its death, or its own word, lets the other one in. */
+  get #onlyProof(): boolean {
+    return this.#arbiters.regime === 'stay' || this.#arbiters.regime === 'fence';
+  }
+
+  #judgeSilence(peer: PeerState, now: number): void {
+    this.#takeover.judge(peer, now);
+    const able = this.#mayLead() && !this.#joins;
+    if (peer.grant !== null && able && peer.grant.ticket !== this.#used)
+      this.#useGrant(peer, peer.grant, now);
+    this.#arbiters.judgeFencing(peer, able, now);
+  }
+
+  /** The peer must have stopped, or is dead: what it held is free, and this node leads above every number ever shown. */
+  #useGrant(peer: PeerState, { ticket, number, reason }: Grant, now: number): void {
+    this.#used = ticket;
+    this.#releasePeer(`${peer.name} is replaced: ${reason}`);
+    const highest = this.#highestNumber();
+    if (!this.#role.leads)
+      this.#becomeLeader(number > this.#role.number ? Math.max(number, highest) : highest + 1, reason, now);
+    else if (highest > this.#role.number) this.#role.setNumber(highest);
+    this.#changed = true;
+  }
+
+  /**
+   * Where a silent peer may take over by time, it may have done so whenever our permission was gone, and being the leader of
+   * before says nothing: only the exchange with it, its word, the record, or a take-over of our own tells that it has not. Its
+   * word that it leaves is worth nothing in a later silence: it may be back.
+   */
+  #mayHaveTakenOver(group: string, now: number): boolean {
+    const peer = this.#peer;
+    if (peer === null || this.#onlyProof || peer.exchanged || (peer.heard && peer.leaving)) return false;
+    if (peer.grant !== null && peer.grant.ticket === this.#used) return false;
+    return this.#arbiters.regime === 'record' ? !this.#arbiters.mayAdd(group, now) : !this.#takeover.isDone;
   }
 
   /** Nothing that the peer held can be active any more; whoever leads assigns it anew. */
@@ -713,7 +781,9 @@ export class Cluster {
     const announceNumber = this.#takeover.number;
     this.#persistNeighbor();
     this.#persistAssignments();
-    const news = { report, leaving, announceNumber };
+    // Until the two have met: what a grant let in is told before it runs, and no frame that is older than it counts.
+    const grant = this.#peer?.exchanged === true ? 0 : (this.#peer?.grant?.ticket ?? 0);
+    const news = { report, leaving, announceNumber, grant };
     if (same(news, this.#published)) return;
     this.#published = news;
     if (leaving && this.#leaving === null && this.#peer !== null) this.#yielded = true;
@@ -725,7 +795,7 @@ export class Cluster {
       version: this.#version,
       announceNumber,
       leaving,
-      grant: 0,
+      grant,
     });
     if (leaving && this.#leaving?.fenceAt === null)
       this.#emit({ type: 'exit', reason: this.#leaving.reason });
@@ -784,6 +854,7 @@ export class Cluster {
       storeFailed: this.#storeFailed,
       notReady: this.#readiness.reason,
       rebootsWithheld: this.#escalation.withheld(),
+      arbiter: this.#arbiters.view(),
     };
     const next = this.#alarms.settle(calledFor(facts), now);
     if (next === null) this.#timers.clear(ALARM_TIMER);
@@ -812,14 +883,15 @@ export class Cluster {
     settled: boolean;
     policy: string;
   } {
-    const { name, silencePolicy } = this.#definitions.domain;
+    const { name } = this.#definitions.domain;
     return {
       name,
       state: this.#role.state,
       leader: this.#role.leader,
       number: this.#role.number,
       settled: this.#role.settled,
-      policy: silencePolicy,
+      policy:
+        this.#arbiters.regime === 'simplex' ? this.#definitions.domain.silencePolicy : this.#arbiters.regime,
     };
   }
 
@@ -833,6 +905,10 @@ export class Cluster {
     if (peer === null) return null;
     const { name, heard, silentSince, managerDownMs, leaving, exchanged, lockedForGood } = peer;
     return { name, heard, silentSince, managerDownMs, leaving, exchanged, lockedForGood };
+  }
+
+  arbiterView(): ArbiterView {
+    return this.#arbiters.view();
   }
 
   links(): LinkView[] {

@@ -21,8 +21,8 @@ export interface LeadingOptions {
   readonly links: () => Iterable<LinkView>;
   /** Why this node is not ready. */
   readonly readyReason: () => string;
-  /** Where policy takeover rules, this node has taken over from the peer that is silent. */
-  readonly tookOver: () => boolean;
+  /** The peer is silent and may have taken this group over: what is active stays, nothing is added. */
+  readonly mayHaveTakenOver: (group: string, now: number) => boolean;
   /** The deliberate fault `stop-before-start` is off. */
   readonly stopsFirst: boolean;
 }
@@ -79,7 +79,7 @@ export class Leading {
     const { stopsFirst } = this.#options;
     const before = numbers.of(group.name).holder;
     if (target !== '' && (before === '' || (!stopsFirst && before !== target))) {
-      const obstacle = stopsFirst ? this.#obstacle(group, target) : '';
+      const obstacle = stopsFirst ? this.#obstacle(group, target, now) : '';
       if (obstacle === '') this.#give(group.name, target, now);
       else this.#own.refuse(group.name, obstacle, now);
     }
@@ -108,9 +108,9 @@ export class Leading {
   }
 
   /** Why a group that nobody holds can not be given to the target yet; '' = it can. */
-  #obstacle(group: GroupDefinition, target: string): string {
+  #obstacle(group: GroupDefinition, target: string, now: number): string {
     const { definitions, peer, me } = this.#context;
-    if (target === me && this.#peerMayHaveTakenOver())
+    if (target === me && this.#options.mayHaveTakenOver(group.name, now))
       return `${peer?.name} is silent and may have taken over: what is active stays, nothing is added`;
     if (target !== me && !this.#own.inactive(group.name))
       return `${me} has not yet verified that it does not run it`;
@@ -120,17 +120,6 @@ export class Leading {
     if (first === '' || !definitions.groups.has(first)) return '';
     const state = groupOn(this.#context, target, first)?.state ?? 'unknown';
     return state === 'active' ? '' : `waits until ${first} is active on ${target}: it is ${state} there`;
-  }
-
-  /**
-   * Where a silent peer may take over by time, it may have done so whenever our permission was gone, and being the leader
-   * of before says nothing: only the exchange with it, its word, or a take-over of our own tells that it has not. Its word that
-   * it leaves is worth nothing in a later silence: it may be back.
-   */
-  #peerMayHaveTakenOver(): boolean {
-    const { peer, definitions } = this.#context;
-    if (peer === null || peer.exchanged || (peer.heard && peer.leaving)) return false;
-    return definitions.domain.silencePolicy === 'takeover' && !this.#options.tookOver();
   }
 
   #give(group: string, target: string, now: number): void {

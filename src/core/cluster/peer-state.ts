@@ -4,8 +4,18 @@ import type { GroupReport, LifeId, Report } from '../link/types.ts';
 
 type PeerFact = Extract<
   GuardFact,
-  { type: 'guard.peer' | 'guard.report' | 'guard.peer-links' | 'guard.silence-broken' | 'guard.announcement' }
+  {
+    type:
+      | 'guard.peer'
+      | 'guard.report'
+      | 'guard.peer-links'
+      | 'guard.silence-broken'
+      | 'guard.announcement'
+      | 'guard.granted';
+  }
 >;
+
+export type Grant = Omit<Extract<GuardFact, { type: 'guard.granted' }>, 'type'>;
 
 export class PeerState {
   readonly name: string;
@@ -25,6 +35,10 @@ export class PeerState {
   stopBoundMs: number;
   /** Number with which a deaf peer announces that it takes over; 0 = it does not. */
   announcement = 0;
+  /** The watchdog says that it may be replaced; void at its next frame. */
+  grant: Grant | null = null;
+  /** Kernel life that this process has heard itself; '' = none yet. */
+  heardLife: LifeId = '';
   readonly #groups = new Map<string, GroupReport>();
   /** The report was told since the peer is heard: one from before a silence says nothing of what was done in it. */
   #current = false;
@@ -65,6 +79,7 @@ export class PeerState {
     this.#current = false;
     this.announcement = 0;
     this.mayTake = false;
+    this.grant = null;
     this.silentSince = null;
     this.reason = 'not heard since sm-watchdog greeted';
   }
@@ -84,9 +99,15 @@ export class PeerState {
         return;
       case 'guard.peer-links':
         return this.#links(fact);
+      case 'guard.granted': {
+        const { type: _, ...grant } = fact;
+        this.grant = grant;
+        return;
+      }
       case 'guard.silence-broken':
         this.silentSince = null;
         this.mayTake = false;
+        this.grant = null;
         return;
       case 'guard.announcement':
         this.announcement = fact.number;
@@ -98,6 +119,8 @@ export class PeerState {
     this.heard = true;
     this.silentSince = null;
     this.mayTake = false;
+    this.grant = null;
+    this.heardLife = fact.kernelLife;
     this.reason = 'heard';
     if (fact.processLife !== this.processLife) this.#forgetReport();
     this.processLife = fact.processLife;

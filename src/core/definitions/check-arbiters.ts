@@ -45,12 +45,6 @@ export function checkArbiters(
   }
   const none = etcd === null && disk === null && fencing.devices.length === 0 && gateways.length === 0;
   if (none) return null;
-  draft.problems.warning(
-    'arbiter-not-used',
-    tableOf('SM_DOMAIN_SAFETY'),
-    domain.name,
-    `arbiters can be audited (sm-arbiter --check), but do not decide yet: a silent peer is dealt with by policy ${domain.silencePolicy}`,
-  );
   return { etcd, disk, fencing, gateways };
 }
 

@@ -56,7 +56,6 @@ export const PROBLEM_CODES = [
   'no-third-vote',
   'no-device',
   'arbiter-timing',
-  'arbiter-not-used',
   'bad-fence-device',
   'secret-in-parameters',
   'node-without-fence',

@@ -3,6 +3,7 @@
  * `sm`, and has the last word on stopping (docs/SAFETY.md, rules 2, 10, 14d). Idle it does one step a hello and a frame.
  */
 
+import { isTimed, type Regime } from '../arbiter/regime.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
 import { INTERFACE_ROLES } from '../kernel/names.ts';
@@ -13,6 +14,7 @@ import { decodeReport } from '../link/report.ts';
 import type { Frame, FrameHeader, Report } from '../link/types.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../link/types.ts';
 import { versionFor } from '../link/version.ts';
+import { Arbitration, type Ruling } from './arbitration.ts';
 import type {
   GuardEffect,
   GuardEvent,
@@ -46,6 +48,8 @@ interface Outgoing {
   parts: readonly Uint8Array[];
   announceNumber: number;
   leaving: boolean;
+  /** Ticket of the grant on which `sm` says that it acts. */
+  grant: number;
   sentAt: number;
 }
 
@@ -63,9 +67,16 @@ export class Guard {
     parts: [],
     announceNumber: 0,
     leaving: false,
+    grant: 0,
     sentAt: Number.NEGATIVE_INFINITY,
   };
+  readonly #regime: Regime;
+  readonly #arbitration: Arbitration;
   readonly #afterSendMs: number;
+  /** The record is known to be ours until then, `sole` apart. */
+  #recordUntil = Number.NEGATIVE_INFINITY;
+  /** Permission was made finite; `sm` has not said yet that its copy is, too. */
+  #limiting: number | null = null;
   #sequence = 0;
   /** Until `sm` lived once: nothing older than this process may be resumed. */
   #fresh: boolean;
@@ -109,9 +120,23 @@ export class Guard {
     }));
     const { domain } = options;
     this.#peer = new Peer(options.processLife, domain.deadIntervalMs, domain.stopBoundMs);
+    this.#regime = options.peer === null ? 'simplex' : (options.regime ?? domain.silencePolicy);
+    this.#arbitration = new Arbitration({
+      node: options.node,
+      regime: this.#regime,
+      fences: options.fences === true,
+      permissionMs: domain.deadIntervalMs,
+      stopBoundMs: domain.stopBoundMs,
+      peer: this.#peer,
+      heard: () => this.#told.heard,
+      ask: (message) => emit({ type: 'ask-arbiter', message }),
+      tell: (fact) => this.#tell(fact),
+      rule: (ruling, now) => this.#onRuling(ruling, now),
+      ...(options.breaks === undefined ? {} : { breaks: options.breaks }),
+    });
     this.#fresh = !options.copyExpected;
     this.#awaitsCopy = options.copyExpected;
-    this.#afterSendMs = permissionAfterSendMs(domain);
+    this.#afterSendMs = this.#regime === 'record' ? domain.deadIntervalMs : permissionAfterSendMs(domain);
     this.#manager = { connected: false, lastPulseAt: 0, goneAt: 0, restarts: 0, mute: false };
   }
 
@@ -159,7 +184,9 @@ export class Guard {
       lost: this.#lostAt !== null,
       holding: this.#holding,
       entries: [...this.#entries.keys()],
-      arbiter: null,
+      arbiter: this.#arbitration.isConnected
+        ? { sole: this.#arbitration.sole, reason: this.#arbitration.reason }
+        : null,
     };
   }
 
@@ -194,13 +221,19 @@ export class Guard {
       case 'sm.fence':
         return this.#emit({ type: 'self-fence', reason: event.reason });
       case 'sm.limited':
+        return this.#onLimited(event.ticket);
       case 'sm.wish':
+        return this.#arbitration.wish(event.wish);
       case 'sm.fence-peer':
+        return this.#arbitration.fence(event.delayMs, event.kernelLife);
       case 'sm.confirm-dead':
+        return this.#arbitration.confirm(event.by, this.#told.silent, now);
       case 'arbiter.connected':
+        return this.#arbitration.connected();
       case 'arbiter.gone':
+        return this.#arbitration.gone(event.reason);
       case 'arbiter.told':
-        return;
+        return this.#arbitration.told(event.message, now);
       case 'killed':
         return this.#onKilled(event.services, event.survivors, now);
     }
@@ -214,7 +247,11 @@ export class Guard {
     const wasSilent = this.#told.silent;
     const hearing = this.#peer.hear(frame, link, now);
     if (hearing.kind === 'ended') return;
-    if (wasSilent) this.#breakSilence();
+    const isVoid = this.#arbitration.alive(frame.header.kernelLife, now);
+    if (wasSilent || isVoid) this.#breakSilence();
+    // Told before anything goes out that the peer could take for our echo.
+    this.#arbitration.tellWord();
+    this.#renewByEcho(now);
     if (hearing.kind === 'stranger') {
       this.#answerStranger(now);
       this.#judgeAnnouncement(this.#peer.announceNumber, wasSilent, now);
@@ -223,6 +260,7 @@ export class Guard {
     if (hearing.adopted) this.#onAdopted(link);
     this.#setHeard(link, now);
     this.#judgePeer(now, hearing.newKernelLife);
+    this.#arbitration.tellWord();
     if (!hearing.newest) return;
     this.#judgeAnnouncement(hearing.hearsUs ? 0 : this.#peer.announceNumber, wasSilent, now);
     this.#tellPeerLinks(frame.header);
@@ -232,6 +270,7 @@ export class Guard {
   #onAdopted(heardOn: LinkEnd): void {
     for (const link of this.#links) if (link !== heardOn) link.sequence = -1;
     this.#report = null;
+    this.#arbitration.exchanged = false;
     this.#told.heard = false;
   }
 
@@ -249,6 +288,8 @@ export class Guard {
   #tellReport(header: FrameHeader): void {
     if (this.#report === null) return;
     const { managerDownMs, linkBits, leaving } = header;
+    this.#arbitration.exchanged = this.#told.heard;
+    this.#arbitration.tellWord();
     this.#tell({ type: 'guard.report', ...this.#report, managerDownMs, linkBits, leaving });
   }
 
@@ -335,7 +376,9 @@ export class Guard {
     this.#duplicateAt = now;
     this.#duplicateLife = event.processLife;
     this.#tell({ type: 'guard.duplicate', processLife: event.processLife });
-    if (this.#holding) this.#lose('another machine uses the name of this node', now);
+    // Two under one name: whoever holds the record goes on, for the other one can not (rule 8).
+    if (this.#holding && !this.#holdsRecord(now))
+      this.#lose('another machine uses the name of this node', now);
   }
 
   /** The other machine is gone, or has a name of its own again. */
@@ -358,7 +401,11 @@ export class Guard {
 
   #onJudge(now: number): void {
     const { deadIntervalMs } = this.#options.domain;
-    if (this.#told.heard && now >= this.#peer.deafAt(deadIntervalMs)) this.#told.heard = false;
+    if (this.#told.heard && now >= this.#peer.deafAt(deadIntervalMs)) {
+      this.#told.heard = false;
+      this.#arbitration.exchanged = false;
+      this.#arbitration.tellWord();
+    }
     if (this.#told.heard || (!this.#told.silent && now < this.#peer.silentAt())) {
       // Heard again meanwhile, or deaf but not silent: look again when that could change.
       if (!this.#told.heard) this.#tellUnheard('the peer is heard but does not hear this node', false);
@@ -390,10 +437,10 @@ export class Guard {
    * the end. What comes before an announcement is never shorter than d.
    */
   #mayTake(now: number): { may: boolean; reason: string; lookAt?: number } {
-    const { silencePolicy, waitIntervalMs: wishedMs } = this.#options.domain;
-    const waitIntervalMs = Math.max(wishedMs, this.#peer.permissionMs);
-    if (silencePolicy !== 'takeover')
-      return { may: false, reason: `policy ${silencePolicy}: needs a proof of death or the peer's word` };
+    const waitIntervalMs = Math.max(this.#options.domain.waitIntervalMs, this.#peer.permissionMs);
+    if (this.#regime === 'stay')
+      return { may: false, reason: "policy stay: needs a proof of death or the peer's word" };
+    if (this.#regime !== 'takeover') return { may: false, reason: this.#arbitration.silenceReason };
     if (this.#options.breaks?.has('links-all') === true)
       return { may: true, reason: 'own links not looked at' };
     const since = this.#peer.lastReceiptAt;
@@ -445,12 +492,12 @@ export class Guard {
    */
   #shorten(now: number): void {
     const { deadline } = this.proof();
-    if (!this.#limited() || deadline === Number.NEGATIVE_INFINITY) return;
+    if (this.#regime !== 'takeover' || deadline === Number.NEGATIVE_INFINITY) return;
     const known = this.#lastHeardLinks();
     const acts = known.length > 0 ? known : this.#links;
     if (deadline >= this.#deadline || acts.some((link) => link.up || link.upReason === UNSEEN)) return;
     this.#deadline = deadline;
-    this.#tell({ type: 'guard.permission', deadline });
+    this.#tellPermission();
     if (!this.#holding || this.#lostAt !== null) return;
     if (now >= deadline) this.#lose('every link on which the peer was last heard is down', now);
     else this.#timers.set('deadline', deadline);
@@ -461,7 +508,8 @@ export class Guard {
     const deadline = this.#limited()
       ? this.#peer.lastEchoedSentAt + this.#afterSendMs
       : Number.POSITIVE_INFINITY;
-    return { deadline, links: this.#lastHeardLinks().map(({ role }) => role) };
+    const links = this.#lastHeardLinks().map(({ role }) => role);
+    return this.#arbitration.sole ? { deadline, links, sole: true } : { deadline, links };
   }
 
   #tellLink(link: LinkEnd): void {
@@ -490,6 +538,7 @@ export class Guard {
       if (this.#outgoing.parts.length > 0 && now - this.#outgoing.sentAt >= REPORT_REPEAT_MS)
         this.#sendReport(now);
       if (this.#told.silent && !this.#told.mayTake) this.#onJudge(now);
+      if (this.#told.silent) this.#arbitration.consider(now);
     }
     this.#nextHelloAt = Math.max(this.#nextHelloAt + helloIntervalMs, now + helloIntervalMs / 2);
     this.#timers.set('hello', this.#nextHelloAt);
@@ -565,22 +614,92 @@ export class Guard {
 
   // --- permission ----------------------------------------------------------------------------------------------------
 
-  /** Only under `takeover` may the peer replace us by time, so only there permission runs out by time (rule 3). */
+  /** Permission runs out by time only where the peer may replace us by time (rule 3). */
   #limited(): boolean {
-    return this.#options.peer !== null && this.#options.domain.silencePolicy === 'takeover';
+    return isTimed(this.#regime);
   }
 
   #renew(now: number): void {
-    if (!this.#limited() || this.#lostAt !== null || this.#awaitsCopy || this.#told.announcement > 0) return;
-    this.#deadline = Math.max(this.#deadline, now + this.#afterSendMs);
-    this.#tell({ type: 'guard.permission', deadline: this.#deadline });
-    if (this.#holding && !this.#timers.armed.has('deadline')) this.#timers.set('deadline', this.#deadline);
+    if (this.#regime === 'takeover' && this.#renewable)
+      this.#setDeadline(Math.max(this.#deadline, now + this.#afterSendMs));
+  }
+
+  /** In a domain with a record, while the peer is heard: P from when we sent what it echoes (rule 2). */
+  #renewByEcho(now: number): void {
+    if (this.#regime !== 'record' || !this.#renewable) return;
+    const until = this.#peer.lastEchoedSentAt + this.#afterSendMs;
+    if (until > Math.max(now, this.#deadline)) this.#setDeadline(until);
+  }
+
+  get #renewable(): boolean {
+    return this.#lostAt === null && !this.#awaitsCopy && this.#told.announcement === 0 && !this.#manager.mute;
+  }
+
+  #setDeadline(deadline: number): void {
+    this.#deadline = deadline;
+    this.#tell({ type: 'guard.permission', deadline });
+    if (this.#holding && Number.isFinite(deadline) && !this.#timers.armed.has('deadline'))
+      this.#timers.set('deadline', deadline);
+  }
+
+  #tellPermission(): void {
+    const [deadline, recorded] = [this.#deadline, this.#recordUntil];
+    this.#tell({
+      type: 'guard.permission',
+      deadline,
+      ...(this.#regime === 'record' ? { recorded } : {}),
+    });
+  }
+
+  /** The record says something of our permission; what it gives counts only where nothing else has taken it away. */
+  #onRuling(ruling: Ruling, now: number): void {
+    switch (ruling.kind) {
+      case 'until':
+        this.#recordUntil = Math.max(this.#recordUntil, ruling.at);
+        if (this.#deadline === Number.POSITIVE_INFINITY) return this.#setDeadline(ruling.at);
+        if (this.#renewable && ruling.at > this.#deadline) this.#setDeadline(ruling.at);
+        return;
+      case 'sole':
+        if (this.#renewable && this.#deadline !== Number.POSITIVE_INFINITY)
+          this.#setDeadline(Number.POSITIVE_INFINITY);
+        return;
+      case 'limit':
+        return this.#limit(ruling.ticket, now);
+      case 'lost':
+        this.#recordUntil = Number.NEGATIVE_INFINITY;
+        if (this.#holding) return this.#lose(ruling.reason, now);
+        return this.#setDeadline(Math.min(this.#deadline, now));
+    }
+  }
+
+  /** The peer is let in again only when nobody here counts without an end any more, the copy in `sm` included (rule 3). */
+  #limit(ticket: number, now: number): void {
+    if (this.#deadline === Number.POSITIVE_INFINITY) this.#setDeadline(now + this.#afterSendMs);
+    this.#limiting = ticket;
+    if (this.#manager.connected) this.#tell({ type: 'guard.limit', ticket, deadline: this.#deadline });
+    else if (!this.#awaitsCopy) this.#onLimited(ticket);
+  }
+
+  #onLimited(ticket: number): void {
+    if (ticket !== this.#limiting) return;
+    this.#limiting = null;
+    this.#arbitration.limited(ticket);
+  }
+
+  /** The record names this node, as of an answer that still counts. */
+  #holdsRecord(now: number): boolean {
+    return this.#regime === 'record' && (this.#arbitration.sole || now < this.#recordUntil);
+  }
+
+  #rest(): void {
+    this.#arbitration.rest(this.#manager.mute || this.#outgoing.leaving);
   }
 
   #onHold(holding: boolean, now: number): void {
     this.#holding = holding;
     if (holding) {
-      if (this.#limited()) this.#timers.set('deadline', Math.max(now, this.#deadline));
+      if (Number.isFinite(this.#deadline) || this.#deadline < now)
+        this.#timers.set('deadline', Math.max(now, this.#deadline));
       // The order to begin was on its way here while the verdict changed.
       if (this.#told.announcement > 0) this.#lose('the peer announces that it takes over', now);
       return;
@@ -593,8 +712,9 @@ export class Guard {
     this.#doubted.clear();
     if (this.#lostAt === null) return;
     this.#lostAt = null;
-    if (!this.#limited()) this.#deadline = Number.POSITIVE_INFINITY;
-    this.#tell({ type: 'guard.permission', deadline: this.#deadline });
+    if (!this.#limited() || (this.#arbitration.sole && this.#renewable))
+      this.#deadline = Number.POSITIVE_INFINITY;
+    this.#tellPermission();
   }
 
   #onList(run: number, entry: KillEntry, activating: boolean, now: number): void {
@@ -602,6 +722,11 @@ export class Guard {
     if (activating && reason === null && now < this.#mayActAt()) {
       this.#waiting.push({ run, entry });
       return this.#timers.set('listing', this.#mayActAt());
+    }
+    // The report that says what is about to run comes right behind: nobody may hear an older one after that.
+    if (activating && reason === null && ![0, this.#outgoing.grant].includes(this.#arbitration.ticket)) {
+      this.#waiting.push({ run, entry });
+      return;
     }
     if (activating && reason === null) this.#entries.set(entry.service, entry);
     this.#emit({ type: 'listed', run, ok: reason === null, reason: reason ?? '' });
@@ -631,6 +756,9 @@ export class Guard {
     if (now >= this.#deadline) return 'permission has run out';
     if (this.#told.announcement > 0) return 'the peer announces that it takes over';
     if (this.#outgoing.announceNumber > 0 && !this.#told.silent) return 'the silent peer is heard again';
+    const { grant } = this.#outgoing;
+    if (grant > 0 && grant !== this.#arbitration.ticket && this.#options.breaks?.has('quiet-since') !== true)
+      return 'the peer gave a sign of life after it could be replaced';
     if (now - this.#duplicateAt < DUPLICATE_MEMORY_MS) return 'another machine uses the name of this node';
     return null;
   }
@@ -702,6 +830,7 @@ export class Guard {
     const { restarts } = this.#manager;
     this.#manager.connected = false;
     this.#manager.goneAt ??= now;
+    if (this.#limiting !== null) this.#onLimited(this.#limiting);
     if (this.#outgoing.leaving) return;
     const backoffMs = RESTART_BACKOFF_MS[Math.min(restarts - 1, RESTART_BACKOFF_MS.length - 1)] ?? 0;
     if (backoffMs === 0) this.#startManager(false, reason, now);
@@ -728,7 +857,7 @@ export class Guard {
     });
     if (this.#duplicateLife !== '') this.#tell({ type: 'guard.duplicate', processLife: this.#duplicateLife });
     for (const link of this.#links) this.#tellLink(link);
-    if (this.#lostAt === null) this.#tell({ type: 'guard.permission', deadline: this.#deadline });
+    if (this.#lostAt === null) this.#tellPermission();
     if (this.#told.announcement > 0)
       this.#tell({ type: 'guard.announcement', number: this.#told.announcement });
     const { heard, silent } = this.#told;
@@ -738,6 +867,10 @@ export class Guard {
       this.#told.heard = false;
       this.#judgePeer(now, false);
     } else if (silent) this.#onJudge(now);
+    this.#arbitration.tellAll();
+    if (this.#limiting !== null)
+      this.#tell({ type: 'guard.limit', ticket: this.#limiting, deadline: this.#deadline });
+    else if (this.#arbitration.sole) this.#onRuling({ kind: 'sole' }, now);
   }
 
   #onCopy(event: Extract<GuardEvent, { type: 'sm.copy' }>, now: number): void {
@@ -745,7 +878,10 @@ export class Guard {
     this.#awaitsCopy = false;
     if (this.#limited()) {
       // Given by one that guarded a node alone: nobody may replace it before there was time to hear it.
-      const deadline = event.deadline === Number.POSITIVE_INFINITY ? now + this.#afterSendMs : event.deadline;
+      const { sole } = event.proof;
+      if (this.#regime === 'record' && sole === true && this.#limiting === null) this.#arbitration.takeSole();
+      const endless = event.deadline === Number.POSITIVE_INFINITY;
+      const deadline = endless && !this.#arbitration.sole ? now + this.#afterSendMs : event.deadline;
       this.#deadline = Math.max(this.#deadline, deadline);
       this.#takeProof(event.proof, now);
     }
@@ -770,6 +906,7 @@ export class Guard {
     // Back: the first pulse comes after the first turn, so `sm` has read its store and made a report.
     this.#manager.goneAt = null;
     this.#manager.mute = false;
+    this.#rest();
   }
 
   #watchManager(now: number): void {
@@ -789,6 +926,7 @@ export class Guard {
     }
     if (now - manager.goneAt <= mainStallMsMax || manager.mute || !this.#limited()) return;
     manager.mute = true;
+    this.#rest();
     if (this.#holding) this.#lose(`sm is away for more than ${mainStallMsMax} ms`, now);
   }
 
@@ -806,8 +944,10 @@ export class Guard {
     const version = this.#outgoing.version + 1;
     if (announceNumber !== this.#outgoing.announceNumber)
       this.#announcedAt = announceNumber === 0 ? null : now;
-    Object.assign(this.#outgoing, { version, parts, announceNumber, leaving });
+    Object.assign(this.#outgoing, { version, parts, announceNumber, leaving, grant: event.grant ?? 0 });
+    this.#rest();
     this.#sendReport(now);
+    if (this.#waiting.length > 0 && now >= this.#mayActAt()) this.#answerWaiting(now);
   }
 
   #onTimer(key: string, now: number): void {
@@ -818,7 +958,8 @@ export class Guard {
         return this.#onJudge(now);
       case 'deadline':
         // Lazily moved: renewals do not re-arm it. Running out itself was judged at the start of this step.
-        if (this.#holding && this.#lostAt === null) this.#timers.set('deadline', this.#deadline);
+        if (this.#holding && this.#lostAt === null && Number.isFinite(this.#deadline))
+          this.#timers.set('deadline', this.#deadline);
         return;
       case 'kill':
         return this.#killAll('permission was lost');

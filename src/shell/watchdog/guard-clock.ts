@@ -61,8 +61,12 @@ export class GuardClock {
 
   factToSm(fact: GuardFact): GuardFact {
     if (this.#suspendedMs === 0) return fact;
-    if (fact.type === 'guard.hello' || fact.type === 'guard.permission' || fact.type === 'guard.limit') {
+    if (fact.type === 'guard.hello' || fact.type === 'guard.limit') {
       return { ...fact, deadline: this.toSm(fact.deadline) };
+    }
+    if (fact.type === 'guard.permission') {
+      const recorded = fact.recorded === undefined ? {} : { recorded: this.toSm(fact.recorded) };
+      return { ...fact, ...recorded, deadline: this.toSm(fact.deadline) };
     }
     if (fact.type === 'guard.peer' && !fact.heard) return { ...fact, since: this.toSm(fact.since) };
     return fact;

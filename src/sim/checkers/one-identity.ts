@@ -45,6 +45,8 @@ export class OneIdentity implements Checker {
   }
 
   #hasToBeStopped(node: SimNode): boolean {
+    // Where a record is kept, whoever holds it goes on: the other machine can not hold it too.
+    if (this.#world.options.arbiter.record !== 'none') return false;
     const heard = this.#heard.get(node.name);
     if (heard === undefined || heard.life !== node.watchdog.life || node.watchdog.stalled) return false;
     return this.#world.now - heard.since > SLACK * node.definitions.domain.stopBoundMs + SLACK_MS;

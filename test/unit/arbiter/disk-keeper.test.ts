@@ -8,7 +8,7 @@ import type {
   KeeperOptions,
 } from '../../../src/core/arbiter/interface.ts';
 import { readSector, type Sector, sectorText } from '../../../src/core/arbiter/record.ts';
-import { known, unknown } from '../../support/register-model.ts';
+import { known, unknown } from '../../../src/sim/register.ts';
 
 const P = 800;
 const QUIET = 1230;

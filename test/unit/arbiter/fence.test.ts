@@ -13,7 +13,7 @@ import {
   proofOf,
 } from '../../../src/core/arbiter/fence-rules.ts';
 import type { ArbiterCause } from '../../../src/core/arbiter/interface.ts';
-import { known, unknown } from '../../support/register-model.ts';
+import { known, unknown } from '../../../src/sim/register.ts';
 
 const TARGET: FenceTarget = {
   node: 'controller-1',

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import type { RegisterReply, RegisterRequest } from '../../../src/core/arbiter/interface.ts';
 import { RegisterKeeper } from '../../../src/core/arbiter/register-keeper.ts';
 import { Prng } from '../../../src/sim/prng.ts';
+import { RegisterModel } from '../../../src/sim/register.ts';
 import { torment, type WorldParts } from '../../support/arbiter-world.ts';
-import { RegisterModel } from '../../support/register-model.ts';
 
 const SEEDS = 100;
 const BREAK_SEEDS = 500;

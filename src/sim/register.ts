@@ -8,7 +8,7 @@ import type {
   RegisterReply,
   RegisterRequest,
   Seen,
-} from '../../src/core/arbiter/interface.ts';
+} from '../core/arbiter/interface.ts';
 
 /** What becomes of one request. Times are ms after it went out. */
 export interface Fate {

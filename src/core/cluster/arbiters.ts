@@ -1,0 +1,212 @@
+/**
+ * What the cluster knows of its arbiters and asks of them: what the record should say, whether the silent peer is to be
+ * fenced, which numbers were ever shown (docs/SAFETY.md, rules 5, 14 to 16).
+ */
+import { fenceDelayMs } from '../arbiter/fence-rules.ts';
+import type { Readiness, RecordedGroup, Wish } from '../arbiter/interface.ts';
+import { canFence, type Regime, regimeOf } from '../arbiter/regime.ts';
+import type { GuardFact } from '../engine-interface.ts';
+import { same } from '../kernel/same.ts';
+import type { ArbiterView } from '../view.ts';
+import type { ClusterContext } from './context.ts';
+import type { PeerState } from './peer-state.ts';
+import type { DomainRole } from './role.ts';
+
+const FENCE_TIMER = 'cluster/fence-peer';
+/** After a fencing that proved nothing. */
+const FENCE_AGAIN_MS = 5000;
+/** Of the readings that a fencing takes at least: before the shot, and two after it. */
+const READINGS = 4;
+
+type Fact<T extends GuardFact['type']> = Extract<GuardFact, { type: T }>;
+
+const UNASKED: Omit<Fact<'guard.arbiter'>, 'type'> = {
+  connected: false,
+  cause: null,
+  reason: 'sm-arbiter has not been heard of yet',
+  sole: false,
+  wantsProof: '',
+};
+
+export class Arbiters {
+  readonly regime: Regime;
+  /** Until then the record is known to be our own. */
+  recordedUntil = Number.NEGATIVE_INFINITY;
+  readonly #context: ClusterContext;
+  readonly #role: DomainRole;
+  #state = UNASKED;
+  #record: Fact<'guard.record'> | null = null;
+  #register: string;
+  readonly #readiness = new Map<string, Readiness>();
+  #wish: Wish | null = null;
+  /** A fencing was asked for and has no result yet. */
+  #fencing = false;
+  #fenceAt = Number.NEGATIVE_INFINITY;
+  #worstFenceMs = 0;
+  #lastFence = '';
+
+  constructor(context: ClusterContext, role: DomainRole, register: string) {
+    this.regime = regimeOf(context.definitions);
+    this.#context = context;
+    this.#role = role;
+    this.#register = register;
+  }
+
+  /** The highest number that the record ever showed here. */
+  get number(): number {
+    return this.#record?.number ?? 0;
+  }
+
+  /**
+   * Where the peer is not heard, may this node add what nobody holds? The record is its `sole`; or it is its own by a keeper
+   * that answers, and gives the group to nobody else: the peer adds nothing under a record of ours (rule 15).
+   */
+  mayAdd(group: string, now: number): boolean {
+    const { connected, cause, sole } = this.#state;
+    if (sole) return true;
+    const record = this.#record;
+    const { me } = this.#context;
+    if (!connected || cause !== null || now >= this.recordedUntil || record === null || record.leader !== me)
+      return false;
+    if (!this.#role.leads || record.number > this.#role.number) return false;
+    const holder = record.groups.find((entry) => entry.group === group)?.holder ?? '';
+    return holder === '' || holder === me;
+  }
+
+  apply(
+    fact: Fact<'guard.record' | 'guard.arbiter' | 'guard.readiness' | 'guard.fenced' | 'guard.refused'>,
+    now: number,
+  ): void {
+    switch (fact.type) {
+      case 'guard.arbiter': {
+        const { type: _, ...state } = fact;
+        this.#state = state;
+        return;
+      }
+      case 'guard.record':
+        return this.#onRecord(fact);
+      case 'guard.readiness':
+        this.#readiness.set(fact.readiness.arbiter, fact.readiness);
+        return;
+      case 'guard.fenced':
+        this.#fencing = false;
+        this.#fenceAt = now;
+        this.#lastFence = `${fact.result.outcome}${fact.result.reason === '' ? '' : `: ${fact.result.reason}`}`;
+        if (fact.result.outcome === 'fenced')
+          this.#worstFenceMs = Math.max(this.#worstFenceMs, fact.result.tookMs);
+        return this.#tell('fencing', fact.result.outcome, 'fence', fact.result.reason);
+      case 'guard.refused':
+        if (fact.what === 'fence-peer') {
+          if (this.#lastFence !== fact.reason) this.#tell('fencing', 'refused', 'fence', fact.reason);
+          this.#fencing = false;
+          this.#fenceAt = now;
+          this.#lastFence = fact.reason;
+        } else this.#tell('confirmed dead', 'refused', 'confirm-dead', fact.reason);
+    }
+  }
+
+  /** A watchdog that greets knows nothing of what was said to the one before. */
+  forget(): void {
+    this.#wish = null;
+    this.#fencing = false;
+    this.recordedUntil = Number.NEGATIVE_INFINITY;
+    this.#state = UNASKED;
+  }
+
+  /** What the record should say, where one is kept. */
+  tellWish(): void {
+    if (this.regime !== 'record') return;
+    const { numbers, emit } = this.#context;
+    const all = numbers.all();
+    const groups: RecordedGroup[] = this.#role.leads
+      ? all.map(({ group, holder, holderActivation: activation }) => ({ group, holder, activation }))
+      : [];
+    const holds = all.filter(({ held }) => held > 0).map(({ group, held }) => ({ group, activation: held }));
+    const wish = { leads: this.#role.leads, number: this.#role.number, groups, holds };
+    if (same(wish, this.#wish)) return;
+    this.#wish = wish;
+    emit({ type: 'guard.wish', wish });
+  }
+
+  /** Fences the peer where only its death lets this node go on, and there is something to gain (rule 16). */
+  judgeFencing(peer: PeerState, able: boolean, now: number): void {
+    const { definitions, timers, emit, numbers } = this.#context;
+    if (!canFence(definitions, peer.name) || peer.heard || peer.silentSince === null || !able) {
+      return timers.clear(FENCE_TIMER);
+    }
+    const forced = this.regime === 'fence' || (this.regime === 'record' && this.#state.wantsProof !== '');
+    const gain = !this.#role.leads || numbers.all().some(({ holder }) => holder === peer.name);
+    if (!forced || !gain || peer.grant !== null || this.#fencing || !this.#state.connected) return;
+    const at = this.#fenceAt + FENCE_AGAIN_MS;
+    if (now < at) {
+      if (timers.armed.get(FENCE_TIMER)?.at !== at) timers.set(FENCE_TIMER, at);
+      return;
+    }
+    this.#fencing = true;
+    const delayMs = this.#delayMs(peer.name);
+    const reason =
+      delayMs === 0 ? peer.reason : `${peer.reason}; not before ${Math.round(delayMs)} ms are over`;
+    this.#tell('silent', 'fencing', 'fence', reason);
+    emit({ type: 'guard.fence-peer', delayMs, kernelLife: peer.heardLife });
+  }
+
+  #delayMs(peer: string): number {
+    const { definitions, numbers, me } = this.#context;
+    const { domain, arbiters } = definitions;
+    const holds = (node: string): number => numbers.all().filter(({ holder }) => holder === node).length;
+    const mine = { criticalGroups: holds(me), leads: this.#role.leads };
+    const theirs = { criticalGroups: holds(peer), leads: this.#role.leader === peer };
+    return fenceDelayMs(
+      mine,
+      theirs,
+      arbiters?.fencing.delayMs ?? 0,
+      Math.max(this.#worstFenceMs, this.#expectedFenceMs()),
+      domain.deadIntervalMs,
+    );
+  }
+
+  /** By the slowest reading of the audit; not audited yet, by the limits. */
+  #expectedFenceMs(): number {
+    const { definitions, peer } = this.#context;
+    const devices = definitions.arbiters?.fencing.devices.filter(({ node }) => node === peer?.name) ?? [];
+    const gapMs = definitions.arbiters?.fencing.verifyGapMs ?? 0;
+    const times = devices.map(({ name, statusLimitMs, offLimitMs }) => {
+      const look = this.#readiness.get(name);
+      return look?.ready === true ? READINGS * look.tookMs + gapMs : statusLimitMs + offLimitMs;
+    });
+    return Math.max(0, ...times);
+  }
+
+  #onRecord(fact: Fact<'guard.record'>): void {
+    this.#record = fact;
+    const { numbers, emit } = this.#context;
+    const known = new Set(numbers.all().map(({ group }) => group));
+    for (const { group, activation } of fact.groups) if (known.has(group)) numbers.see(group, activation);
+    if (fact.register === '' || fact.register === this.#register) return;
+    this.#register = fact.register;
+    emit({ type: 'persist.register', register: fact.register });
+  }
+
+  #tell(from: string, to: string, cause: string, reason: string): void {
+    const name = this.#context.peer?.name ?? '';
+    this.#context.history({ entity: 'node', name, from, to, cause, reason });
+  }
+
+  view(): ArbiterView {
+    const { connected, cause, reason, sole, wantsProof } = this.#state;
+    const record = this.#record;
+    return {
+      regime: this.regime,
+      connected,
+      cause,
+      reason,
+      sole,
+      wantsProof,
+      recordLeader: record?.leader ?? '',
+      recordNumber: record?.number ?? 0,
+      recordMode: record?.mode ?? null,
+      devices: [...this.#readiness.values()],
+      lastFence: this.#lastFence,
+    };
+  }
+}
