@@ -21,7 +21,8 @@ INSTALLED := node_modules/.installed-abi-$(NODE_ABI)-$(LOCK_HASH)
 SYSTEM := node_modules/.system-packages
 BUILT := dist/.built
 SOURCES := $(shell find src -name '*.ts')
-PROGRAMS := $(basename $(notdir $(wildcard src/bin/*.ts)))
+# As package.json names them: NAME=dist/bin/PROGRAM.js. Some programs have many names.
+PROGRAMS := $(shell sed -n 's|^ *"\([a-z-]*\)": "\(dist/bin/[a-z-]*\.js\)".*|\1=\2|p' package.json)
 
 help: ## List the targets
 	@echo 'make <target>:'
@@ -43,7 +44,7 @@ build: $(BUILT) ## Compile src into dist and link the programs for npx
 $(BUILT): $(INSTALLED) $(SOURCES) tsconfig.json tsconfig.build.json
 	$(BIN)/tsc -p tsconfig.build.json
 	@for program in $(PROGRAMS); do \
-	  chmod +x dist/bin/$$program.js && ln -sf ../../dist/bin/$$program.js $(BIN)/$$program || exit 1; \
+	  chmod +x $${program#*=} && ln -sf ../../$${program#*=} $(BIN)/$${program%=*} || exit 1; \
 	done
 	@touch $@
 

@@ -94,7 +94,7 @@ const wordIn = (syntax: string) => syntax.replace(/[^a-z-]/g, '');
 
 /** The long form, and the word that stands for its value. */
 function partsOf({ flags }: OptionSpec): { flag: string; value: string | null } {
-  const [flag = '', value = ''] = flags.split(' ');
+  const [flag = '', value = ''] = flags.replace(/^-\w, /, '').split(' ');
   return { flag, value: value.startsWith('<') ? wordIn(value) : null };
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { SM_DUMP } from '../../src/cli/dump.ts';
 import { SM_QUERY } from '../../src/cli/query.ts';
 import { SMCTL } from '../../src/cli/smctl.ts';
+import { TOOLS } from '../../src/cli/tools.ts';
 import { bashCompletion, zshCompletion } from './completion.ts';
 import { exampleConfiguration } from './example-configuration.ts';
 import { aliasPage, commandPage, configurationPage, helpPage } from './man.ts';
@@ -17,7 +18,7 @@ function generate(directory: string, prefix: string, programs: string): void {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   };
-  for (const program of [SMCTL, SM_DUMP, SM_QUERY]) {
+  for (const program of [SMCTL, SM_DUMP, SM_QUERY, ...TOOLS]) {
     const { name } = program;
     const bash = `share/bash-completion/completions/${name}`;
     write(bash, bashCompletion(program));

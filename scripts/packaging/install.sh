@@ -42,8 +42,10 @@ stage() {
     # Not whatever node is first in the path of the caller.
     sed -i "1s|.*|#!$NODE|" "$file"
     chmod 755 "$file"
-    program=$(basename "$file" .js)
-    ln -s "../lib/sm/dist/bin/$program.js" "$stage$PREFIX/$([ "$program" = sm-sim ] && echo bin || echo sbin)/$program"
+  done
+  # As package.json names them; some programs have many names.
+  sed -n 's|^ *"\([a-z-]*\)": "\(dist/bin/[a-z-]*\.js\)".*|\1 \2|p' package.json | while read -r program file; do
+    ln -s "../lib/sm/$file" "$stage$PREFIX/$([ "$program" = sm-sim ] && echo bin || echo sbin)/$program"
   done
   # OCF_ROOT is the same for every program of a machine.
   mkdir -p "$stage/usr/lib/ocf/resource.d"

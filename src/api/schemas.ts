@@ -143,7 +143,7 @@ export const NodeActionResult = Type.Object(
 );
 
 export const OPERATION_WORDS = ['swact', 'swact-force', 'lock', 'unlock', 'recover'] as const;
-export const SERVICE_WORDS = ['restart', 'restart-safe', 'manage', 'unmanage'] as const;
+export const SERVICE_WORDS = ['restart', 'restart-safe', 'manage', 'unmanage', 'audit'] as const;
 
 const why = Type.Optional(
   Type.String({

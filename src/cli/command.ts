@@ -113,6 +113,8 @@ export interface CommandSpec {
   readonly commands?: readonly CommandSpec[];
   /** It runs with the defaults where the configuration can not be used. */
   readonly anyConfiguration?: true;
+  /** An argument may be empty: it means that there is none. */
+  readonly emptyArguments?: true;
   /** For programs, not for people: no help and no reference names it. */
   readonly hidden?: true;
   readonly run?: (context: Context, given: Given) => Promise<Outcome> | Outcome;
@@ -158,9 +160,10 @@ export async function execute(
   let exit: number = EXIT.ok;
   const program = build(spec, spec.name, context, async (command, work, words, options) => {
     // Most likely an unset variable of a script: it must not come to mean this node, or everything.
-    const outcome = words.includes('')
-      ? problem(EXIT.usage, 'usage', 'an argument is empty; leave it out, or give the name')
-      : await start(command, work, words, options, context);
+    const outcome =
+      words.includes('') && command.emptyArguments !== true
+        ? problem(EXIT.usage, 'usage', 'an argument is empty; leave it out, or give the name')
+        : await start(command, work, words, options, context);
     exit = outcome.exit;
     print(outcome, options.json === true, context);
   });

@@ -100,6 +100,7 @@ const SERVICE_ORDERS = [
   { kind: 'restart', summary: 'Stop and start a service, and what depends on it', options: [WHY] },
   { kind: 'restart-safe', summary: 'Restart a service and leave what depends on it alone', options: [WHY] },
   { kind: 'manage', summary: 'Take up a service again that was left alone', options: [WHY] },
+  { kind: 'audit', summary: 'Look now whether a service is as it should be', options: [WHY] },
   {
     kind: 'unmanage',
     summary: 'Leave a service alone: it is neither started, stopped nor audited',

@@ -4,16 +4,47 @@ import { EXIT_MEANINGS } from './exit-codes.ts';
 
 /** One page for one program. */
 export function commandReference(program: CommandSpec): string {
-  const leaves = runnable(program, []);
-  return [
+  return page([
     `# ${program.name}`,
     '',
-    '<!-- Made from the command tree in src/cli by `npx vitest run test/cli/reference -u`. -->',
+    MADE,
     '',
     `${program.summary}.`,
     ...(program.details ?? []),
     '',
-    ...leaves.flatMap(({ words, command }) => section(words, command)),
+    ...runnable(program, []).flatMap(({ words, command }) => section(words, command)),
+    ...ends(runnable(program, [])),
+  ]);
+}
+
+/** One page for programs that belong together. */
+export function toolsReference(
+  title: string,
+  intro: readonly string[],
+  programs: readonly CommandSpec[],
+): string {
+  return page([
+    `# ${title}`,
+    '',
+    MADE,
+    '',
+    ...intro,
+    '',
+    ...programs.flatMap((program) => [
+      ...(program.details ?? []),
+      ...(program.details === undefined ? [] : ['']),
+      ...runnable(program, []).flatMap(({ words, command }) => section(words, command)),
+    ]),
+    ...ends([]),
+  ]);
+}
+
+const MADE = '<!-- Made from the command tree in src/cli by `npx vitest run test/cli/reference -u`. -->';
+const page = (lines: readonly string[]): string => lines.join('\n');
+
+/** What holds for every command. */
+function ends(leaves: readonly Leaf[]): string[] {
+  return [
     '## Options of every command',
     '',
     ...optionTable(COMMON_OPTIONS),
@@ -28,7 +59,7 @@ export function commandReference(program: CommandSpec): string {
     'Colour is used on terminals only, and never when `NO_COLOR` is set or `TERM` is `dumb`. Answers go to stdout,',
     'progress and problems to stderr.',
     '',
-  ].join('\n');
+  ];
 }
 
 function fromAfar(leaves: readonly Leaf[]): string[] {

@@ -73,7 +73,7 @@ export type OperationRequest = {
 };
 
 export type ServiceActionRequest = {
-  readonly kind: 'restart' | 'restart-safe' | 'manage' | 'unmanage';
+  readonly kind: 'restart' | 'restart-safe' | 'manage' | 'unmanage' | 'audit';
   readonly why?: string;
   readonly forMs?: number;
 };

@@ -160,7 +160,7 @@ export type OperatorCommand =
   /** The silent peer is dead: an operator has looked, or has switched it off (rule 14a). */
   | { readonly kind: 'confirm-dead'; readonly node: string; readonly why: string }
   | {
-      readonly kind: 'restart' | 'restart-safe' | 'manage' | 'unmanage';
+      readonly kind: 'restart' | 'restart-safe' | 'manage' | 'unmanage' | 'audit';
       readonly service: string;
       readonly why: string;
       readonly forMs: number;

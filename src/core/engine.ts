@@ -14,7 +14,7 @@ import type { EngineView, LeftAlone } from './view.ts';
 
 const MANAGE_TIMER = 'manage/';
 
-type ServiceOrder = Extract<LocalEvent, { type: 'service.restart' | 'service.manage' }>;
+type ServiceOrder = Extract<LocalEvent, { type: 'service.restart' | 'service.manage' | 'service.audit' }>;
 type ServiceCommand = Extract<OperatorCommand, { service: string }>;
 type CommandEvent = Extract<EngineEvent, { type: 'command' }>;
 
@@ -261,7 +261,7 @@ export class Engine {
       const managed = !this.#local.service(command.service).managed;
       this.#tellManaged(command.service, managed, command.kind === 'manage', actor, command.why);
       this.#armManage(command.service, until);
-      const { reason } = event;
+      const reason = reasonOf(command, actor);
       if (command.kind === 'manage') this.#alone.delete(command.service);
       else this.#alone.set(command.service, { service: command.service, reason, until });
     }
@@ -288,8 +288,13 @@ function hookAlarm([group, reason]: [string, string]) {
   } as const;
 }
 
-function serviceEvent({ kind, service, why }: ServiceCommand, actor: string, until: number): ServiceOrder {
-  const reason = why === '' ? `${kind} by ${actor}` : `${kind} by ${actor}: ${why}`;
+function reasonOf({ kind, why }: ServiceCommand, actor: string): string {
+  return why === '' ? `${kind} by ${actor}` : `${kind} by ${actor}: ${why}`;
+}
+
+function serviceEvent(command: ServiceCommand, actor: string, until: number): ServiceOrder {
+  const { kind, service } = command;
+  const reason = reasonOf(command, actor);
   switch (kind) {
     case 'restart':
     case 'restart-safe':
@@ -297,5 +302,7 @@ function serviceEvent({ kind, service, why }: ServiceCommand, actor: string, unt
     case 'manage':
     case 'unmanage':
       return { type: 'service.manage', service, managed: kind === 'manage', reason, until, actor };
+    case 'audit':
+      return { type: 'service.audit', service };
   }
 }

@@ -56,7 +56,7 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly code: ControlErrorCode; readonly message: string };
 
-const SERVICE_KINDS = ['restart', 'restart-safe', 'manage', 'unmanage'] as const;
+const SERVICE_KINDS = ['restart', 'restart-safe', 'manage', 'unmanage', 'audit'] as const;
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

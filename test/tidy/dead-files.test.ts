@@ -42,7 +42,8 @@ test('package.json and src/bin name the same programs', () => {
   const built = trackedPaths()
     .filter((path) => /^src\/bin\/[^/]+\.ts$/.test(path))
     .map((path) => path.slice('src/bin/'.length, -'.ts'.length));
-  expect(Object.entries(manifest.bin).sort()).toEqual(
-    built.sort().map((name) => [name, `dist/bin/${name}.js`]),
-  );
+  // A program may have more names than its own.
+  const files = Object.values(manifest.bin).map((path) => path.replace(/^dist\/bin\/|\.js$/g, ''));
+  expect([...new Set(files)].sort()).toEqual(built.sort());
+  expect(Object.keys(manifest.bin)).toEqual(expect.arrayContaining(built));
 });

@@ -365,6 +365,12 @@ export const ERRORS = {
     exitCode: 1,
     httpStatus: 500,
   },
+  SM_EDIT_MISSING: { sentence: 'There is no {what}. Nothing was changed.', exitCode: 1, httpStatus: 404 },
+  SM_EDIT_REFUSED: {
+    sentence: 'Nothing was changed: {detail}. smctl check tells what is wrong with definitions.',
+    exitCode: 5,
+    httpStatus: 409,
+  },
   SM_COLLECT_EXISTS: {
     sentence: '{path} exists already, and nothing was changed. Name another file with --out.',
     exitCode: 5,

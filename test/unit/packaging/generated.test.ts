@@ -11,9 +11,10 @@ import { SM_DUMP } from '../../../src/cli/dump.ts';
 import { SM_QUERY } from '../../../src/cli/query.ts';
 import { runnable } from '../../../src/cli/reference.ts';
 import { SMCTL } from '../../../src/cli/smctl.ts';
+import { TOOLS } from '../../../src/cli/tools.ts';
 import { parseConfig } from '../../../src/shell/config.ts';
 
-const TREES = [SMCTL, SM_DUMP, SM_QUERY];
+const TREES = [SMCTL, SM_DUMP, SM_QUERY, ...TOOLS];
 const directory = mkdtempSync(join(tmpdir(), 'sm-generated-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
