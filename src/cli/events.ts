@@ -71,7 +71,7 @@ async function events(context: Context, given: Given): Promise<Outcome> {
 function listed(context: Context, found: readonly StoredEvent[]): Outcome {
   return {
     exit: EXIT.ok,
-    lines: columns(found.map(row), context.paint),
+    lines: found.length === 0 ? ['no events'] : columns(found.map(row), context.paint),
     json: { events: found.map(jsonOf) },
   };
 }

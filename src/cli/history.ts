@@ -56,9 +56,13 @@ async function history(context: Context, given: Given): Promise<Outcome> {
   if (asked.length > 1) return problem(EXIT.usage, 'usage', 'one of --service, --group and --node at a time');
   const paths = (given.options.db as readonly string[] | undefined) ?? [given.settings.database];
   const histories: StoredHistory[] = [];
+  const known = new Set<string>();
   for (const path of paths) {
     const fallback = paths.length === 1 ? given.settings.node : path;
-    const read = StateReader.read(path, (reader) => reader.history(fallback));
+    const read = StateReader.read(path, (reader) => {
+      for (const { name } of [...reader.services(), ...reader.groups(), ...reader.nodes()]) known.add(name);
+      return reader.history(fallback);
+    });
     if (!read.ok) return failed(read.error);
     const twin = histories.find(({ node }) => node === read.value.node);
     if (twin !== undefined)
@@ -68,6 +72,13 @@ async function history(context: Context, given: Given): Promise<Outcome> {
   const nodes = Math.max(...histories.map((one) => one.nodes));
   const question = { ...window, name: asked[0] ?? '', complete: histories.length >= nodes };
   const story = tellStory(histories, question);
+  // What is gone by now may still have a story.
+  if (story.incidents.length === 0 && question.name !== '' && !known.has(question.name))
+    return problem(
+      EXIT.failed,
+      'unknown-name',
+      `nothing here has the name ${question.name}, and nothing of that time is about it; smctl status and sm-dump show the names`,
+    );
   return {
     exit: EXIT.ok,
     lines: printed(story, context.paint, given.options.full === true, question.complete),

@@ -190,6 +190,19 @@ test('many scripts that went well are counted, and the slowest told; --full tell
   many.remove();
 });
 
+test('a name that nothing has is told, not answered with silence', async () => {
+  const empty = makeFixture();
+  expect(await run(SMCTL, ['history', '--group', 'no-such', '--last', '1m'], empty)).toMatchObject({
+    exit: 1,
+    err: expect.stringMatching(/^nothing here has the name no-such/),
+  });
+  const name = 'web-services';
+  const known = await run(SMCTL, ['history', '--group', name, '--last', '1m'], empty);
+  expect(known).toMatchObject({ exit: 0, out: expect.stringContaining('Nothing happened') });
+  expect((await run(SMCTL, ['events', '--entity', 'no-such'], empty)).out).toBe('no events\n');
+  empty.remove();
+});
+
 test('times of day are the nearest ones of this machine', () => {
   vi.stubEnv('TZ', 'Europe/Berlin');
   const at = (text: string, after = false): string =>

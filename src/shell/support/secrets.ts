@@ -5,7 +5,8 @@
 
 export const CENSORED = '[secret]';
 
-const SECRET_WORDS = 'pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|community|auth(?:orization)?|key';
+const SECRET_WORDS =
+  'pass(?:word|wd|phrase)?|pwd?|psk|secret|token|credentials?|community|auth(?:orization)?|key';
 /** Names end with what the thing is: `auth_key` is a key, `key_id` and `keysDirectory` are not. */
 const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})$`, 'i');
 
@@ -18,12 +19,17 @@ const KNOWN_CHARACTERS_MIN = 6;
 
 const PEM = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g;
 /** `https://name:word@host`, `postgresql://...`. */
-const IN_ADDRESS = /\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi;
+const IN_ADDRESS = /\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/]+@/gi;
+/** Header lines to their end, whatever the scheme: `Authorization: Digest username="a", response="b"`. */
+const HEADER =
+  /\b((?:(?:proxy-)?authorization|(?:set-)?cookie):\s*)(?=[^\s"'\\])(?:=\\?"[^"]*"|[^\r\n"'\\])+/gi;
 /** Authorization: Bearer abc */
 const BEARER = /\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
-const VALUE = `\\\\"[^"\\\\]*\\\\"|"(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\[[^\\]]*\\]|[^\\s,;"'}\\])&]+`;
+const VALUE = `\\{[^{}]*\\}|\\\\"[^"\\\\]*\\\\"|"(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\[[^\\]]*\\]|[^\\s,;"'}\\])&]+`;
 /** `name=value`, `name: value`, `"name":"value"`, also in a text within a text. */
 const ASSIGNED = new RegExp(`((?:${SECRET_WORDS})\\\\?["']?\\s*[:=]\\s*)(${VALUE})`, 'gi');
+/** Options of programs whose secrets have no name: what a script prints under `set -x`. */
+const UNNAMED = /(\s(?:-u|--user)\s+[^\s:]+:|\bsshpass\s+-p\s*|\bmysql\w*\s(?:[^\n]*\s)?-p)[^\s"'\\]+/g;
 /** `--name value` */
 const OPTION = new RegExp(`(--[\\w-]*(?:${SECRET_WORDS})\\s+)(${VALUE})`, 'gi');
 
@@ -59,6 +65,8 @@ export class Secrets {
     const plain = text
       .replace(PEM, CENSORED)
       .replace(IN_ADDRESS, `$1:${CENSORED}@`)
+      .replace(HEADER, `$1${CENSORED}`)
+      .replace(UNNAMED, `$1${CENSORED}`)
       .replace(BEARER, `$1 ${CENSORED}`)
       .replace(OPTION, (_all, option: string, value: string) => option + quoted(value))
       .replace(ASSIGNED, (_all, name: string, value: string) => name + quoted(value));
@@ -81,6 +89,7 @@ export class Secrets {
 
 /** What was quoted stays so: JSON has to remain JSON. */
 function quoted(value: string): string {
+  if (value.startsWith('{')) return quoted(value.includes('\\"') ? '\\"' : '"');
   if (value.endsWith('\\"')) return `\\"${CENSORED}\\"`;
   const last = value.at(-1);
   return last === '"' || last === "'" ? `${last}${CENSORED}${last}` : CENSORED;
