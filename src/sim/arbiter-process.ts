@@ -4,6 +4,7 @@ import { type FenceEffect, Fencing } from '../core/arbiter/fence.ts';
 import { proofOf } from '../core/arbiter/fence-rules.ts';
 import type {
   Answer,
+  ArbiterFact,
   DiskRequest,
   KeeperEffect,
   KeeperEvent,
@@ -120,8 +121,8 @@ export class SimArbiter extends SimProcess {
 
   #tell(message: FromArbiter): void {
     const { watchdog, world, name } = this.#node;
-    if (message.type === 'fact' && !QUIET_FACTS.has(message.fact.type))
-      world.note('engine', name, JSON.stringify(message.fact));
+    const text = message.type === 'fact' ? factText(message.fact) : '';
+    if (text !== '') world.note('guard', name, text);
     this.#toWatchdog(() => watchdog.step({ type: 'arbiter.told', message }));
   }
 
@@ -279,5 +280,24 @@ export class SimArbiter extends SimProcess {
   }
 }
 
-/** Told all the time. */
-const QUIET_FACTS: ReadonlySet<string> = new Set(['arbiter.renewed', 'arbiter.sole']);
+/** What of a fact belongs into a trace; '' = nothing. */
+function factText(fact: ArbiterFact): string {
+  switch (fact.type) {
+    case 'arbiter.numbers': {
+      const groups = fact.groups.map(
+        ({ group, holder, activation }) => `${group} ${holder || 'nobody'}/${activation}`,
+      );
+      return `record: ${fact.mode}, ${fact.leader} leads under ${fact.number}; ${groups.join(', ')}`;
+    }
+    case 'arbiter.limit':
+      return 'the record is about to let the peer in';
+    case 'arbiter.lost':
+      return `the record is lost: ${fact.reason}`;
+    case 'arbiter.state':
+      return fact.cause === null ? 'the arbiter answers' : `the arbiter: ${fact.cause}: ${fact.reason}`;
+    case 'arbiter.wants-proof':
+      return fact.wanted ? `a proof is needed: ${fact.reason}` : 'no proof is needed';
+    default:
+      return '';
+  }
+}

@@ -317,8 +317,12 @@ export class SimManager extends SimProcess {
   #take(effect: EngineEffect): void {
     if (effect.type === 'timer') this.#timer(effect);
     else if (effect.type === 'history') this.world.history(this.#node, effect);
-    else if (isRemoval(effect) && !this.world.breaks.has('commit-before-kill')) this.#perform(effect);
-    else this.#effects.push(effect);
+    else if (isRemoval(effect) && !this.world.breaks.has('commit-before-kill')) {
+      // It holds again in the same turn: the release that waits for the commit must not come behind it.
+      if (effect.type === 'guard.hold')
+        this.#effects = this.#effects.filter(({ type }) => type !== 'guard.hold');
+      this.#perform(effect);
+    } else this.#effects.push(effect);
   }
 
   #finish(effects: readonly EngineEffect[], stored: boolean): void {

@@ -101,6 +101,8 @@ export class Arbitration {
 
   /** What waits for what, while the peer is silent. */
   get silenceReason(): string {
+    if (this.#given !== null) return this.#given.reason;
+    if (this.#sole) return 'the record is the sole of this node';
     if (this.#options.regime === 'fence')
       return 'waits for a proof of its death: a fencing, or smctl confirm-dead';
     if (!this.#connected || this.#cause !== null) return `the record has to say so: ${this.reason}`;

@@ -162,7 +162,12 @@ export class Guard {
     this.#frozen = frozen.length > 0;
     if (this.#frozen) this.#emit({ type: 'freeze', services: frozen, frozen: true });
     if (this.#holding && now >= this.#deadline)
-      this.#lose('permission ran out: no link on which the peer was last heard is up', now);
+      this.#lose(
+        this.#regime === 'record'
+          ? 'permission ran out: the peer is not heard, and the record could not be renewed'
+          : 'permission ran out: no link on which the peer was last heard is up',
+        now,
+      );
     this.#handle(event, now);
     if (this.#frozen && this.#lostAt === null)
       this.#emit({ type: 'freeze', services: frozen, frozen: false });
