@@ -1,5 +1,5 @@
 /**
- * Notices the death of the processes that services' pid files name, on a stock kernel and within 100 ms: every 50 ms
+ * Notices the death of the processes that services' pid files name, on a stock kernel and within 100 ms: every 70 ms
  * one read of each process's /proc/PID/stat, held open. The open file belongs to the process, not to its number, so a
  * reused pid can not be mistaken for it; a zombie says so in it; and a read costs 3 µs, where opening it anew costs ten
  * times that. (pidfd would be told by the kernel, but is not reachable from node.)
@@ -10,7 +10,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { NamedProcess } from './pid-belief.ts';
 import { type PidFileContent, readPidFile } from './pid-file.ts';
-import { parseStat } from './procfs.ts';
+import { isAliveStat } from './procfs.ts';
+
+/** What is left of the 100 ms is for a timer that comes late. */
+const POLL_MS = 70;
 
 export interface ProcessWatchOptions {
   /** Called once per watch; the watch is over then. */
@@ -64,7 +67,7 @@ export class ProcessWatch {
     this.#onDied = options.onDied;
     this.#doubt = options.doubt ?? (() => null);
     this.#log = options.log ?? (() => {});
-    this.#pollMs = options.pollMs ?? 50;
+    this.#pollMs = options.pollMs ?? POLL_MS;
     this.#retryMs = options.retryMs ?? 250;
     this.#staleMs = options.staleMs ?? 2000;
     this.#system = options.system ?? { readPidFile, open: openProcess };
@@ -169,9 +172,7 @@ function openProcess(pid: number): ProcessProbe | null {
   }
   const alive = (): boolean => {
     try {
-      return (
-        parseStat(buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0)))?.alive === true
-      );
+      return isAliveStat(buffer, readSync(fd, buffer, 0, buffer.length, 0));
     } catch {
       return false;
     }

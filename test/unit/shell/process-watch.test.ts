@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type PidFileContent, readPidFile, readPidFileSync } from '../../../src/shell/exec/pid-file.ts';
 import { type ProcessProbe, ProcessWatch } from '../../../src/shell/exec/process-watch.ts';
-import { parseStat } from '../../../src/shell/exec/procfs.ts';
+import { isAliveStat, parseStat } from '../../../src/shell/exec/procfs.ts';
 
 /** Processes and pid files that exist only here. */
 class FakeSystem {
@@ -69,7 +69,7 @@ describe('process watch', () => {
     expect(watch.pid('s')).toBe(40);
     expect(died).toEqual([]);
     system.end(40);
-    await pass(50);
+    await pass(70);
     expect(died).toEqual([['s', 40]]);
     await pass(5000);
     expect(died).toHaveLength(1);
@@ -82,7 +82,7 @@ describe('process watch', () => {
     await pass(100);
     system.end(40);
     system.begin(40);
-    await pass(50);
+    await pass(70);
     expect(died).toEqual([['s', 40]]);
   });
 
@@ -213,5 +213,12 @@ describe('/proc/PID/stat', () => {
     expect(parseStat(`77 (x) Z ${rest}`)?.alive).toBe(false);
     expect(parseStat('')).toBeNull();
     expect(parseStat('77 (x) S')).toBeNull();
+  });
+  it('says of the bytes alone whether the process lives', () => {
+    const isAlive = (line: string) => isAliveStat(Buffer.from(`${line}77 (x) Z`), line.length);
+    expect(isAlive(`77 (a) Z 9 (b) S ${rest}`)).toBe(true);
+    expect(isAlive(`77 (a) S) Z ${rest}`)).toBe(false);
+    expect(isAlive(`77 (a) X ${rest}`)).toBe(false);
+    expect(isAlive('')).toBe(false);
   });
 });

@@ -27,10 +27,10 @@ it('writes in the background, and what is left at the end', async () => {
   expect(read('000001-000001.trace')).toBe('title 1 1\n');
   ring.add('a');
   ring.add('b');
-  time.advance(20);
+  time.advance(250);
   await vi.waitFor(() => expect(read('000001-000001.trace')).toBe('title 1 1\na\nb\n'));
   ring.add('c');
-  time.advance(20);
+  time.advance(250);
   ring.add('d');
   // One line is on its way, one waits.
   ring.close();
@@ -46,7 +46,7 @@ it('begins new files, packs the full ones, and keeps within its room', async () 
   for (let file = 1; file <= 40; file += 1) {
     const before = names().length + Number(names().at(-1)?.slice(7, 13));
     for (let lines = 0; lines < 3; lines += 1) ring.add(randomBytes(45).toString('hex'));
-    time.advance(20);
+    time.advance(250);
     await vi.waitFor(() => expect(names().length + Number(names().at(-1)?.slice(7, 13))).not.toBe(before));
     written = Number(names().at(-1)?.slice(7, 13));
   }
