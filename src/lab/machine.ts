@@ -135,12 +135,10 @@ export class Machine {
   /** Starts a program on the machine, as its service manager would. `log` gets what it writes. */
   start(program: readonly string[], log: string): void {
     const output = openSync(log, 'a');
-    const [file = '', ...args] = this.#inside(program);
-    const environment = { ...ENVIRONMENT, SM_NODE_NAMESPACE: this.name };
-    spawn(file, args, { env: environment, stdio: ['ignore', output, output], detached: true }).on(
-      'error',
-      () => {},
-    );
+    // A child of the first process, as everything on it: the one that enters has to be gone.
+    const [file = '', ...args] = this.#inside(['/bin/sh', '-c', '"$@" &', 'sh', ...program]);
+    const env = { ...ENVIRONMENT, SM_NODE_NAMESPACE: this.name };
+    spawn(file, args, { env, stdio: ['ignore', output, output] }).on('error', () => {});
     closeSync(output);
   }
 
