@@ -1,6 +1,6 @@
 /** How each kind of fault is done to the site, and undone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Machine, MachineProcess } from '../../src/lab/machine.ts';
+import { ip, type Machine, type MachineProcess } from '../../src/lab/machine.ts';
 import { serviceScripts } from '../../src/lab/scripts.ts';
 import type { Fault, Kind } from './schedule.ts';
 import type { Controller, Program, Site } from './site.ts';
@@ -71,9 +71,10 @@ const relays =
     return { words, undo: async () => void (await Promise.all(removals.map((remove) => remove()))) };
   };
 
-/** Ends silently where the machine has lost its power, and its cables with it. */
+/** Its switch port stays where it is, which may be behind a relay. Ends silently where the machine has lost its power, and its cables with it. */
 async function setCable(machine: Machine, link: number, state: 'up' | 'unplugged'): Promise<void> {
-  if (machine.hasPower) await machine.setLink(link, state).catch(() => {});
+  if (!machine.hasPower) return;
+  await ip([`link set ${machine.port(link)} ${state === 'up' ? 'up' : 'down'}`]).catch(() => {});
 }
 
 const pull: Do = async (_site, { link }, { node }) => {
@@ -242,7 +243,61 @@ const lock: Do = async (site, { forMs }, target) => {
   return { words: `ordered there for ${forMs} ms: ${answer}`, undo };
 };
 
-export const FAULTS: Partial<Readonly<Record<Kind, Do>>> = {
+/** From one of the two. */
+const cutArbiter: Do = async ({ arbiter }, { forMs }, { node }) => {
+  if (arbiter === null || !node.hasPower) return null;
+  await arbiter.cut(node);
+  const undo = async () => {
+    // A machine that was switched on meanwhile has whole cables.
+    if (node.hasPower) await arbiter.heal(node);
+  };
+  return { words: `it does not reach ${arbiter.kind} for ${forMs} ms`, undo };
+};
+
+const cutAllAndArbiter: Do = async (site, fault, target) => {
+  const first = await cutArbiter(site, fault, target);
+  if (first === null) return null;
+  const second = await obstructs('all', true)(site, fault, target);
+  const undo = async () => {
+    await second?.undo?.();
+    await first.undo?.();
+  };
+  return { words: `${second?.words}, and ${first.words}`, undo };
+};
+
+const endArbiter: Do = async ({ arbiter }, { forMs }) => {
+  if (arbiter === null) return null;
+  await arbiter.end();
+  return { words: `${arbiter.kind} is dead for ${forMs} ms`, undo: () => arbiter.resume() };
+};
+
+const restartArbiter: Do = async ({ arbiter }) => {
+  if (arbiter === null) return null;
+  await arbiter.end();
+  await arbiter.resume();
+  return { words: `${arbiter.kind} is restarted` };
+};
+
+const hangArbiter: Do = async ({ arbiter }, { forMs }) => {
+  if (arbiter === null) return null;
+  await arbiter.hang();
+  return { words: `${arbiter.kind} answers nothing for ${forMs} ms`, undo: () => arbiter.wake() };
+};
+
+/** While the two do not hear each other, so that one has a reason to shoot. */
+const lyingBmc: Do = async (site, fault, target) => {
+  const { arbiter } = site;
+  if (arbiter === null) return null;
+  arbiter.lie(true);
+  const cut = await obstructs('all', true)(site, fault, target);
+  const undo = async () => {
+    await cut?.undo?.();
+    arbiter.lie(false);
+  };
+  return { words: `the BMCs say that they did it and do nothing; ${cut?.words}`, undo };
+};
+
+export const FAULTS: Readonly<Record<Kind, Do>> = {
   loss: obstructs('all', true, true),
   'cut-one-way': obstructs('one', false),
   'cut-one-way-all': obstructs('all', false),
@@ -267,6 +322,13 @@ export const FAULTS: Partial<Readonly<Record<Kind, Do>>> = {
   'disk-hangs': hangDisk,
   swact,
   lock,
+  'arbiter-cut-from-one': cutArbiter,
+  'cut-all-and-arbiter': cutAllAndArbiter,
+  'arbiter-dead': endArbiter,
+  'arbiter-restarts': restartArbiter,
+  'arbiter-hangs': hangArbiter,
+  'kill-arbiter': kills('sm-arbiter'),
+  'bmc-lies': lyingBmc,
   'stop-both': stops('sm', 'sm-watchdog'),
   'stop-node': stopNode,
 };

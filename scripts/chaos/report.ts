@@ -41,13 +41,30 @@ function isOfResume(rounds: readonly PastRound[], atMs: number): boolean {
 
 /** A gap begins with the last stamp before it, so a little before what caused it. */
 const LATE_MS = 50;
+/** These take the service away for a while wherever they hit the active. */
+const TAKING: ReadonlySet<Kind> = new Set<Kind>([
+  'power-off',
+  'power-off-both',
+  'kill-service',
+  'kill-both',
+  'kill-scripts',
+  'stop-scripts',
+  'swact',
+  'lock',
+  'stop-node',
+]);
 
-/** Longest gap by the kind of the last fault before it began, ms; those without any are left out. */
+/**
+ * Longest gap by kind, ms; kinds without any are left out. A gap is counted under the last fault of its round before it that
+ * takes the service away by itself, or else under the last one of any kind.
+ */
 export function longestGaps({ rounds, gaps }: Pick<Tally, 'rounds' | 'gaps'>): Partial<Record<Kind, number>> {
-  const done = rounds.flatMap((round) => round.done).toSorted((a, b) => a.atMs - b.atMs);
   const longest: Partial<Record<Kind, number>> = {};
   for (const { fromMs, durationMs } of gaps) {
-    const cause = done.findLast(({ atMs }) => atMs <= fromMs + LATE_MS);
+    const before = (roundAt(rounds, fromMs)?.done ?? [])
+      .filter(({ atMs }) => atMs <= fromMs + LATE_MS)
+      .toSorted((a, b) => a.atMs - b.atMs);
+    const cause = before.findLast(({ kind }) => TAKING.has(kind)) ?? before.at(-1);
     if (cause === undefined) continue;
     longest[cause.kind] = Math.max(longest[cause.kind] ?? 0, Math.round(durationMs));
   }

@@ -58,7 +58,6 @@ export class Rounds {
   async #round({ number, faults }: Round): Promise<string> {
     const { tell, observer } = this.#site;
     const fromMs = monotonicMs();
-    const fences = this.#site.selfFences;
     const before = observer.doubles().length;
     const done: { kind: Kind; atMs: number }[] = [];
     tell(`round ${number}`);
@@ -75,10 +74,8 @@ export class Rounds {
       return reason;
     }
     const gap = Math.max(0, ...observer.gaps(fromMs).map(({ durationMs }) => durationMs));
-    const fenced = this.#site.selfFences - fences;
-    const ends = fenced === 0 ? '' : `, ${fenced} ended themselves`;
     tell(
-      `   whole ${seconds(untilMs - healedMs)} after the last one, ${active} is active; without service for ${seconds(gap)}${ends}`,
+      `   whole ${seconds(untilMs - healedMs)} after the last one, ${active} is active; without service for ${seconds(gap)}`,
     );
     return '';
   }
@@ -90,7 +87,7 @@ export class Rounds {
     const where = `${target.node.name} (${fault.on})`;
     const atMs = monotonicMs();
     try {
-      const found = (await FAULTS[fault.kind]?.(site, fault, target)) ?? null;
+      const found = await FAULTS[fault.kind](site, fault, target);
       if (found === null) return site.tell(`   ${fault.kind}: nothing to do it to at ${where}`);
       done.push({ kind: fault.kind, atMs });
       site.tell(`   ${fault.kind} at ${where}: ${found.words}`);

@@ -5,11 +5,8 @@
  */
 import type { Prng } from '../../src/sim/prng.ts';
 
-export const ARBITERS = ['none', 'etcd', 'disk', 'fence'] as const;
-export type Arbiter = (typeof ARBITERS)[number];
-
 /** What some faults need of the machine or of the run. */
-export type Ability = 'fuse' | 'arbiter' | 'etcd' | 'bmc';
+export type Ability = 'fuse' | 'arbiter' | 'bmc';
 
 interface KindRule {
   /** How long it lasts, ms: from and to. */
@@ -50,10 +47,10 @@ export const KINDS = {
   swact: { forMs: [500, 1500], place: 'operator' },
   lock: { forMs: [1500, 4000], place: 'operator' },
   'arbiter-cut-from-one': { forMs: [1500, 4000], needs: 'arbiter', place: 'arbiter' },
-  'cut-all-and-arbiter': { forMs: [1000, 4000], needs: 'arbiter', place: 'arbiter' },
-  'etcd-killed': { forMs: [500, 4000], needs: 'etcd', place: 'arbiter' },
-  'etcd-restarted': { forMs: [0, 0], needs: 'etcd', place: 'arbiter' },
-  'etcd-stopped': { forMs: [500, 3000], needs: 'etcd', place: 'arbiter' },
+  'cut-all-and-arbiter': { forMs: [1500, 5000], needs: 'arbiter', place: 'arbiter' },
+  'arbiter-dead': { forMs: [500, 4000], needs: 'arbiter', place: 'arbiter' },
+  'arbiter-restarts': { forMs: [0, 0], needs: 'arbiter', place: 'arbiter' },
+  'arbiter-hangs': { forMs: [500, 3000], needs: 'arbiter', place: 'arbiter' },
   'kill-arbiter': { forMs: [0, 0], needs: 'arbiter' },
   'bmc-lies': { forMs: [2000, 4000], needs: 'bmc', place: 'arbiter' },
   'stop-both': { forMs: [300, 3000], isResume: true },

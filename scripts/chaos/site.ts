@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasEnded } from '../../src/core/explain.ts';
+import type { LabArbiter } from '../../src/lab/arbiters.ts';
 import type { MachineProcess } from '../../src/lab/machine.ts';
 import type { LabNode, NodeView } from '../../src/lab/node.ts';
 import type { Rack } from '../../src/lab/rack.ts';
@@ -38,18 +39,21 @@ export class Site {
   readonly controllers: readonly [Controller, Controller];
   readonly wires: Wires;
   readonly observer: Observer;
+  /** null = there is none. */
+  readonly arbiter: LabArbiter | null;
   readonly tell: (line: string) => void;
-  /** Nodes that ended themselves, which nobody had asked them to. */
-  selfFences = 0;
+  /** How often a node ended itself, or was shot. */
+  ends = 0;
   #ordered = new Set<LabNode>();
   #ending = new Map<LabNode, Promise<void>>();
   readonly #watch: NodeJS.Timeout;
 
-  constructor(parts: Pick<Site, 'rack' | 'controllers' | 'wires' | 'observer' | 'tell'>) {
+  constructor(parts: Pick<Site, 'rack' | 'controllers' | 'wires' | 'observer' | 'arbiter' | 'tell'>) {
     this.rack = parts.rack;
     this.controllers = parts.controllers;
     this.wires = parts.wires;
     this.observer = parts.observer;
+    this.arbiter = parts.arbiter;
     this.tell = parts.tell;
     this.#watch = setInterval(() => this.#lookForEnds(), WATCH_INTERVAL_MS);
   }
@@ -76,6 +80,7 @@ export class Site {
     await this.#ending.get(node);
     this.#ending.delete(node);
     await node.boot(this.rack);
+    this.arbiter?.hasPower(node);
     node.machine.pressStart();
   }
 
@@ -84,9 +89,14 @@ export class Site {
     if (!node.hasPower) return [];
     const { machine } = node;
     // The first process has the program's arguments as its own.
-    return machine
-      .processes()
-      .filter(({ here, words }) => here !== machine.init && programOf(words) === program);
+    try {
+      return machine
+        .processes()
+        .filter(({ here, words }) => here !== machine.init && programOf(words) === program);
+    } catch {
+      // It is just losing its power.
+      return [];
+    }
   }
 
   /** An operator's order, given on a node. Returns what is answered. */
@@ -150,6 +160,7 @@ export class Site {
   async #end(node: LabNode, disk: Disk): Promise<void> {
     disk.mend();
     await node.end();
+    this.arbiter?.lostPower(node, true);
     this.observer.interrupted(node.name);
   }
 
@@ -158,8 +169,8 @@ export class Site {
     for (const controller of this.controllers) {
       const { node } = controller;
       if (this.#ending.has(node) || !isOver(node)) continue;
-      this.selfFences += 1;
-      this.tell(`   ${node.name} has ended itself`);
+      this.ends += 1;
+      this.tell(`   ${node.name} has ended itself${this.arbiter?.kind === 'fence' ? ', or was shot' : ''}`);
       void this.powerOff(controller);
     }
   }

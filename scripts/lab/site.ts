@@ -48,7 +48,7 @@ export function tell(line: string): void {
   console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 }
 
-type More = Pick<LabNodeOptions, 'changes' | 'secrets' | 'links'>;
+type More = Pick<LabNodeOptions, 'changes' | 'secrets' | 'links' | 'mounts'>;
 
 export function makeNode(
   rack: NamespaceRack,
@@ -67,8 +67,9 @@ export function makeNode(
     { at: '/run/resource-agents', directory: null },
     { at: '/etc/nginx', directory: web },
     { at: '/var/log/nginx', directory: null },
+    ...(more.mounts ?? []),
   ];
-  return new LabNode({ name, index, root, key, mounts, ...SOURCES, ...more }, rack);
+  return new LabNode({ name, index, root, key, ...SOURCES, ...more, mounts }, rack);
 }
 
 export async function bootNeighbour(rack: NamespaceRack, root: string, file: string): Promise<Machine> {

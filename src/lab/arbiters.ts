@@ -25,6 +25,11 @@ export interface LabArbiter {
   end(): Promise<void>;
   /** As before the end. */
   resume(): Promise<void>;
+  /** Connections stand, and no answer comes, until `wake`. */
+  hang(): Promise<void>;
+  wake(): Promise<void>;
+  /** Says that it did what it did not do; only fence devices do so. */
+  lie(lies: boolean): void;
   cut(node: LabNode): Promise<void>;
   heal(node: LabNode): Promise<void>;
   /** The machine of the node was switched on. */
@@ -88,6 +93,16 @@ class LabEtcd implements LabArbiter {
     this.#child = null;
   }
 
+  async hang(): Promise<void> {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  async wake(): Promise<void> {
+    this.#child?.kill('SIGCONT');
+  }
+
+  lie(): void {}
+
   cut(node: LabNode): Promise<void> {
     return node.machine.setLink(OUTSIDE, 'cut');
   }
@@ -130,6 +145,16 @@ class LabDisk implements LabArbiter {
   async resume(): Promise<void> {
     for (const node of this.#nodes) if (node.hasPower) await this.heal(node);
   }
+
+  hang(): Promise<void> {
+    return this.end();
+  }
+
+  wake(): Promise<void> {
+    return this.resume();
+  }
+
+  lie(): void {}
 
   async cut(node: LabNode): Promise<void> {
     await node.machine.run(['pkill', '-STOP', '-f', '^sm-disk']);
@@ -191,6 +216,18 @@ INSERT INTO SM_FENCE_DEVICES (SERVICE_DOMAIN, DEVICE_NAME, NODE_NAME, AGENT, PAR
 
   async resume(): Promise<void> {
     for (const bmc of this.#bmcs.values()) await bmc.start();
+  }
+
+  async hang(): Promise<void> {
+    for (const bmc of this.#bmcs.values()) bmc.signal('SIGSTOP');
+  }
+
+  async wake(): Promise<void> {
+    for (const bmc of this.#bmcs.values()) bmc.signal('SIGCONT');
+  }
+
+  lie(lies: boolean): void {
+    for (const bmc of this.#bmcs.values()) bmc.lie(lies);
   }
 
   cut(node: LabNode): Promise<void> {

@@ -116,8 +116,10 @@ mc_enable 0x20
     else writeFileSync(path, `${pid}\n`);
   }
 
-  lie(): void {
-    writeFileSync(join(this.#options.directory, 'lying'), '');
+  lie(lies = true): void {
+    const path = join(this.#options.directory, 'lying');
+    if (lies) writeFileSync(path, '');
+    else rmSync(path, { force: true });
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -6,7 +6,7 @@ import { programOf } from '../../../scripts/chaos/site.ts';
 import { rulesFor } from '../../../scripts/chaos/wires.ts';
 import { Prng } from '../../../src/sim/prng.ts';
 
-const KINDS = kindsFor(new Set(['fuse', 'arbiter', 'etcd', 'bmc']));
+const KINDS = kindsFor(new Set(['fuse', 'arbiter', 'bmc']));
 
 function draw(seed: string, rounds: number, kinds = KINDS): Round[] {
   const drawn = schedule(new Prng(seed), kinds);
@@ -27,7 +27,7 @@ test('every kind comes before any comes twice; what needs something comes only w
   expect(faults.map(({ number }) => number)).toEqual(faults.map((_, i) => i + 1));
   const without = kindsFor(new Set());
   expect(without).not.toContain('disk-hangs');
-  expect(without).not.toContain('etcd-killed');
+  expect(without).not.toContain('arbiter-dead');
   expect(without.length).toBeGreaterThanOrEqual(20);
 });
 
@@ -100,14 +100,18 @@ test('a pair that did not recover, and too few faults, are failures', () => {
   expect(concludeChaos({ ...WELL, minutes: 10 }).code).toBe(1);
 });
 
-test('a gap is told under the last fault before it', () => {
+test('a gap is told under the last fault before it, and rather under one that takes services away', () => {
   const gaps = [
     { fromMs: 1004, durationMs: 12 },
     { fromMs: 5000, durationMs: 700 },
     { fromMs: 10_490, durationMs: 2900 },
     { fromMs: 10, durationMs: 4 },
+    { fromMs: 30_800, durationMs: 900 },
   ];
-  expect(longestGaps({ rounds: WELL.rounds, gaps })).toEqual({ 'cut-all': 700, 'stop-node': 2900 });
+  const both = ['swact', 'loss'] as const;
+  const last = { fromMs: 30_000, untilMs: 40_000, done: both.map((kind) => ({ kind, atMs: 30_500 })) };
+  const rounds = [...WELL.rounds, last];
+  expect(longestGaps({ rounds, gaps })).toEqual({ 'cut-all': 700, 'stop-node': 2900, swact: 900 });
 });
 
 test('obstacles become rules that begin anew each time', () => {
