@@ -6,7 +6,7 @@ import { type AnswerLog, doubleAnswers } from '../../src/lab/answers.ts';
 import { monotonicMs } from '../../src/lab/machine.ts';
 import { type ActiveRun, overlaps } from '../../src/lab/stamps.ts';
 import type { Witness } from '../../src/lab/witness.ts';
-import type { Double } from './report.ts';
+import { type Double, merged } from './report.ts';
 
 /** The last service of the group: it stamps when all others are active. */
 const LAST = 'lab-worker';
@@ -51,9 +51,9 @@ export class Observer {
   }
 
   doubles(): Double[] {
-    const stamps = overlaps(this.#runs()).map((found) => ({ ...found, seenBy: 'stamps' as const }));
+    const stamps = overlaps(this.#runs()).map((found) => ({ ...found, seenBy: ['stamps'] as const }));
     const answers = doubleAnswers(this.#answers.look().tenures, RETURN_MS);
-    return [...stamps, ...answers.map((found) => ({ ...found, seenBy: 'neighbour' as const }))];
+    return merged([...stamps, ...answers.map((found) => ({ ...found, seenBy: ['neighbour'] as const }))]);
   }
 
   /** Times without an active node since then. */

@@ -7,7 +7,26 @@ export interface Double {
   readonly fromMs: number;
   readonly durationMs: number;
   /** Who saw it. */
-  readonly seenBy: 'stamps' | 'neighbour';
+  readonly seenBy: readonly ('stamps' | 'neighbour')[];
+}
+
+/** What is closer to each other than this is one double activity. */
+const MERGE_MS = 300;
+
+/** In order, each once, whoever saw it and in how many pieces. */
+export function merged(doubles: readonly Double[]): Double[] {
+  const found: Double[] = [];
+  for (const next of doubles.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const last = found.at(-1);
+    if (last === undefined || next.fromMs > last.fromMs + last.durationMs + MERGE_MS) {
+      found.push(next);
+      continue;
+    }
+    const untilMs = Math.max(last.fromMs + last.durationMs, next.fromMs + next.durationMs);
+    const seenBy = [...new Set([...last.seenBy, ...next.seenBy])];
+    found.splice(-1, 1, { fromMs: last.fromMs, durationMs: untilMs - last.fromMs, seenBy });
+  }
+  return found;
 }
 
 export interface PastRound {

@@ -67,7 +67,7 @@ export class Rounds {
     const untilMs = monotonicMs();
     this.#past.push({ fromMs, untilMs, done });
     for (const { durationMs, seenBy } of observer.doubles().slice(before))
-      tell(`   TWO ACTIVE for ${Math.round(durationMs)} ms, seen by ${seenBy}`);
+      tell(`   TWO ACTIVE for ${Math.round(durationMs)} ms, seen by ${seenBy.join(' and ')}`);
     if (active === null) {
       const reason = `round ${number}: the pair was not whole ${RECOVERY_LIMIT_MS / 1000} s after the last fault`;
       tell(`   ${reason}`);

@@ -33,7 +33,7 @@ export const KINDS = {
   'cable-flaps': { forMs: [1000, 3000], place: 'cable' },
   'kill-sm': { forMs: [0, 0] },
   'kill-watchdog': { forMs: [0, 0] },
-  'kill-both': { forMs: [1000, 2500] },
+  'kill-both': { forMs: [20, 100] },
   'stop-sm': { forMs: [300, 4500] },
   'stop-watchdog': { forMs: [200, 2500] },
   'kill-scripts': { forMs: [3000, 5000], place: 'operator' },

@@ -1,6 +1,5 @@
 /** The pair that chaos happens to: power, disks, wires and processes of its two nodes, and how all of it is made well again. */
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { hasEnded } from '../../src/core/explain.ts';
 import type { LabArbiter } from '../../src/lab/arbiters.ts';
 import type { MachineProcess } from '../../src/lab/machine.ts';
@@ -12,8 +11,6 @@ import type { Wires } from './wires.ts';
 
 const GROUP = 'lab-services';
 const WATCH_INTERVAL_MS = 25;
-/** The RestartSec of the unit. */
-export const RESTART_MS = 2000;
 
 export interface Controller {
   readonly node: LabNode;
@@ -127,7 +124,6 @@ export class Site {
         this.programs(controller, 'sm').length + this.programs(controller, 'sm-watchdog').length ===
         0
       ) {
-        await sleep(RESTART_MS);
         node.startProgram();
       }
     }

@@ -1,6 +1,12 @@
 /** The pure parts of `make chaos`: what a seed draws, and what the account amounts to. */
 import { expect, test } from 'vitest';
-import { concludeChaos, type Double, longestGaps, type Tally } from '../../../scripts/chaos/report.ts';
+import {
+  concludeChaos,
+  type Double,
+  longestGaps,
+  merged,
+  type Tally,
+} from '../../../scripts/chaos/report.ts';
 import { isResume, kindsFor, type Round, schedule } from '../../../scripts/chaos/schedule.ts';
 import { programOf } from '../../../scripts/chaos/site.ts';
 import { rulesFor } from '../../../scripts/chaos/wires.ts';
@@ -58,7 +64,7 @@ const WELL: Tally = {
     { fromMs: 10_000, untilMs: 20_000, done: [{ kind: 'stop-node', atMs: 10_500 }] },
   ],
 };
-const double = (fromMs: number): Double => ({ fromMs, durationMs: 30, seenBy: 'stamps' });
+const double = (fromMs: number): Double => ({ fromMs, durationMs: 30, seenBy: ['stamps'] });
 
 test('a run without double activity that recovered is well', () => {
   const { line, code } = concludeChaos(WELL, { seed: 1 });
@@ -98,6 +104,24 @@ test('a pair that did not recover, and too few faults, are failures', () => {
     reason: 'round 2: the pair was not whole',
   });
   expect(concludeChaos({ ...WELL, minutes: 10 }).code).toBe(1);
+});
+
+test('pieces of one double activity count once', () => {
+  const seen = (fromMs: number, by: 'stamps' | 'neighbour'): Double => ({
+    fromMs,
+    durationMs: 10,
+    seenBy: [by],
+  });
+  const pieces = [
+    seen(5020, 'neighbour'),
+    seen(5000, 'stamps'),
+    seen(5040, 'neighbour'),
+    seen(9000, 'stamps'),
+  ];
+  expect(merged(pieces)).toEqual([
+    { fromMs: 5000, durationMs: 50, seenBy: ['stamps', 'neighbour'] },
+    { fromMs: 9000, durationMs: 10, seenBy: ['stamps'] },
+  ]);
 });
 
 test('a gap is told under the last fault before it, and rather under one that takes services away', () => {
