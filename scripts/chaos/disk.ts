@@ -16,6 +16,14 @@ const SIZE_MIB = 24;
 const LIMIT_MS = 5000;
 const FILLER = 'filler';
 const FUSE_MAGIC = 0x65735546;
+/** A process of its own: whatever we wait for ourselves, a disk that hangs comes back. PID, stop, go and total time in ms. */
+const BRAKE = `my ($pid, $stop, $go, $left) = @ARGV;
+while ($left > 0) {
+  kill STOP => $pid; select undef, undef, undef, $stop / 1000;
+  kill CONT => $pid; select undef, undef, undef, $go / 1000;
+  $left -= $stop + $go;
+}
+`;
 
 export const HAS_FUSE = existsSync('/dev/fuse') && existsSync('/usr/bin/bindfs');
 
@@ -24,7 +32,7 @@ export class Disk {
   readonly directory: string;
   readonly mounts: readonly Mount[];
   readonly #child: ChildProcess | null;
-  #beat: NodeJS.Timeout | null = null;
+  #helper: ChildProcess | null = null;
 
   private constructor(directory: string, mounts: readonly Mount[], child: ChildProcess | null) {
     this.directory = directory;
@@ -64,25 +72,28 @@ export class Disk {
     }
   }
 
-  hang(): void {
-    this.#child?.kill('SIGSTOP');
+  /** `forMs`: at the latest then it goes on by itself. */
+  hang(forMs: number): void {
+    this.#brake(forMs, 0, forMs);
   }
 
-  /** Every access waits for up to this long. */
-  slow(beatMs: number): void {
-    let stopped = false;
-    this.#beat = setInterval(() => {
-      stopped = !stopped;
-      this.#child?.kill(stopped ? 'SIGSTOP' : 'SIGCONT');
-    }, beatMs);
+  /** Every access waits for up to `beatMs`. */
+  slow(beatMs: number, forMs: number): void {
+    this.#brake(beatMs, beatMs, forMs);
   }
 
   /** Undoes all of that. */
   mend(): void {
-    if (this.#beat !== null) clearInterval(this.#beat);
-    this.#beat = null;
+    this.#helper?.kill('SIGKILL');
+    this.#helper = null;
     this.#child?.kill('SIGCONT');
     rmSync(join(this.directory, FILLER), { force: true });
+  }
+
+  #brake(stopMs: number, goMs: number, forMs: number): void {
+    if (this.#child === null) return;
+    const numbers = [this.#child.pid, stopMs, goMs, forMs].map(String);
+    this.#helper = spawn('perl', ['-e', BRAKE, ...numbers], { stdio: 'ignore' });
   }
 
   /** For good. Whoever still waits for it gets an error. */

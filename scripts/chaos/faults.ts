@@ -222,13 +222,13 @@ const fillDisk: Do = (_site, { forMs }, { disk }) => {
   return { words: `its disk is full for ${forMs} ms`, undo: () => disk.mend() };
 };
 
-const slowDisk: Do = (_site, { beatMs }, { disk }) => {
-  disk.slow(beatMs);
+const slowDisk: Do = (_site, { beatMs, forMs }, { disk }) => {
+  disk.slow(beatMs, forMs);
   return { words: `every access to its disk waits for up to ${beatMs} ms`, undo: () => disk.mend() };
 };
 
 const hangDisk: Do = (_site, { forMs }, { disk }) => {
-  disk.hang();
+  disk.hang(forMs);
   return { words: `its disk hangs for ${forMs} ms`, undo: () => disk.mend() };
 };
 

@@ -1,7 +1,7 @@
 /** A machine of the lab: a tree of processes that can lose its power, and cables that can be pulled. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 
 /** A machine knows nothing of these: by the first, every start of node on it would read hundreds of certificates. */
 const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...OURS } = process.env;
@@ -182,17 +182,30 @@ export class Machine {
     return null;
   }
 
-  /** Its processes, as they are numbered here. */
-  *#pids(): Generator<number> {
-    const namespace = readlinkSync(`/proc/${this.#parts.init}/ns/pid`);
+  /** Its processes, as they are numbered here: the first one and all that came from it. */
+  #pids(): number[] {
+    const children = new Map<number, number[]>();
     for (const name of readdirSync('/proc')) {
-      if (!/^\d+$/.test(name)) continue;
-      try {
-        if (readlinkSync(`/proc/${name}/ns/pid`) === namespace) yield Number(name);
-      } catch {
-        // Ended meanwhile.
-      }
+      const parent = /^\d+$/.test(name) ? parentOf(name) : null;
+      if (parent !== null) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
     }
+    const found = [this.#parts.init];
+    // Grows while it is gone through.
+    for (const each of found) found.push(...(children.get(each) ?? []));
+    return found;
+  }
+}
+
+/**
+ * null = the process has ended. Nothing is asked for which the kernel would wait until the process has done what it does: one
+ * that starts a program from a disk that hangs would take us with it.
+ */
+function parentOf(pid: string): number | null {
+  try {
+    // The name in parentheses may hold anything.
+    return Number(/^\d+ \(.*\) \S (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1]);
+  } catch {
+    return null;
   }
 }
 
