@@ -167,7 +167,7 @@ export class Site {
       if (this.#ending.has(node) || !isOver(node)) continue;
       this.ends += 1;
       this.tell(`   ${node.name} has ended itself${this.arbiter?.kind === 'fence' ? ', or was shot' : ''}`);
-      void this.powerOff(controller);
+      this.powerOff(controller).catch((error: unknown) => this.tell(`   ${String(error)}`));
     }
   }
 }

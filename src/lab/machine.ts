@@ -72,7 +72,11 @@ export class Machine {
   async powerOff(): Promise<number> {
     const { name, init, ports, cleanUp } = this.#parts;
     const at = monotonicMs();
-    if (this.hasPower) process.kill(init, ports === null ? 'SIGTERM' : 'SIGKILL');
+    try {
+      if (this.hasPower) process.kill(init, ports === null ? 'SIGTERM' : 'SIGKILL');
+    } catch {
+      // It has ended itself, and we have not been told yet.
+    }
     await within(this.#ended, OFF_LIMIT_MS, `${name} does not lose its power`);
     // The kernel removes the cables of a namespace that ends, but in its own time.
     if (ports !== null) await ip([...ports.values()].map((port) => `link delete ${port}`)).catch(() => {});
