@@ -1,6 +1,6 @@
 /** smctl history: the story of a time, from the databases of one node or of both. It needs no `sm`. */
 import { duration } from '../core/explain.ts';
-import type { Absence } from '../core/story/activity.ts';
+import type { Absence, Overlap } from '../core/story/activity.ts';
 import type { Notice } from '../core/story/gaps.ts';
 import type { Line } from '../core/story/lines.ts';
 import { type Incident, type Story, tellStory } from '../core/story/story.ts';
@@ -135,6 +135,7 @@ function incidentLines(incident: Incident, paint: Paint, full: boolean, several:
   const told = full ? incident.lines : shortened(incident.lines);
   return [
     paint(tone, title),
+    ...incident.overlaps.map((overlap) => `  ${paint('bad', overlapInWords(overlap))}`),
     ...incident.absences.map((absence) => `  ${paint('bad', absenceInWords(absence))}`),
     ...told.map((line) => `  ${lineInWords(line, paint, several)}`),
   ];
@@ -189,6 +190,11 @@ function absenceInWords({ group, fromMs, toMs, node, exact, by }: Absence): stri
   return `${group} was ${where} for ${bound}${duration(toMs - fromMs)}, until ${clockTime(toMs)}${by === '' || by === node ? '' : ` on ${by}`}`;
 }
 
+function overlapInWords({ group, fromMs, toMs, exact }: Overlap): string {
+  const bound = exact ? '' : 'at least ';
+  return `${group} was active on both nodes for ${bound}${duration(toMs - fromMs)}, from ${clockTime(fromMs)} to ${clockTime(toMs)} by their clocks: what both have written may not agree`;
+}
+
 function noticeInWords(notice: Notice): string {
   switch (notice.kind) {
     case 'empty':
@@ -232,6 +238,10 @@ function jsonOf(story: Story): object {
       absences: incident.absences.map((absence) => ({
         ...timesOf(absence),
         durationMs: absence.toMs === null ? null : absence.toMs - absence.fromMs,
+      })),
+      overlaps: incident.overlaps.map((overlap) => ({
+        ...timesOf(overlap),
+        durationMs: overlap.toMs - overlap.fromMs,
       })),
       lines: incident.lines.map(({ atMs, endMs, ...line }) => ({
         at: time(atMs),

@@ -1,6 +1,7 @@
 /**
- * When nobody was active: of each group the times between one node's activity and the next, as far as the histories at
- * hand can tell. What only one node knows is said to be of that node; what is a bound is said to be one.
+ * When nobody was active, and when two were: of each group the times between one node's activity and the next, and those
+ * that two nodes share, as far as the histories at hand can tell. What only one node knows is said to be of that node;
+ * what is a bound is said to be one.
  */
 import { isGroupState, isStart, type NodeHistory, type RecordedEvent, silenceIn, stateOf } from './events.ts';
 
@@ -15,6 +16,15 @@ export interface Absence {
   readonly exact: boolean;
   /** Who was active after it; '' = nobody. */
   readonly by: string;
+}
+
+/** Two nodes were active for a group that only one may be active for. */
+export interface Overlap {
+  readonly group: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** False: it was not shorter than this; a history ends while its node is active. */
+  readonly exact: boolean;
 }
 
 interface Span {
@@ -45,6 +55,37 @@ export function absencesOf(histories: readonly NodeHistory[], complete: boolean)
     }
   }
   return absences.sort((a, b) => a.fromMs - b.fromMs);
+}
+
+/** What is shorter can be the clocks: after they were compared they agree that well. */
+const CLOCKS_MS = 500;
+
+export function overlapsOf(histories: readonly NodeHistory[]): Overlap[] {
+  const lastHeard = silences(histories);
+  const overlaps: Overlap[] = [];
+  for (const group of grantedIn(histories)) {
+    const spans = histories.flatMap((history) => {
+      // A node that wrote nothing any more may have died then.
+      const lastMs = history.events.at(-1)?.wallMs ?? 0;
+      return activityOf(history, group, lastHeard).map((span) => ({ ...span, endMs: span.toMs ?? lastMs }));
+    });
+    for (const [index, one] of spans.entries())
+      for (const other of spans.slice(index + 1)) {
+        const fromMs = Math.max(one.fromMs, other.fromMs);
+        const first = one.endMs <= other.endMs ? one : other;
+        if (one.node === other.node || first.endMs - fromMs < CLOCKS_MS) continue;
+        overlaps.push({ group, fromMs, toMs: first.endMs, exact: first.toMs !== null });
+      }
+  }
+  return overlaps.sort((a, b) => a.fromMs - b.fromMs);
+}
+
+/** A number is given for groups only of which not every node may be active. */
+function grantedIn(histories: readonly NodeHistory[]): ReadonlySet<string> {
+  const grants = histories.flatMap(({ events }) =>
+    events.filter(({ entity, cause }) => entity === 'group' && cause === 'grant'),
+  );
+  return new Set(grants.map(({ name }) => name));
 }
 
 /** Last receipts of nodes that fell silent, told by the one that took over. */

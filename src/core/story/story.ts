@@ -2,7 +2,7 @@
  * The story of a time: what happened, what was first, what followed from it, who ordered what, and for how long nobody
  * was active. Pure, over histories as they are stored; the tools print it.
  */
-import { type Absence, absencesOf } from './activity.ts';
+import { type Absence, absencesOf, type Overlap, overlapsOf } from './activity.ts';
 import type { NodeHistory, RecordedEvent } from './events.ts';
 import { concerns, type Notice, noticesOf } from './gaps.ts';
 import { incidentsOf } from './incidents.ts';
@@ -16,6 +16,8 @@ export interface Incident {
   readonly first: Line;
   readonly lines: readonly Line[];
   readonly absences: readonly Absence[];
+  /** Those that began in it. */
+  readonly overlaps: readonly Overlap[];
   readonly events: number;
   /** Incidents that went the same way, right after each other: how many, and the beginning of the last of them. */
   readonly times: number;
@@ -43,11 +45,15 @@ export function tellStory(histories: readonly NodeHistory[], question: StoryQues
   const { fromMs, toMs, name } = question;
   const merged = mergeHistories(histories);
   const absences = absencesOf(merged.histories, question.complete);
+  const overlaps = overlapsOf(merged.histories);
   const names = namesOf(merged.histories, name);
   const standing: StandingAlarms = new Map();
   const incidents = incidentsOf(merged.events)
     // All of them: what was raised before the time in question is cleared in it.
-    .map((events) => ({ events, incident: incidentOf(events, linesOf(events, standing), absences) }))
+    .map((events) => ({
+      events,
+      incident: incidentOf(events, linesOf(events, standing), { absences, overlaps }),
+    }))
     .filter(({ events }) => events.some(({ wallMs }) => wallMs >= fromMs && wallMs <= toMs))
     .flatMap(({ incident }) => (incident === null ? [] : [incident]))
     .filter(({ lines }) => name === '' || lines.some(({ about }) => about.some((word) => names.has(word))));
@@ -65,7 +71,7 @@ export function tellStory(histories: readonly NodeHistory[], question: StoryQues
 function incidentOf(
   events: readonly RecordedEvent[],
   lines: readonly Line[],
-  absences: readonly Absence[],
+  { absences, overlaps }: Pick<Incident, 'absences' | 'overlaps'>,
 ): Incident | null {
   const [earliest] = lines;
   if (earliest === undefined) return null;
@@ -78,6 +84,7 @@ function incidentOf(
     first: firstOf(lines, earliest),
     lines,
     absences: absences.filter((absence) => within(absence.toMs ?? absence.fromMs)),
+    overlaps: overlaps.filter((overlap) => within(overlap.fromMs)),
     events: events.length,
     times: 1,
     lastMs: fromMs,

@@ -162,6 +162,38 @@ describe('what belongs together', () => {
   });
 });
 
+describe('how long both were active', () => {
+  const A = `
+    100 | group app | held by nobody -> held by a | grant | activation 1
+    100 | group app | go-active -> active | members-changed
+    100 | group everywhere | go-active -> active | members-changed
+    10000 | node b | heard -> not heard | heartbeat | silence
+    17000 | group app | active -> disabling | disable`;
+  const B = `
+    100 | group everywhere | go-active -> active | members-changed
+    11000 | group app | held by nobody -> held by b | grant | activation 2
+    11200 | group app | go-active -> active | members-changed
+    60000 | node a | not heard -> heard | heartbeat | heard`;
+  const overlaps = (a: string, b = B) =>
+    told([history('a', a), history('b', b)]).incidents.flatMap((incident) => incident.overlaps);
+
+  test('of a group that only one may have: from the beginning of the second to the end of the first', () => {
+    expect(overlaps(A)).toEqual([{ group: 'app', fromMs: 11_200, toMs: 17_000, exact: true }]);
+  });
+
+  test('no longer than the one that fell silent for ever has written', () => {
+    const dead = A.split('\n').slice(0, -1).join('\n');
+    expect(overlaps(dead)).toEqual([]);
+    expect(overlaps(`${dead}\n    15000 | node b | x -> y | heartbeat | z`)).toEqual([
+      { group: 'app', fromMs: 11_200, toMs: 15_000, exact: false },
+    ]);
+  });
+
+  test('is not claimed where the clocks may explain it', () => {
+    expect(overlaps(A.replace('17000', '11690'))).toEqual([]);
+  });
+});
+
 describe('how long nobody was active', () => {
   const A = `
     100 | group app | go-active -> active | members-changed
