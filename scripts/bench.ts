@@ -3,6 +3,7 @@
  * last one with all of them; stderr: progress. KEEP=1 keeps the directory with the nodes' files and logs.
  */
 import { fileURLToPath } from 'node:url';
+import { api } from './bench/api.ts';
 import { idle } from './bench/idle.ts';
 import { load, simulator } from './bench/programs.ts';
 import { faultOf, missed } from './bench/result.ts';
@@ -25,6 +26,7 @@ await runSuite({
     cuts,
     loss,
     'cold-starts': coldStarts,
+    api,
   },
   fault: faultOf,
   conclude: missed,

@@ -59,7 +59,7 @@ async function measure(bench: Bench, name: string, pair: BenchPair): Promise<voi
 }
 
 /** The stub in the place of every script that the set names. */
-function stubEverything(node: LabNode, folder: string): void {
+export function stubEverything(node: LabNode, folder: string): void {
   const loaded = loadRows(folder);
   const set = loaded.ok ? buildDefinitions(loaded.value.rows).set : null;
   if (set === null) throw new Error(`${folder} can not be used`);

@@ -76,6 +76,8 @@ export async function buildServer(options: ServerOptions): Promise<App> {
   const app = fastify({
     ...(log === false ? { logger: false } : { loggerInstance: log as never }),
     logController: new LogController({ disableRequestLogging: true }),
+    // What is logged names the request itself: a logger for each one would cost as much as its answer.
+    childLoggerFactory: (logger) => logger,
     forceCloseConnections: true,
     bodyLimit: LIMITS.bodyBytes,
     requestTimeout: requestMs,

@@ -24,6 +24,8 @@ export interface Rows {
 
 interface Open {
   readonly database: Database.Database;
+  /** Asked at each request: compiled once. */
+  readonly version: Database.Statement;
   readonly identity: string;
 }
 
@@ -46,12 +48,12 @@ export class LiveReader {
    * `SM_STORE_FOREIGN`, `SM_STORE_NOT_A_DATABASE`, `SM_STORE_CORRUPT`, `SM_STORE_LOCKED`.
    */
   version(): Result<string> {
-    return this.#use((database) => `${this.#opened}.${database.pragma('data_version', { simple: true })}`);
+    return this.#use(({ version }) => `${this.#opened}.${String(version.get())}`);
   }
 
   /** What `work` reads, all of it from one commit. Errors: as `version`. */
   read<T>(work: (rows: Rows) => T): Result<T> {
-    return this.#use((database) => database.transaction(() => work(rowsOf(database)))());
+    return this.#use(({ database }) => database.transaction(() => work(rowsOf(database)))());
   }
 
   close(): void {
@@ -59,7 +61,7 @@ export class LiveReader {
     this.#open = null;
   }
 
-  #use<T>(work: (database: Database.Database) => T): Result<T> {
+  #use<T>(work: (open: Open) => T): Result<T> {
     const identity = this.#identity();
     if (identity === '') {
       this.close();
@@ -68,7 +70,7 @@ export class LiveReader {
     if (this.#open?.identity !== identity) this.close();
     try {
       this.#open ??= this.#connect(identity);
-      return { ok: true, value: work(this.#open.database) };
+      return { ok: true, value: work(this.#open) };
     } catch (error) {
       if (!(error instanceof Database.SqliteError) && !(error instanceof ForeignDatabase)) throw error;
       this.close();
@@ -86,7 +88,7 @@ export class LiveReader {
       database.close();
       throw new ForeignDatabase('it has no table SM_EVENTS');
     }
-    return { database, identity };
+    return { database, identity, version: database.prepare('PRAGMA data_version').pluck() };
   }
 
   /** Device and inode of the file, looked up once in a while; '' = there is none. */
