@@ -54,6 +54,9 @@ lint: $(INSTALLED) ## Check format, lint rules and types
 test: setup build lint ## Run every test
 	$(BIN)/vitest run
 
+fuzz: setup ## Hostile input for every reader, each time another; MINUTES=60
+	FUZZ_MINUTES='$(or $(MINUTES),10)' NODE_OPTIONS=--expose-gc $(BIN)/vitest run test/fuzz
+
 test-install: setup ## Type docs/OPERATING.md on two fresh machines (root)
 	$(BIN)/vitest run --config vitest.install.config.ts
 

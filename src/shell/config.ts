@@ -95,7 +95,13 @@ export function parseConfig(text: string, host: string = hostname()): ParsedConf
       faults: document.errors.map(({ pos, message }) => `${place(lines, pos[0])}: ${message}`),
     };
   }
-  const content: unknown = document.toJS() ?? {};
+  let content: unknown;
+  try {
+    content = document.toJS() ?? {};
+  } catch (error) {
+    // An alias of nothing, or of so much that it would fill the memory.
+    return { ok: false, faults: [error instanceof Error ? error.message : String(error)] };
+  }
   const faults = shapeFaults(document, lines, content);
   if (faults.length > 0) return { ok: false, faults };
 

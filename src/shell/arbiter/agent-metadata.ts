@@ -17,10 +17,9 @@ export function readMetadata(text: string): AgentMetadata | null {
   if (text.length > TEXT_CHARACTERS_MAX || !/<resource-agent[\s>]/.test(text)) return null;
   const parameters = new Map<string, { readonly required: boolean }>();
   const actions = new Set<string>();
-  // Comments may hold anything, tags too.
-  for (const [, tag = '', attributes = ''] of text
-    .replace(/<!--[\s\S]*?-->/g, '')
-    .matchAll(/<(parameter|action)\s([^<>]*)>/g)) {
+  for (const [, tag = '', attributes = ''] of withoutComments(text).matchAll(
+    /<(parameter|action)\s([^<>]*)>/g,
+  )) {
     if (parameters.size + actions.size >= NAMES_MAX) return null;
     const name = attribute(attributes, 'name');
     if (!NAME.test(name)) continue;
@@ -28,6 +27,19 @@ export function readMetadata(text: string): AgentMetadata | null {
     else parameters.set(name, { required: attribute(attributes, 'required') === '1' });
   }
   return parameters.size + actions.size === 0 ? null : { parameters, actions };
+}
+
+/** Comments may hold anything, tags too. One without an end hides the rest, and is not looked for again. */
+function withoutComments(text: string): string {
+  const kept: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    const begin = text.indexOf('<!--', from);
+    kept.push(text.slice(from, begin < 0 ? text.length : begin));
+    const end = begin < 0 ? -1 : text.indexOf('-->', begin + 4);
+    if (end < 0) break;
+    from = end + 3;
+  }
+  return kept.join('');
 }
 
 function attribute(attributes: string, name: string): string {

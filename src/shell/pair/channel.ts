@@ -31,11 +31,7 @@ export async function nextMessage<In extends object>(stream: Duplex): Promise<In
     bytes += chunk.length;
     if (end < 0) continue;
     if (end + 1 < chunk.length) stream.unshift(chunk.subarray(end + 1));
-    try {
-      return JSON.parse(Buffer.concat(pieces).toString('utf8')) as In;
-    } catch {
-      return null;
-    }
+    return objectOf(Buffer.concat(pieces).toString('utf8')) as In | null;
   }
   return null;
 }
@@ -127,14 +123,21 @@ export class Channel<In extends object, Out extends object> {
     }
     for (const line of lines) {
       if (this.#closed) return;
-      let message: In;
-      try {
-        message = JSON.parse(line) as In;
-      } catch {
-        this.close('a message that is not JSON');
+      const message = objectOf(line);
+      if (message === null) {
+        this.close('a message that is no object of JSON');
         return;
       }
-      this.#handlers.message(message);
+      this.#handlers.message(message as In);
     }
+  }
+}
+
+function objectOf(line: string): object | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
   }
 }

@@ -13,17 +13,24 @@ const QUOTES: Readonly<Record<string, string>> = { "'": "'", '"': '"', '`': '`',
 export function splitStatements(text: string): readonly Statement[] {
   const statements: Statement[] = [];
   let start = -1;
+  let line = 1;
+  let counted = 0;
+  const add = (end: number): void => {
+    line += text.slice(counted, start).split('\n').length - 1;
+    counted = start;
+    statements.push({ line, sql: text.slice(start, end).trim() });
+  };
   for (let i = 0; i < text.length; ) {
     const end = skipEnd(text, i);
     const comment = text.startsWith('--', i) || text.startsWith('/*', i);
     if (start < 0 && !comment && !/[\s;]/.test(text.charAt(i))) start = i;
     if (start >= 0 && text.charAt(i) === ';') {
-      statements.push(statementAt(text, start, i));
+      add(i);
       start = -1;
     }
     i = end;
   }
-  if (start >= 0) statements.push(statementAt(text, start, text.length));
+  if (start >= 0) add(text.length);
   return statements;
 }
 
@@ -37,8 +44,4 @@ function skipEnd(text: string, i: number): number {
   if (text.startsWith('/*', i)) return after('*/', i + 2);
   const quote = QUOTES[text.charAt(i)];
   return quote === undefined ? i + 1 : after(quote, i + 1);
-}
-
-function statementAt(text: string, start: number, end: number): Statement {
-  return { line: text.slice(0, start).split('\n').length, sql: text.slice(start, end).trim() };
 }

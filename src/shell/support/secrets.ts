@@ -18,20 +18,20 @@ export function isSecretName(name: string): boolean {
 const KNOWN_CHARACTERS_MIN = 6;
 
 const PEM = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?(-----END \1-----|$)/g;
-/** `https://name:word@host`, `postgresql://...`. */
-const IN_ADDRESS = /\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/]+@/gi;
+/** `https://name:word@host`, `postgresql://...`. Bounds, here and below: no text may take the square of its length. */
+const IN_ADDRESS = /\b([a-z][a-z0-9+.-]{0,31}:\/\/[^\s/:@]*):[^\s/]+@/gi;
 /** Header lines to their end, whatever the scheme: `Authorization: Digest username="a", response="b"`. */
 const HEADER =
   /\b((?:(?:proxy-)?authorization|(?:set-)?cookie):\s*)(?=[^\s"'\\])(?:=\\?"[^"]*"|[^\r\n"'\\])+/gi;
 /** Authorization: Bearer abc */
 const BEARER = /\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
-const VALUE = `\\{[^{}]*\\}|\\\\"[^"\\\\]*\\\\"|"(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\[[^\\]]*\\]|[^\\s,;"'}\\])&]+`;
+const VALUE = `\\{[^{}]{0,4096}\\}|\\\\"[^"\\\\]*\\\\"|"(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\[[^\\]]{0,4096}\\]|[^\\s,;"'}\\])&]+`;
 /** `name=value`, `name: value`, `"name":"value"`, also in a text within a text. */
 const ASSIGNED = new RegExp(`((?:${SECRET_WORDS})\\\\?["']?\\s*[:=]\\s*)(${VALUE})`, 'gi');
 /** Options of programs whose secrets have no name: what a script prints under `set -x`. */
-const UNNAMED = /(\s(?:-u|--user)\s+[^\s:]+:|\bsshpass\s+-p\s*|\bmysql\w*\s(?:[^\n]*\s)?-p)[^\s"'\\]+/g;
+const UNNAMED = /(\s(?:-u|--user)\s+[^\s:]+:|\bsshpass\s+-p\s*|\bmysql\w*\s(?:[^\n]{0,1024}\s)?-p)[^\s"'\\]+/g;
 /** `--name value` */
-const OPTION = new RegExp(`(--[\\w-]*(?:${SECRET_WORDS})\\s+)(${VALUE})`, 'gi');
+const OPTION = new RegExp(`((?<![\\w-])--[\\w-]{0,64}(?:${SECRET_WORDS})\\s+)(${VALUE})`, 'gi');
 
 export class Secrets {
   readonly #known = new Set<string>();
