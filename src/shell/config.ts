@@ -67,6 +67,10 @@ export interface Config {
 /** Bytes of a Unix socket's path, without the terminator. */
 const SOCKET_PATH_BYTES_MAX = 107;
 
+/** No configuration has as much, and what is nested deeper takes a parser of YAML for ever. */
+const CHARACTERS_MAX = 64 * 1024;
+const BRACKETS_MAX = 100;
+
 type Path = readonly string[];
 
 export function loadConfig(path: string = CONFIG_PATH): Result<Config> {
@@ -87,6 +91,14 @@ export type ParsedConfig =
   | { readonly ok: false; readonly faults: readonly string[] };
 
 export function parseConfig(text: string, host: string = hostname()): ParsedConfig {
+  const brackets = text.match(/[[{]/g)?.length ?? 0;
+  if (text.length > CHARACTERS_MAX || brackets > BRACKETS_MAX) {
+    const rule = `at most ${CHARACTERS_MAX} characters and ${BRACKETS_MAX} opening brackets`;
+    return {
+      ok: false,
+      faults: [`it has ${text.length} characters and ${brackets} opening brackets: ${rule} are possible`],
+    };
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   if (document.errors.length > 0) {

@@ -29,7 +29,8 @@ const VALUE = `\\{[^{}]{0,4096}\\}|\\\\"[^"\\\\]*\\\\"|"(?:[^"\\\\]|\\\\.)*"|'[^
 /** `name=value`, `name: value`, `"name":"value"`, also in a text within a text. */
 const ASSIGNED = new RegExp(`((?:${SECRET_WORDS})\\\\?["']?\\s*[:=]\\s*)(${VALUE})`, 'gi');
 /** Options of programs whose secrets have no name: what a script prints under `set -x`. */
-const UNNAMED = /(\s(?:-u|--user)\s+[^\s:]+:|\bsshpass\s+-p\s*|\bmysql\w*\s(?:[^\n]{0,1024}\s)?-p)[^\s"'\\]+/g;
+const UNNAMED =
+  /(\s(?:-u|--user)\s+[^\s:]+:|\bsshpass\s+-p\s*|\bmysql\w*\s(?:[^\n]{0,1024}\s)?-p)[^\s"'\\]+/g;
 /** `--name value` */
 const OPTION = new RegExp(`((?<![\\w-])--[\\w-]{0,64}(?:${SECRET_WORDS})\\s+)(${VALUE})`, 'gi');
 

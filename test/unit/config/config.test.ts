@@ -14,6 +14,15 @@ function faultsOf(text: string, host = 'controller-0'): readonly string[] {
   return parsed.ok ? [] : parsed.faults;
 }
 
+test.each([
+  ['- *a'],
+  ['{'.repeat(101)],
+  ['# '.repeat(40_000)],
+])('%.20s is no configuration, and is said to be none', (text) => {
+  const parsed = parseConfig(text, 'host');
+  expect(parsed.ok ? '' : parsed.faults.join()).toMatch(/Unresolved alias|opening brackets/);
+});
+
 describe('good files', () => {
   test.each(['', '# nothing\n', '---\n', '{}'])('%j has all defaults', (text) => {
     const parsed = parseConfig(text, 'controller-0.example.org');
