@@ -76,7 +76,7 @@ figures: setup ## Put outputs of both into the tables of README.md and docs/BENC
 lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss; or ARBITER=etcd|disk|fence (root; docs/LAB.md)
 	@ARBITER='$(ARBITER)' node --import tsx scripts/lab$(if $(ARBITER),-arbiter).ts
 
-chaos: setup build ## Faults at random, judged by a witness; MINUTES=10 SEED=n ARBITER=none (root; docs/CHAOS.md)
+chaos: setup build ## Faults at random, judged by a witness; MINUTES=10 SEED=n ARBITER=etcd (root; docs/CHAOS.md)
 	@MINUTES='$(MINUTES)' SEED='$(SEED)' ARBITER='$(ARBITER)' POLICY='$(POLICY)' node --import tsx scripts/chaos.ts
 
 install: setup ## Install into DESTDIR, below PREFIX (/usr)

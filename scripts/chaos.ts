@@ -1,5 +1,5 @@
 /**
- * `make chaos MINUTES=n SEED=s [ARBITER=none]`: two controllers and a witness; faults drawn from the seed, several at once; judged
+ * `make chaos MINUTES=n SEED=s [ARBITER=etcd]`: two controllers and a witness; faults drawn from the seed, several at once; judged
  * by the witness alone. What happens is told on stderr; the one line of stdout is JSON. See docs/CHAOS.md.
  */
 import { randomBytes } from 'node:crypto';
@@ -43,7 +43,7 @@ const NEEDED: Readonly<Record<ArbiterWord, readonly (readonly [path: string, nam
 
 const MINUTES = Number(process.env.MINUTES || '10');
 const SEED = process.env.SEED || String(randomBytes(4).readUInt32LE());
-const ARBITER = (process.env.ARBITER || 'none') as ArbiterWord;
+const ARBITER = (process.env.ARBITER || 'etcd') as ArbiterWord;
 /** Of a domain without arbiter. Under `takeover` a full cut is double activity: so it shows that the witness sees. */
 const POLICY = process.env.POLICY || 'stay';
 

@@ -1,6 +1,6 @@
 /** What a run of `make chaos` amounts to: the last line and the exit code. Pure. */
 import type { Verdict } from '../../src/lab/verdict.ts';
-import { isResume, type Kind } from './schedule.ts';
+import { type Assumption, assumptionBrokenBy, type Kind } from './schedule.ts';
 
 /** A time in which two nodes were active for the group, or answered for its address. */
 export interface Double {
@@ -54,8 +54,20 @@ const FAULTS_PER_MINUTE_MIN = 6;
 const roundAt = (rounds: readonly PastRound[], atMs: number): PastRound | undefined =>
   rounds.findLast(({ fromMs }) => fromMs <= atMs);
 
-function isOfResume(rounds: readonly PastRound[], atMs: number): boolean {
-  return roundAt(rounds, atMs)?.done.some(({ kind }) => isResume(kind)) === true;
+/** The one that a fault of the round broke; null = none. */
+function brokenAt(rounds: readonly PastRound[], atMs: number): Assumption | null {
+  const kinds = roundAt(rounds, atMs)?.done ?? [];
+  return kinds.map(({ kind }) => assumptionBrokenBy(kind)).find((broken) => broken !== null) ?? null;
+}
+
+/** What rounds that break an assumption came to. */
+function apart({ rounds, doubles }: Tally, assumption: Assumption): object {
+  const faults = rounds
+    .flatMap(({ done }) => done)
+    .filter(({ kind }) => assumptionBrokenBy(kind) === assumption);
+  const found = doubles.filter(({ fromMs }) => brokenAt(rounds, fromMs) === assumption);
+  const longestMs = Math.max(0, ...found.map(({ durationMs }) => durationMs));
+  return { faults: faults.length, overlaps: found.length, overlap_ms: Math.round(longestMs) };
 }
 
 /** A gap begins with the last stamp before it, so a little before what caused it. */
@@ -97,14 +109,12 @@ export function countsByKind(rounds: readonly PastRound[]): Partial<Record<Kind,
   return counts;
 }
 
-/** `more` ends the line. Double activity in a round of the class `resume` is told, and is no failure. */
+/** `more` ends the line. Double activity in a round that breaks an assumption is told apart, and is no failure. */
 export function concludeChaos(tally: Tally, more: object = {}): Verdict {
   const { rounds, recovered, reason, minutes } = tally;
   const counts = countsByKind(rounds);
   const faults = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const apart = tally.doubles.filter(({ fromMs }) => isOfResume(rounds, fromMs));
-  const overlaps = tally.doubles.length - apart.length;
-  const resumes = rounds.flatMap(({ done }) => done).filter(({ kind }) => isResume(kind)).length;
+  const overlaps = tally.doubles.filter(({ fromMs }) => brokenAt(rounds, fromMs) === null).length;
   const isEnough = faults >= minutes * FAULTS_PER_MINUTE_MIN;
   const reasons = [
     overlaps > 0 ? `two nodes were active at once, ${overlaps} times` : '',
@@ -117,11 +127,8 @@ export function concludeChaos(tally: Tally, more: object = {}): Verdict {
     overlaps,
     recovered,
     gaps: longestGaps(tally),
-    resume: {
-      faults: resumes,
-      overlaps: apart.length,
-      overlap_ms: Math.round(Math.max(0, ...apart.map(({ durationMs }) => durationMs))),
-    },
+    resume: apart(tally, 'resume'),
+    unguarded: apart(tally, 'unguarded'),
     ...more,
     ...(reasons.length > 0 && { reason: reasons.join('; ') }),
   };

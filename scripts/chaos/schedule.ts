@@ -8,17 +8,20 @@ import type { Prng } from '../../src/sim/prng.ts';
 /** What some faults need of the machine or of the run. */
 export type Ability = 'fuse' | 'arbiter' | 'bmc';
 
+/**
+ * `resume`: processes that hold services' deadlines are stopped and continued. `unguarded`: both of them die at once; until they
+ * are there again nobody watches what services hold in the kernel.
+ */
+export type Assumption = 'resume' | 'unguarded';
+
 interface KindRule {
   /** How long it lasts, ms: from and to. */
   readonly forMs: readonly [number, number];
   readonly needs?: Ability;
   /** At most one fault of a place is in a round. */
   readonly place?: string;
-  /**
-   * Breaks an assumption of the claim: processes that hold services' deadlines are stopped and continued. In a round of its
-   * own, and reported apart.
-   */
-  readonly isResume?: true;
+  /** The assumption of the claim that it breaks. Such a fault has a round of its own. */
+  readonly breaks?: Assumption;
 }
 
 export const KINDS = {
@@ -33,7 +36,7 @@ export const KINDS = {
   'cable-flaps': { forMs: [1000, 3000], place: 'cable' },
   'kill-sm': { forMs: [0, 0] },
   'kill-watchdog': { forMs: [0, 0] },
-  'kill-both': { forMs: [20, 100] },
+  'kill-both': { forMs: [20, 100], breaks: 'unguarded' },
   'stop-sm': { forMs: [300, 4500] },
   'stop-watchdog': { forMs: [200, 2500] },
   'kill-scripts': { forMs: [3000, 5000], place: 'operator' },
@@ -53,15 +56,16 @@ export const KINDS = {
   'arbiter-hangs': { forMs: [500, 3000], needs: 'arbiter', place: 'arbiter' },
   'kill-arbiter': { forMs: [0, 0], needs: 'arbiter' },
   'bmc-lies': { forMs: [2000, 4000], needs: 'bmc', place: 'arbiter' },
-  'stop-both': { forMs: [300, 3000], isResume: true },
-  'stop-node': { forMs: [300, 3000], isResume: true },
+  'stop-both': { forMs: [300, 3000], breaks: 'resume' },
+  'stop-node': { forMs: [300, 3000], breaks: 'resume' },
 } as const satisfies Readonly<Record<string, KindRule>>;
 export type Kind = keyof typeof KINDS;
 
 const RULES: Readonly<Record<Kind, KindRule>> = KINDS;
 
-export function isResume(kind: Kind): boolean {
-  return RULES[kind].isResume === true;
+/** null = none: the claim holds under it. */
+export function assumptionBrokenBy(kind: Kind): Assumption | null {
+  return RULES[kind].breaks ?? null;
 }
 
 /** All numbers are drawn for every fault; each kind uses those that mean something for it. */
@@ -129,7 +133,7 @@ function drawKinds(chance: Prng, kinds: readonly Kind[], left: Kind[]): Kind[] {
 function goesWith(kind: Kind, round: readonly Kind[]): boolean {
   if (round.length === 0) return true;
   const { place } = RULES[kind];
-  const isAlone = [kind, ...round].some(isResume);
+  const isAlone = [kind, ...round].some((each) => RULES[each].breaks !== undefined);
   return (
     !isAlone &&
     !round.some((other) => other === kind || (place !== undefined && RULES[other].place === place))
