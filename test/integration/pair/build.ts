@@ -1,10 +1,14 @@
-/** The programs as they are installed, made anew from the sources: a test never runs what was built earlier. */
+/** The programs as they are installed, made from the sources as they are now: a test never runs what was built of others. */
+import { createHash } from 'node:crypto';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,6 +18,8 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
+/** What is made of one state of the sources, under its sum: making it takes seconds, and ten files of tests need it. */
+const MADE = join(PROJECT, 'node_modules', '.cache', 'sm-programs');
 
 const COMPILER_OPTIONS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
@@ -34,8 +40,27 @@ function* sources(directory: string): Generator<string> {
 export function buildPrograms(): { readonly root: string; readonly dist: string } {
   const programs = emptyDirectory();
   const from = join(PROJECT, 'src');
-  for (const path of sources(from)) compile(programs.dist, relative(from, path), readFileSync(path, 'utf8'));
+  const texts = [...sources(from)]
+    .sort()
+    .map((path) => [relative(from, path), readFileSync(path, 'utf8')] as const);
+  const sum = createHash('sha256')
+    .update(JSON.stringify([ts.version, COMPILER_OPTIONS, texts]))
+    .digest('hex');
+  const made = join(MADE, sum);
+  if (!existsSync(made)) make(made, texts);
+  cpSync(made, programs.dist, { recursive: true });
   return programs;
+}
+
+/** Complete, or not there. What was made of other states of the sources goes. */
+function make(made: string, texts: readonly (readonly [string, string])[]): void {
+  mkdirSync(MADE, { recursive: true });
+  for (const name of readdirSync(MADE).filter((each) => !each.includes('.')))
+    rmSync(join(MADE, name), { recursive: true, force: true });
+  // Another run of the tests may be making the same.
+  const unfinished = `${made}.${process.pid}`;
+  for (const [path, text] of texts) compile(unfinished, path, text);
+  renameSync(unfinished, made);
 }
 
 /** The same with other texts for some modules, by their path below src. */
