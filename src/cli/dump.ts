@@ -2,7 +2,8 @@
 import { stringify } from 'yaml';
 import { explain } from '../core/explain.ts';
 import type { EngineView } from '../core/view.ts';
-import { StateReader } from '../shell/store/reader.ts';
+import { StateReader, type StoredAlarm } from '../shell/store/reader.ts';
+import { mostSevereFirst } from '../shell/store/status.ts';
 import {
   type CommandSpec,
   type Context,
@@ -15,7 +16,7 @@ import {
 import { controlProblem, isAway, readView, withDaemon } from './daemon.ts';
 import { type DumpedService, type DumpFlags, dumpLines } from './dump-layout.ts';
 import { EXIT } from './exit-codes.ts';
-import { parseDuration } from './format.ts';
+import { columns, parseDuration, time } from './format.ts';
 
 const WATCH_MS_MIN = 100;
 
@@ -32,6 +33,7 @@ export const SM_DUMP: CommandSpec = {
     { flags: '--pid', text: 'also the pid in the pid file' },
     { flags: '--pn', text: 'also the name of that process' },
     { flags: '--pid_file', text: 'also the pid file' },
+    { flags: '--alarms', text: 'also the alarms that stood last, the most severe first' },
     { flags: '--explain', text: 'also why each is so and what it waits for (asks sm)' },
     { flags: '--watch [period]', text: 'again after every change, looked for every period (default 1s)' },
     { flags: '--yaml', text: 'YAML instead of text' },
@@ -60,9 +62,10 @@ async function dump(context: Context, given: Given): Promise<Outcome> {
   const read = StateReader.read(given.settings.database, (reader) => ({
     groups: reader.groups(),
     rows: reader.services(),
+    alarms: mostSevereFirst(reader.alarms()),
   }));
   if (!read.ok) return failed(read.error);
-  const { groups, rows } = read.value;
+  const { groups, rows, alarms } = read.value;
   const flags = flagsOf(given);
   const wantsProcess = flags.pid || flags.pn || given.options.json === true || given.options.yaml === true;
   const services: DumpedService[] = rows.map((row) => ({
@@ -81,12 +84,25 @@ async function dump(context: Context, given: Given): Promise<Outcome> {
       process: service.process.name,
       ...reasons?.of('service', service.name),
     })),
+    alarms: alarms.map(({ raisedAt, ...alarm }) => ({ ...alarm, since: time(raisedAt) })),
   };
+  const standing = given.options.alarms === true ? alarmLines(alarms, context) : [];
   const lines =
     given.options.yaml === true
       ? stringify(json).trimEnd().split('\n')
-      : [...dumpLines(groups, services, flags), ...(reasons?.lines(groups, services) ?? [])];
+      : [...dumpLines(groups, services, flags), ...standing, ...(reasons?.lines(groups, services) ?? [])];
   return { exit: reasons?.exit ?? EXIT.ok, lines, problems: reasons?.problems ?? [], json };
+}
+
+function alarmLines(alarms: readonly StoredAlarm[], { paint }: Context): string[] {
+  const rows = alarms.map(({ raisedAt, severity, id, entity, reason }) => [
+    time(raisedAt),
+    severity,
+    id,
+    entity,
+    reason,
+  ]);
+  return ['', '-Alarms', ...(rows.length === 0 ? ['none'] : columns(rows, paint))];
 }
 
 function states(row: { name: string; desired: string; state: string; status: string; condition: string }) {

@@ -32,6 +32,21 @@ test.each([
   await expect(printed.out).toMatchFileSnapshot(join(GOLDEN, `sm-dump-${name}.txt`));
 });
 
+test('alarms follow when asked for, the most severe first, and are always in the JSON', async () => {
+  const own = makeFixture();
+  expect((await run(SM_DUMP, ['--alarms'], own)).out).toMatch(/\n\n-Alarms\nnone\n$/);
+  own.sql(`INSERT INTO SM_ALARMS (ALARM, ENTITY, SEVERITY, REASON, REPAIR, RAISED_AT) VALUES
+    ('node-locked', 'host=a', 'minor', 'new fan', 'unlock it', 0),
+    ('400.002', 'service_group=web', 'critical', 'active nowhere', 'look', 1000)`);
+  expect((await run(SM_DUMP, ['--alarms'], own)).out).toMatch(
+    /-Alarms\n1970-01-01T00:00:01.000Z +critical +400.002 +service_group=web +active nowhere\n.* minor .*new fan\n$/,
+  );
+  expect((await run(SM_DUMP, [], own)).out).not.toContain('Alarms');
+  const { alarms } = lastJson((await run(SM_DUMP, ['--json'], own)).out);
+  expect(alarms).toMatchObject([{ id: '400.002', since: '1970-01-01T00:00:01.000Z' }, { id: 'node-locked' }]);
+  own.remove();
+});
+
 /** Widths worked out by hand from the columns, not by the code under test. */
 test.each([
   [[], 87, 85, 87, 86, 78],
