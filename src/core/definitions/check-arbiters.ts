@@ -103,18 +103,24 @@ function isEndpoint(text: string): boolean {
 }
 
 /** A majority has to outlive either node: members that live on the two controllers alone never do. */
+export function hasThirdVote(
+  endpoints: readonly string[],
+  interfaces: readonly Pick<InterfaceDefinition, 'address' | 'peerAddress'>[],
+): boolean {
+  const ours = new Set(interfaces.flatMap(({ address, peerAddress }) => [address, peerAddress]));
+  return endpoints.some((each) => {
+    const host = (ENDPOINT.exec(each)?.[1] ?? '').replace(/^\[|\]$/g, '');
+    return !(ours.has(host) || /^(localhost|127\.|::1$)/.test(host));
+  });
+}
+
 function warnOfVotes(
   draft: Draft,
   row: CheckedRow,
   endpoints: readonly string[],
   interfaces: readonly InterfaceDefinition[],
 ): void {
-  const ours = new Set(interfaces.flatMap(({ address, peerAddress }) => [address, peerAddress]));
-  const elsewhere = endpoints.filter((each) => {
-    const host = (ENDPOINT.exec(each)?.[1] ?? '').replace(/^\[|\]$/g, '');
-    return !(ours.has(host) || /^(localhost|127\.|::1$)/.test(host));
-  });
-  if (elsewhere.length > 0 || endpoints.length === 0) return;
+  if (endpoints.length === 0 || hasThirdVote(endpoints, interfaces)) return;
   draft.problems.warning(
     'no-third-vote',
     row.table,
