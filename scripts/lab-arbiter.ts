@@ -16,8 +16,6 @@ import { type ArbiterFigures, ArbiterRuns } from './lab/arbiter-runs.ts';
 import { bootNeighbour, FLOATING, makeNode, missing, OAM, tell } from './lab/site.ts';
 
 const LIMIT_MS = 480_000;
-/** Longer than the worst fencing here, and d. */
-const FENCE_DELAY_MS = 5000;
 const NEEDED: Readonly<Record<ArbiterKind, readonly (readonly [path: string, name: string])[]>> = {
   etcd: [['/usr/bin/etcd', 'etcd-server']],
   disk: [],
@@ -57,13 +55,13 @@ function conclude(outcome: Figures | Error): number {
 async function withPair<T>(
   rack: NamespaceRack,
   root: string,
-  fenceDelayMs: number,
+  fences: readonly number[],
   stop: AbortSignal,
   work: (runs: ArbiterRuns) => Promise<T>,
 ): Promise<T | Error> {
   mkdirSync(root, { recursive: true });
   const key = randomBytes(64);
-  const arbiter = makeArbiter(kind ?? 'etcd', root, fenceDelayMs);
+  const arbiter = makeArbiter(kind ?? 'etcd', root, fences);
   const links = [...Array.from({ length: LINK_COUNT }, (_, link) => link), OUTSIDE];
   const more = { changes: arbiter.rows, secrets: arbiter.secrets, links };
   const nodes = [makeNode(rack, root, key, 0, more), makeNode(rack, root, key, 1, more)] as const;
@@ -88,10 +86,10 @@ async function withPair<T>(
 }
 
 async function play(rack: NamespaceRack, root: string, stop: AbortSignal): Promise<number> {
-  const outcome = await withPair(rack, root, FENCE_DELAY_MS, stop, (runs) => runs.playAll());
+  const outcome = await withPair(rack, root, [0, 1], stop, (runs) => runs.playAll());
   if (outcome instanceof Error || kind !== 'fence') return conclude(outcome);
-  tell('Another pair, whose BMCs do not notice that the power is gone, and without FENCE_DELAY.');
-  const shot = await withPair(rack, join(root, 'shots'), 0, stop, (runs) => runs.playShots());
+  tell('Another pair: controller-0 alone has a BMC, which does not notice that the power is gone.');
+  const shot = await withPair(rack, join(root, 'shots'), [0], stop, (runs) => runs.playShots());
   return conclude(shot instanceof Error ? shot : { ...outcome, shot_ms: shot });
 }
 

@@ -68,7 +68,7 @@ export class PairUnderTest<S extends Stage = Stage> {
     return eventually(`${GROUP} active on ${node.name}`, STEP_LIMIT_MS, () => this.activeAt(node, sinceMs));
   }
 
-  protected settled(): Promise<unknown> {
+  protected async settled(): Promise<unknown> {
     return settled(this.active, this.standby, GROUP, STEP_LIMIT_MS);
   }
 

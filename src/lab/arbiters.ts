@@ -19,6 +19,8 @@ export interface LabArbiter {
   /** Rows that configure it, for the definitions of both nodes. */
   readonly rows: string;
   readonly secrets: Readonly<Record<string, string>>;
+  /** Indexes of the nodes that a device can fence. */
+  readonly fences: readonly number[];
   /** Before the nodes are switched on. */
   start(nodes: readonly LabNode[]): Promise<void>;
   /** Nobody is answered any more. */
@@ -38,11 +40,11 @@ export interface LabArbiter {
   lostPower(node: LabNode, noticed: boolean): void;
 }
 
-/** `fenceDelayMs`: FENCE_DELAY, where fence devices are what decides. */
-export function makeArbiter(kind: ArbiterKind, directory: string, fenceDelayMs: number): LabArbiter {
+/** `fences`: indexes of the nodes that have a BMC, where BMCs are what decides. */
+export function makeArbiter(kind: ArbiterKind, directory: string, fences: readonly number[]): LabArbiter {
   if (kind === 'etcd') return new LabEtcd(join(directory, 'etcd'));
   if (kind === 'disk') return new LabDisk(join(directory, 'shared-disk'));
-  return new LabBmcs(directory, fenceDelayMs);
+  return new LabBmcs(directory, fences);
 }
 
 const START_LIMIT_MS = 20_000;
@@ -50,6 +52,7 @@ const ETCD_PORT = 2379;
 
 class LabEtcd implements LabArbiter {
   readonly kind = 'etcd';
+  readonly fences = [];
   readonly secrets = {};
   readonly #directory: string;
   readonly #url = `http://${OUTSIDE_ADDRESS}:${ETCD_PORT}`;
@@ -120,6 +123,7 @@ const DISK_BYTES = 1024 * 1024;
 /** Who can not reach it any more has I/O that hangs. */
 class LabDisk implements LabArbiter {
   readonly kind = 'disk';
+  readonly fences = [];
   readonly secrets = {};
   readonly #path: string;
   #nodes: readonly LabNode[] = [];
@@ -178,27 +182,27 @@ class LabBmcs implements LabArbiter {
   readonly kind = 'fence';
   readonly secrets = { bmc: BMC_PASSWORD };
   readonly #directory: string;
-  readonly #delayMs: number;
+  readonly fences: readonly number[];
   readonly #bmcs = new Map<string, Bmc>();
 
-  constructor(directory: string, delayMs: number) {
+  constructor(directory: string, fences: readonly number[]) {
     this.#directory = directory;
-    this.#delayMs = delayMs;
+    this.fences = fences;
   }
 
   get rows(): string {
-    const devices = [0, 1].map((index) => {
+    const devices = this.fences.map((index) => {
       const parameters = `ip=${OUTSIDE_ADDRESS},ipport=${BMC_PORT + index},username=${BMC_USER},${PARAMETERS}`;
       return `('controller', 'bmc-${index}', 'controller-${index}', 'fence_ipmilan', '${parameters}', 'password=bmc')`;
     });
-    return `INSERT INTO SM_FENCING (SERVICE_DOMAIN, FENCE_DELAY) VALUES ('controller', ${this.#delayMs});
-INSERT INTO SM_FENCE_DEVICES (SERVICE_DOMAIN, DEVICE_NAME, NODE_NAME, AGENT, PARAMETERS, SECRETS) VALUES
+    return `INSERT INTO SM_FENCE_DEVICES (SERVICE_DOMAIN, DEVICE_NAME, NODE_NAME, AGENT, PARAMETERS, SECRETS) VALUES
   ${devices.join(',\n  ')};
 `;
   }
 
   async start(nodes: readonly LabNode[]): Promise<void> {
     for (const { name, index, productUuid } of nodes) {
+      if (!this.fences.includes(index)) continue;
       const bmc = await Bmc.start({
         directory: join(this.#directory, `bmc-${index}`),
         address: OUTSIDE_ADDRESS,

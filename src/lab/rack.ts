@@ -88,7 +88,12 @@ export class NamespaceRack implements Rack {
       `link add switch${link} type bridge stp_state 0 forward_delay 0`,
       `link set switch${link} up`,
     ]);
-    await ip(['link set lo up', ...switches, `address add ${OUTSIDE_ADDRESS}/24 dev switch${OUTSIDE}`]);
+    const own = [
+      // Its own, or it would be that of a port, and another one when that goes.
+      `link set switch${OUTSIDE} address 02:00:00:00:04:fe`,
+      `address add ${OUTSIDE_ADDRESS}/24 dev switch${OUTSIDE}`,
+    ];
+    await ip(['link set lo up', ...switches, ...own]);
     return new NamespaceRack();
   }
 

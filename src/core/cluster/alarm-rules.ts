@@ -7,6 +7,7 @@ import type { Status } from '../kernel/names.ts';
 import { hasFailed } from '../plan/plan.ts';
 import type { ArbiterView, LinkView } from '../view.ts';
 import type { Alarm } from './alarms.ts';
+import { cannotBeFenced, noThirdVote, notReplaced } from './arbiter-alarms.ts';
 import { type ClusterContext, groupOn } from './context.ts';
 import { RETRY_MS } from './escalation.ts';
 
@@ -43,6 +44,9 @@ const SEVERITY: Readonly<Record<Exclude<Status, ''>, Alarm['severity']>> = {
 
 const RULES: readonly Rule[] = [
   noArbiter,
+  noThirdVote,
+  cannotBeFenced,
+  notReplaced,
   unsignedInterfaces,
   communication,
   groupStates,

@@ -29,14 +29,18 @@ export function* noThirdVote({ context: { definitions, peer }, arbiter }: Facts)
       ...named,
       severity: 'major',
       reason: `${keeper} can not be asked: ${arbiter.connected ? arbiter.reason : 'sm-arbiter is not there'}; a node that falls silent now is not replaced`,
-      repair: arbiter.cause === null ? 'see the log of sm-watchdog for why sm-arbiter ends' : REPAIRS[arbiter.cause],
+      repair:
+        arbiter.cause === null
+          ? 'see the log of sm-watchdog for why sm-arbiter ends'
+          : REPAIRS[arbiter.cause],
       patienceMs: RECORD_PATIENCE_MS,
     };
   } else if (arbiters?.etcd != null && !hasThirdVote(arbiters.etcd.endpoints, interfaces)) {
     yield {
       ...named,
       severity: 'minor',
-      reason: 'every endpoint of etcd is on one of the two nodes: when one of them dies etcd may lose its majority',
+      reason:
+        'every endpoint of etcd is on one of the two nodes: when one of them dies etcd may lose its majority',
       repair: 'add a member of etcd on a third machine, and name it in SM_ETCD.ENDPOINTS',
       patienceMs: 0,
     };
@@ -68,7 +72,8 @@ export function* notReplaced({ context: { peer, numbers }, arbiter }: Facts): It
   if (peer === null || peer.heard || peer.silentSince === null || peer.grant !== null || peer.mayTake) return;
   // Under the policy `takeover` links decide, and have alarms of their own.
   if (arbiter.regime === 'simplex' || arbiter.regime === 'takeover' || arbiter.sole) return;
-  if (!numbers.all().some(({ held, holder }) => held === 0 && (holder === peer.name || holder === ''))) return;
+  if (!numbers.all().some(({ held, holder }) => held === 0 && (holder === peer.name || holder === '')))
+    return;
   const fencing = arbiter.lastFence === '' ? '' : `; the last fencing: ${arbiter.lastFence}`;
   yield {
     id: 'peer-not-replaced',

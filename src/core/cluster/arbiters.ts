@@ -153,6 +153,8 @@ export class Arbiters {
   #delayMs(peer: string): number {
     const { definitions, numbers, me } = this.#context;
     const { domain, arbiters } = definitions;
+    // Nobody shoots back.
+    if (!canFence(definitions, me)) return 0;
     const holds = (node: string): number => numbers.all().filter(({ holder }) => holder === node).length;
     const mine = { criticalGroups: holds(me), leads: this.#role.leads };
     const theirs = { criticalGroups: holds(peer), leads: this.#role.leader === peer };
