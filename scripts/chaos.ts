@@ -25,8 +25,6 @@ import { bootNeighbour, makeNode, missing, OAM, tell } from './lab/site.ts';
 
 /** The last round may begin at the very end, and what was found has to be told. */
 const AFTER_LIMIT_MS = 2 * RECOVERY_LIMIT_MS;
-/** Longer than the worst fencing here, and d. */
-const FENCE_DELAY_MS = 5000;
 const ARBITERS = ['none', ...ARBITER_KINDS] as const;
 type ArbiterWord = (typeof ARBITERS)[number];
 
@@ -73,7 +71,7 @@ async function makeController(
 /** Plays to the end, or until `stop`; nothing of the nodes is left then. Returns the exit code. */
 async function play(rack: NamespaceRack, root: string, stop: AbortSignal): Promise<number> {
   const key = randomBytes(64);
-  const arbiter = ARBITER === 'none' ? null : makeArbiter(ARBITER, root, FENCE_DELAY_MS);
+  const arbiter = ARBITER === 'none' ? null : makeArbiter(ARBITER, root, [0, 1]);
   const controllers = [
     await makeController(rack, root, key, 0, arbiter),
     await makeController(rack, root, key, 1, arbiter),

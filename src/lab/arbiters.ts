@@ -161,11 +161,11 @@ class LabDisk implements LabArbiter {
   lie(): void {}
 
   async cut(node: LabNode): Promise<void> {
-    await node.machine.run(['pkill', '-STOP', '-f', '^sm-disk']);
+    signalDisk(node, 'SIGSTOP');
   }
 
   async heal(node: LabNode): Promise<void> {
-    await node.machine.run(['pkill', '-CONT', '-f', '^sm-disk']);
+    signalDisk(node, 'SIGCONT');
   }
 
   hasPower(): void {}
@@ -251,6 +251,16 @@ class LabBmcs implements LabArbiter {
     this.#bmcs.get(node.name)?.setMachine(null);
     if (noticed) this.#bmcs.get(node.name)?.setPower('off');
   }
+}
+
+/** To the process that does its I/O. */
+function signalDisk(node: LabNode, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  // By its title, or by its program where it has just begun.
+  const isDisk = (words: readonly string[]) =>
+    words.slice(0, 2).some((word) => /(^|\/)sm-disk(\.js)?\s*$/.test(word));
+  const found = node.machine.processes().filter(({ words }) => isDisk(words));
+  if (found.length === 0) throw new Error(`no sm-disk runs on ${node.name}`);
+  for (const { here } of found) process.kill(here, signal);
 }
 
 async function ended(child: ChildProcess | null): Promise<void> {
