@@ -11,9 +11,12 @@ import { LiveReader } from '../shell/store/live-reader.ts';
 import type { AccessPorts } from './access.ts';
 import { Answers } from './answers.ts';
 import { AuditFile } from './audit.ts';
+import { handle } from './compatibility/serve.ts';
+import { openSockets, type Sockets } from './compatibility/sockets.ts';
 import { Daemon } from './daemon.ts';
 import { keystoneValidator } from './keystone.ts';
 import { Once } from './once.ts';
+import type { ApiContext } from './routes/context.ts';
 import { buildServer, type ServerOptions } from './server.ts';
 import { Stream, UNREAD_MS_MAX } from './stream.ts';
 
@@ -53,22 +56,21 @@ export async function runApi(config: Config, log: Logger): Promise<Result<Runnin
   const audit = new AuditFile(api.auditFile, (detail) =>
     log.error({ detail }, 'the audit can not be written'),
   );
-  const app = await buildServer({
-    log,
-    ...(tls.value === null ? {} : { tls: tls.value }),
-    context: {
-      node: config.node,
-      database: config.database,
-      answers,
-      daemon,
-      stream,
-      audit: (record) => audit.write(record),
-      once: new Once(now),
-      wallMs: () => Date.now(),
-      access: accessOf(config, log),
-    },
-  });
+  const context: ApiContext = {
+    node: config.node,
+    database: config.database,
+    answers,
+    daemon,
+    stream,
+    audit: (record) => audit.write(record),
+    once: new Once(now),
+    wallMs: () => Date.now(),
+    access: accessOf(config, log),
+  };
+  const app = await buildServer({ log, ...(tls.value === null ? {} : { tls: tls.value }), context });
+  const compatibility = await openCompatibility(api.compatibility, context, log);
   const close = async () => {
+    compatibility?.close();
     daemon.close();
     stream.close();
     await app.close();
@@ -85,6 +87,33 @@ export async function runApi(config: Config, log: Logger): Promise<Result<Runnin
       ok: false,
       error: codedError('SM_API_LISTEN', { address: api.address, port: api.port, detail }),
     };
+  }
+}
+
+/** Without them the server works for everybody else: why they are missing stands in the log. */
+async function openCompatibility(
+  directory: string | null,
+  context: ApiContext,
+  log: Logger,
+): Promise<Sockets | null> {
+  if (directory === null) return null;
+  const refused = (reason: string) =>
+    log.warn({ reason }, 'a message to the compatibility sockets was refused');
+  const failed = (reason: string) => log.error({ directory, reason }, 'there are no compatibility sockets');
+  try {
+    const sockets = await openSockets({
+      directory,
+      ended: failed,
+      received: (bytes) => {
+        const ports = { context, send: (text: string) => sockets.send(text), refused };
+        handle(bytes, ports).catch((error: unknown) => refused(`a fault of ours: ${String(error)}`));
+      },
+    });
+    log.info({ directory }, 'compatibility sockets are open');
+    return sockets;
+  } catch (error) {
+    failed(error instanceof Error ? error.message : String(error));
+    return null;
   }
 }
 

@@ -100,9 +100,14 @@ const Api = {
       fallback: 'none',
       change: API_CHANGE,
     },
+    compatibility: path(
+      "Directory of the sockets that StarlingX's own tools send to, `/tmp` for them; needs perl and root.",
+      'none: they are not opened',
+      API_CHANGE,
+    ),
   },
   additionalProperties: false,
-  rule: 'a mapping with the keys address, port, tls, tokensFile, auditFile and keystone',
+  rule: 'a mapping with the keys address, port, tls, tokensFile, auditFile, keystone and compatibility',
 } as const;
 
 const Log = {

@@ -28,6 +28,8 @@ export interface ApiConfig {
   readonly auditFile: string;
   /** null = none. */
   readonly keystone: string | null;
+  /** Directory of StarlingX's sockets; null = none are opened. */
+  readonly compatibility: string | null;
 }
 
 /** With the defaults filled in; docs/reference/configuration.md says what each key means. */
@@ -165,6 +167,7 @@ function apiOf(file: NonNullable<XStatic<typeof ConfigFile>['api']>): ApiConfig 
     tokensFile: file.tokensFile ?? '/etc/sm/tokens',
     auditFile: file.auditFile ?? '/var/log/sm/audit.log',
     keystone: file.keystone ?? null,
+    compatibility: file.compatibility ?? null,
   };
 }
 

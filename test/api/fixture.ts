@@ -8,7 +8,7 @@ import { Answers } from '../../src/api/answers.ts';
 import type { AuditRecord } from '../../src/api/audit.ts';
 import { Daemon } from '../../src/api/daemon.ts';
 import { Once } from '../../src/api/once.ts';
-import type { App } from '../../src/api/routes/context.ts';
+import type { ApiContext, App } from '../../src/api/routes/context.ts';
 import { buildServer, type ServerOptions } from '../../src/api/server.ts';
 import { Stream } from '../../src/api/stream.ts';
 import type { OperatorCommand } from '../../src/core/engine-interface.ts';
@@ -59,6 +59,7 @@ const STATE = `
 `;
 
 export interface ApiFixture {
+  readonly context: ApiContext;
   readonly app: App;
   readonly directory: string;
   readonly records: AuditRecord[];
@@ -136,6 +137,26 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
   daemon.onChange = () => stream.wake();
   const records: AuditRecord[] = [];
   const tokensFile = join(directory, 'tokens');
+  const context: ApiContext = {
+    node: 'controller-0',
+    database: path,
+    answers,
+    daemon,
+    stream,
+    audit: (record) => void records.push(record),
+    once: new Once(now),
+    wallMs: () => WALL_MS,
+    access: {
+      tokens: () => {
+        const read = readTokens(tokensFile);
+        return read.ok ? read.value : [];
+      },
+      localUid: () => fixture.uid,
+      mayOperate: (uid) => uid === 0,
+      wallMs: () => WALL_MS,
+      ...options.access,
+    },
+  };
   const app = await buildServer({
     log: false,
     // The test and the server share a loop that building the server keeps busy.
@@ -144,26 +165,7 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
     ...(options.headMs === undefined ? {} : { headMs: options.headMs }),
     ...(options.requestMs === undefined ? {} : { requestMs: options.requestMs }),
     ...(options.changesPerMinute === undefined ? {} : { changesPerMinute: options.changesPerMinute }),
-    context: {
-      node: 'controller-0',
-      database: path,
-      answers,
-      daemon,
-      stream,
-      audit: (record) => void records.push(record),
-      once: new Once(now),
-      wallMs: () => WALL_MS,
-      access: {
-        tokens: () => {
-          const read = readTokens(tokensFile);
-          return read.ok ? read.value : [];
-        },
-        localUid: () => fixture.uid,
-        mayOperate: (uid) => uid === 0,
-        wallMs: () => WALL_MS,
-        ...options.access,
-      },
-    },
+    context,
   });
   await app.ready();
   const stopDaemon = async () => {
@@ -175,6 +177,7 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
     if (options.daemon !== false) await gone;
   };
   const fixture: ApiFixture = {
+    context,
     app,
     directory,
     records,

@@ -98,6 +98,7 @@ export function settingsOf(fixture: Fixture): Settings {
       tokensFile: join(fixture.directory, 'tokens'),
       auditFile: join(fixture.directory, 'audit.log'),
       keystone: null,
+      compatibility: null,
     },
     lsbDirectory: fixture.directory,
     ocfRoot: fixture.directory,

@@ -121,7 +121,13 @@ function describe(picture: Picture, hostname: string): Static<typeof ServiceNode
   };
 }
 
-async function act(context: ApiContext, caller: string, hostname: string, body: Body): Promise<Ordered> {
+/** Throws a Problem. */
+export async function act(
+  context: ApiContext,
+  caller: string,
+  hostname: string,
+  body: Body,
+): Promise<Ordered> {
   const action = NODE_ACTIONS.find((known) => known === body.action);
   if (action === undefined) {
     const detail = `it must be one of ${NODE_ACTIONS.join(', ')}, not ${quoted(body.action)}`;
