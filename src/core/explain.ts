@@ -59,6 +59,9 @@ export function policyInWords(policy: string): string {
     return 'takeover: a silent peer is replaced after the dead interval, when our own links are up';
   if (policy === 'stay')
     return 'stay: a silent peer is replaced only on proof of its death or on its own word';
+  if (policy === 'record')
+    return 'record: a silent peer is replaced when the record in the arbiter says so, or on proof of its death';
+  if (policy === 'fence') return 'fence: a silent peer is replaced when it is proven to be off';
   return policy;
 }
 

@@ -103,8 +103,8 @@ export class FaultInjector {
   readonly #world: World;
   #commitFaults = new Map<SimNode, number>();
   readonly #snapshots = new Map<Fault, () => void>();
-  /** The machines that use the names of others, until this time. */
-  #identitiesUntil = Number.POSITIVE_INFINITY;
+  /** No other machine uses a name, and nothing is brought back, after this time: the end of all faults. */
+  #endedAt = Number.POSITIVE_INFINITY;
 
   constructor(world: World) {
     this.#world = world;
@@ -131,7 +131,7 @@ export class FaultInjector {
     world.network.healAll();
     world.arbiters.healAll();
     this.#commitFaults.clear();
-    this.#identitiesUntil = world.now;
+    this.#endedAt = world.now;
     for (const node of world.nodes) {
       node.clearCarrierFaults();
       node.disk.failing = false;
@@ -264,7 +264,7 @@ export class FaultInjector {
     const until = world.now + durationMs;
     const imposter = new Imposter(world, node.name, world.rng.fork(`imposter at ${world.now}`));
     const send = () => {
-      if (world.now >= Math.min(until, this.#identitiesUntil)) return;
+      if (world.now >= Math.min(until, this.#endedAt)) return;
       imposter.hello();
       world.after(node.definitions.domain.helloIntervalMs, send);
     };
@@ -440,6 +440,7 @@ export class FaultInjector {
     const restore = world.arbiters.register.snapshot();
     const laterMs = which * ROLLBACK_MS_MAX;
     world.after(laterMs, () => {
+      if (world.now > this.#endedAt) return;
       const met = world.nodes.every(({ manager }) => {
         const view = manager.engine?.view(0);
         return view?.peer?.exchanged === true;

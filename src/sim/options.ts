@@ -103,6 +103,8 @@ export const BREAKS = {
   'sole-mode': "the record's mode is not looked at: a holder without a limit is replaced by time",
   'leased-from-send': 'permission is made finite only when the other one was let in already',
   'verify-off': 'what a fence device says of its own success is believed',
+  'proof-once': 'a proof of death is kept and used again',
+  'quiet-since': 'a sign of life voids no grant',
   'disk-yield': 'who claims a disk looks at nothing any more',
   'timer-kept': 'timers of the pair are forgotten',
 } as const;

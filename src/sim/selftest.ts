@@ -142,6 +142,20 @@ export const EXPECTATIONS: readonly Expectation[] = [
     change: fence,
   },
   {
+    name: 'proof-once',
+    checkers: ['single-active'],
+    faults: ['power-off', 'cut-all', 'confirm-dead', 'swact'],
+    everyMs: 3500,
+    change: etcd,
+  },
+  {
+    name: 'quiet-since',
+    checkers: ['single-active'],
+    faults: ['cut-all', 'kill-sm', 'power-off', 'swact'],
+    everyMs: 5000,
+    change: etcd,
+  },
+  {
     name: 'disk-yield',
     checkers: ['single-active'],
     faults: ['alone', 'cut-all', 'arbiter-late'],

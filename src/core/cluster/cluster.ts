@@ -726,6 +726,10 @@ export class Cluster {
   }
 
   #readReport(report: Report, now: number): void {
+    // Whatever it says of itself besides, as that it leaves: grants start above every number ever shown (rule 5).
+    for (const { name, activationMax, runs } of report.groups)
+      if (this.#definitions.groups.get(name)?.exclusive === true)
+        this.#numbers.see(name, Math.max(activationMax, runs));
     this.#nodes.merge(report.nodes);
     this.#progress.merge(report.operations, now);
   }

@@ -1,9 +1,10 @@
 /**
  * Every activation of an exclusive group carries a token, and its number is on the disk of the node that acts. A node
  * never acts under a lower number than before. Between the nodes numbers rise too, and none is used by both, unless a node
- * may replace a silent one (policy `takeover`): it can not know what the other used last, and `single-active` judges that
+ * may replace a silent one by time: it can not know what the other used last, and `single-active` judges that
  * the other has stopped.
  */
+import { type Regime, regimeOf } from '../../core/arbiter/regime.ts';
 import type { RunEffect } from '../../core/service/interface.ts';
 import { makesActive, type ServiceTruth } from '../executor.ts';
 import type { SimNode } from '../node.ts';
@@ -13,6 +14,7 @@ import type { Checker } from './index.ts';
 export class ActivationNumbers implements Checker {
   readonly name = 'activation-numbers';
   readonly #world: World;
+  #regimeFound: Regime | null = null;
   readonly #latest = new Map<string, { readonly node: string; readonly activation: number }>();
 
   constructor(world: World) {
@@ -30,7 +32,7 @@ export class ActivationNumbers implements Checker {
       this.#fail(node, group, `acts under ${activation}, its disk says ${stored?.held ?? 'nothing'}`);
     }
     const latest = this.#latest.get(group);
-    const comparable = latest?.node === node.name || this.#world.options.domain.policy === 'stay';
+    const comparable = latest?.node === node.name || ['stay', 'fence'].includes(this.#regime);
     if (latest !== undefined && comparable) {
       if (activation < latest.activation) {
         this.#fail(
@@ -46,6 +48,11 @@ export class ActivationNumbers implements Checker {
       this.#world.note('group', node.name, `${group} is activated under ${activation}`);
       this.#latest.set(group, { node: node.name, activation });
     }
+  }
+
+  get #regime(): Regime {
+    this.#regimeFound ??= regimeOf(this.#world.definitions);
+    return this.#regimeFound;
   }
 
   /** What it used since is nowhere any more: outside of the assumptions, numbers may come again. */

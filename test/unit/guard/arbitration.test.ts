@@ -1,0 +1,187 @@
+/** What the guard makes of its arbiters: permission with a record, grants and what voids them, proofs of death. */
+import { expect, test } from 'vitest';
+import type { ArbiterFact } from '../../../src/core/arbiter/interface.ts';
+import type { ToArbiter } from '../../../src/core/arbiter/messages.ts';
+import type { GuardFact } from '../../../src/core/engine-interface.ts';
+import type { GuardOptions } from '../../../src/core/guard/interface.ts';
+import { entry, FakePeer, GuardDriver, life } from '../../support/guard-driver.ts';
+
+const P = 800;
+
+class Node extends GuardDriver {
+  constructor(guard: Partial<GuardOptions>) {
+    super({ guard });
+    this.step({ type: 'arbiter.connected' });
+    this.drain();
+  }
+
+  rules(fact: ArbiterFact): this {
+    this.step({ type: 'arbiter.told', message: { type: 'fact', fact } });
+    return this;
+  }
+
+  /** What was said to sm and to the arbiter since. */
+  drain(): { readonly told: readonly GuardFact[]; readonly asked: readonly ToArbiter[] } {
+    const { effects } = this;
+    this.effects = [];
+    const told = effects.flatMap((effect) => (effect.type === 'tell' ? [effect.fact] : []));
+    const asked = effects.flatMap((effect) => (effect.type === 'ask-arbiter' ? [effect.message] : []));
+    return { told, asked };
+  }
+
+  get permittedUntil(): number {
+    return this.guard.view().deadline;
+  }
+
+  granted(quietSince: number, number = 7): this {
+    return this.rules({ type: 'arbiter.granted', number, ground: 'time', quietSince });
+  }
+
+  /** Whether an activating run would be listed; null = it waits. */
+  lists(run = 1): boolean | null {
+    this.step({ type: 'sm.hold', holding: true });
+    this.step({ type: 'sm.list', run, entry: entry('postgres'), activating: true });
+    return this.answer(run);
+  }
+
+  answer(run: number): boolean | null {
+    const listed = this.effects.find((effect) => effect.type === 'listed' && effect.run === run);
+    return listed?.type === 'listed' ? listed.ok : null;
+  }
+
+  say(grant: number): void {
+    this.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 0, leaving: false, grant });
+  }
+}
+
+const record = (): Node => new Node({ regime: 'record' });
+const fenced = (): Node => new Node({ regime: 'fence', fences: true });
+
+test('permission ends P after what was recorded was asked for, however late that is told', () => {
+  const node = record();
+  expect(node.permittedUntil).toBe(Number.NEGATIVE_INFINITY);
+  const askedAt = node.now;
+  node.pass(300);
+  node.rules({ type: 'arbiter.renewed', askedAt });
+  expect(node.permittedUntil).toBe(askedAt + P);
+});
+
+test('while the peer is heard its echoes renew, and a lost arbiter changes nothing', () => {
+  const node = record();
+  const peer = new FakePeer(node);
+  peer.talk(1000);
+  node.step({ type: 'arbiter.gone', reason: 'killed' });
+  peer.talk(2000);
+  expect(node.permittedUntil).toBeGreaterThan(node.now);
+  expect(node.permittedUntil).toBeLessThanOrEqual(node.now + P);
+});
+
+test('sole does not run out; limited it is finite, and acknowledged only after sm has it', () => {
+  const node = record();
+  node.rules({ type: 'arbiter.sole', number: 3 });
+  expect(node.permittedUntil).toBe(Number.POSITIVE_INFINITY);
+  node.drain();
+  node.rules({ type: 'arbiter.limit', ticket: 5 });
+  expect(node.permittedUntil).toBe(node.now + P);
+  const { told, asked } = node.drain();
+  expect(told).toContainEqual({ type: 'guard.limit', ticket: 5, deadline: node.now + P });
+  expect(asked).toEqual([]);
+  node.step({ type: 'sm.limited', ticket: 4 });
+  expect(node.drain().asked).toEqual([]);
+  node.step({ type: 'sm.limited', ticket: 5 });
+  expect(node.drain().asked).toEqual([{ type: 'limited', ticket: 5 }]);
+});
+
+test('the copy of an sm that is gone needs no limit', () => {
+  const node = record();
+  node.rules({ type: 'arbiter.sole', number: 3 }).rules({ type: 'arbiter.limit', ticket: 5 });
+  node.step({ type: 'sm.gone', reason: 'killed' });
+  expect(node.drain().asked).toContainEqual({ type: 'limited', ticket: 5 });
+});
+
+test('a lost record stops what is held', () => {
+  const node = record();
+  node.rules({ type: 'arbiter.sole', number: 3 });
+  node.step({ type: 'sm.hold', holding: true });
+  node.rules({ type: 'arbiter.lost', reason: 'it is theirs' });
+  expect(node.drain().told).toContainEqual({ type: 'guard.lost', reason: 'it is theirs' });
+});
+
+test('what an arbiter that is gone still says counts no more', () => {
+  const node = record();
+  node.step({ type: 'arbiter.gone', reason: 'killed' });
+  node.rules({ type: 'arbiter.sole', number: 3 });
+  expect(node.permittedUntil).toBe(Number.NEGATIVE_INFINITY);
+});
+
+test('a frame after the quiet voids a grant: before it is told, and up to the listing', () => {
+  const node = record();
+  const peer = new FakePeer(node);
+  peer.talk(600);
+  const quietSince = node.now;
+  node.pass(2000);
+  node.granted(quietSince - 1);
+  expect(node.drain().told.some(({ type }) => type === 'guard.granted')).toBe(false);
+  node.granted(quietSince).rules({ type: 'arbiter.renewed', askedAt: node.now });
+  const granted = node.drain().told.find((fact) => fact.type === 'guard.granted');
+  expect(granted).toMatchObject({ number: 7, ground: 'time' });
+  const ticket = granted?.type === 'guard.granted' ? granted.ticket : 0;
+  // Not before the report that says so is out.
+  expect(node.lists(1)).toBeNull();
+  node.say(ticket);
+  expect(node.answer(1)).toBe(true);
+  peer.send();
+  expect(node.drain().told).toContainEqual({ type: 'guard.silence-broken' });
+  expect(node.lists(2)).toBe(false);
+});
+
+test('where nothing but fencing is there: no limit, and only a proof of this life lets us in', () => {
+  const node = fenced();
+  const peer = new FakePeer(node);
+  peer.talk(600);
+  node.pass(2000);
+  expect(node.permittedUntil).toBe(Number.POSITIVE_INFINITY);
+  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '' });
+  const asked = node.drain().asked.find(({ type }) => type === 'fence');
+  const kernelLife = asked?.type === 'fence' ? asked.kernelLife : '';
+  const result = { outcome: 'fenced', cause: null, reason: '', attempts: [], tookMs: 5 } as const;
+  const proof = (of: string) => ({ kernelLife: of, by: 'fence: fenced', at: node.now });
+  node.step({ type: 'arbiter.told', message: { type: 'fenced', result, proof: proof(life('another')) } });
+  expect(node.drain().told.map(({ type }) => type)).not.toContain('guard.granted');
+  node.step({ type: 'arbiter.told', message: { type: 'fenced', result, proof: proof(kernelLife) } });
+  expect(node.drain().told).toContainEqual(
+    expect.objectContaining({ type: 'guard.granted', ground: 'death' }),
+  );
+});
+
+test('who has not heard its peer since its start may not fence, and says why', () => {
+  const node = fenced();
+  node.pass(3000);
+  node.drain();
+  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '' });
+  const { told, asked } = node.drain();
+  expect(asked).toEqual([]);
+  expect(told).toContainEqual(expect.objectContaining({ type: 'guard.refused', what: 'fence-peer' }));
+});
+
+test('an operator is not believed while the peer is heard', () => {
+  const node = new Node({ regime: 'stay' });
+  new FakePeer(node).talk(600);
+  node.step({ type: 'sm.confirm-dead', by: 'somebody' });
+  expect(node.drain().told).toContainEqual(
+    expect.objectContaining({ type: 'guard.refused', what: 'confirm-dead', reason: 'it is heard' }),
+  );
+  node.pass(2000);
+  node.step({ type: 'sm.confirm-dead', by: 'somebody' });
+  expect(node.drain().told).toContainEqual(
+    expect.objectContaining({ type: 'guard.granted', ground: 'death' }),
+  );
+});
+
+test('a node that leaves, or whose sm is away for too long, lets its keeper rest', () => {
+  const node = record();
+  node.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 0, leaving: true, grant: 0 });
+  expect(node.drain().asked).toContainEqual({ type: 'rest', resting: true });
+  node.say(0);
+  expect(node.drain().asked).toContainEqual({ type: 'rest', resting: false });
+});
