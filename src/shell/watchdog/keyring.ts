@@ -5,6 +5,7 @@
  */
 import { createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fchmodSync,
@@ -21,6 +22,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CodedError, codedError, failure, type Result } from '../../core/kernel/errors.ts';
 import { UNSIGNED_KEY_ID } from '../../core/link/frame.ts';
@@ -144,7 +146,7 @@ interface Loaded {
   lastGood: Key | null;
 }
 
-/** The keys in use. `refresh` reads again what changed; call it once a second or so. */
+/** The keys in use. `refresh` reads again what changed, which `changed` finds out. */
 export class KeyRing {
   readonly #directory: string;
   readonly #loaded = new Map<string, Loaded>();
@@ -161,6 +163,21 @@ export class KeyRing {
       this.#loaded.set(name, loaded);
     }
     return loaded.lastGood === null ? loaded.result : { ok: true, value: loaded.lastGood };
+  }
+
+  /**
+   * Whether `refresh` would find a change. Asks aside, for a disk that hangs must not take the caller along: then it resolves
+   * when the disk is back. What can not be asked counts as unchanged.
+   */
+  async changed(): Promise<boolean> {
+    for (const [name, { stamp }] of [...this.#loaded]) {
+      const now = await stat(join(this.#directory, name), { bigint: true }).then(
+        stampOfStats,
+        (error: unknown) => (codeOf(error) === 'ENOENT' ? '' : stamp),
+      );
+      if (now !== stamp) return true;
+    }
+    return false;
   }
 
   /** Names whose files changed since they were read, with what is wrong with them now. */
@@ -270,7 +287,10 @@ function syncDirectory(path: string): void {
 /** What changes when a file does; '' = there is none. */
 function stampOf(path: string): string {
   const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-  if (stats === undefined) return '';
+  return stats === undefined ? '' : stampOfStats(stats);
+}
+
+function stampOfStats(stats: BigIntStats): string {
   return [stats.ino, stats.mtimeNs, stats.ctimeNs, stats.size].join(' ');
 }
 

@@ -72,6 +72,7 @@ export class Wire {
   readonly #drops: DropCounters;
   readonly #monitor: LinkMonitor;
   #upkeep: NodeJS.Timeout | null = null;
+  #looking = false;
 
   constructor(options: WireOptions, handlers: WireHandlers) {
     this.#options = options;
@@ -91,7 +92,7 @@ export class Wire {
       link.socket.open();
     }
     this.#monitor.start(this.#options.linkDownDetectMs);
-    this.#upkeep = setInterval(() => this.upkeep(), UPKEEP_INTERVAL_MS);
+    this.#upkeep = setInterval(() => void this.#look(), UPKEEP_INTERVAL_MS);
   }
 
   async stop(): Promise<void> {
@@ -148,7 +149,17 @@ export class Wire {
     return { drops: this.#drops.totals(), links };
   }
 
-  /** Takes changed key files in and tells what was dropped since. Done by itself once a second. */
+  /** Once a second: the disk is asked aside, and read only when it has answered. */
+  async #look(): Promise<void> {
+    this.#drops.flush(this.#options.now());
+    if (this.#looking) return;
+    this.#looking = true;
+    const changed = await this.#options.keys.changed();
+    this.#looking = false;
+    if (changed && this.#upkeep !== null) this.upkeep();
+  }
+
+  /** Takes changed key files in and tells what was dropped since. Done by itself. */
   upkeep(): void {
     for (const { name, error } of this.#options.keys.refresh()) {
       if (error === null) this.#options.log.info({ key: name }, 'key read again');

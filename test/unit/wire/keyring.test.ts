@@ -205,3 +205,17 @@ describe('smctl key', () => {
     }
   });
 });
+
+test('whether a key changed is asked aside, and found once it is read', async () => {
+  put('key');
+  const ring = new KeyRing(directory);
+  ring.get('key');
+  ring.get('absent');
+  expect(await ring.changed()).toBe(false);
+  put('key');
+  expect(await ring.changed()).toBe(true);
+  ring.refresh();
+  expect(await ring.changed()).toBe(false);
+  put('absent');
+  expect(await ring.changed()).toBe(true);
+});
