@@ -22,7 +22,7 @@ import type { Log, Time } from '../ports.ts';
 
 /** A file is full when it has this part of the bytes allowed for all. */
 const FILE_SHARE = 1 / 8;
-/** How long a line may wait for others before it is written. */
+/** How long a line may wait for others before it is written; the beginning of a life waits for nothing. */
 const WRITE_DELAY_MS = 250;
 /** More than this waits only for a disk that hangs. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
@@ -54,6 +54,7 @@ export class TraceRing {
   /** Handed to the kernel, and not acknowledged yet. */
   #inFlight: Buffer | null = null;
   #isScheduled = false;
+  #hasBegun = false;
   #isTidying = false;
 
   /** Opens nothing that exists. A directory that can not be written means no trace, and a line in the log. */
@@ -74,8 +75,9 @@ export class TraceRing {
     if (this.#waitingBytes > BUFFER_BYTES_MAX) return this.#end('the disk does not keep up');
     if (this.#isScheduled || this.#inFlight !== null) return;
     this.#isScheduled = true;
-    this.#options.time.after(WRITE_DELAY_MS, () => {
+    this.#options.time.after(this.#hasBegun ? WRITE_DELAY_MS : 0, () => {
       this.#isScheduled = false;
+      this.#hasBegun = true;
       this.#write();
     });
   }

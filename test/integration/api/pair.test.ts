@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { authorityFiles, filesOf, issue, makeAuthority } from '../../../src/shell/credentials/pki.ts';
 import { createToken, type Role, revokeToken } from '../../../src/shell/credentials/tokens.ts';
 import { buildPrograms } from '../pair/build.ts';
-import { eventually, TestNode } from '../pair/node.ts';
+import { destroyAll, eventually, TestNode } from '../pair/node.ts';
 import { settled } from '../pair/settled.ts';
 import { ask, follow, type Json, type Server } from './https.ts';
 import { type ApiProcess, freePort, startApi, untilSaid, writeApiConfiguration } from './program.ts';
@@ -53,7 +53,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const { child } of apis) child.kill('SIGKILL');
-  for (const node of pair) await node.destroy();
+  await destroyAll(pair);
   rmSync(programs.root, { recursive: true, force: true });
 });
 

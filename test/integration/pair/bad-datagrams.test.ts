@@ -10,7 +10,7 @@ import { DROP_CAUSES, type DropCause, type Frame } from '../../../src/core/link/
 import { readKey } from '../../../src/shell/watchdog/keyring.ts';
 import { clusterIdOf, seal } from '../../../src/shell/watchdog/sign.ts';
 import { buildPrograms } from './build.ts';
-import { eventually, type NodeView, ROLES, type Site, SMALL_SITE, TestNode } from './node.ts';
+import { destroyAll, eventually, type NodeView, ROLES, type Site, SMALL_SITE, TestNode } from './node.ts';
 import { RELAYED_SITE, Relay } from './relay.ts';
 import { eventsOf, settled, stateOf } from './settled.ts';
 
@@ -31,7 +31,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.destroy();
+  await destroyAll(nodes);
   for (const relay of relays.splice(0)) relay.close();
 });
 

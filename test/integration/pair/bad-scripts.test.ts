@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildPrograms } from './build.ts';
 import {
+  destroyAll,
   eventually,
   isGroupActive,
   type NodeView,
@@ -29,7 +30,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.destroy();
+  await destroyAll(nodes);
 });
 
 afterAll(() => rmSync(programs.root, { recursive: true, force: true }));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildPrograms } from './build.ts';
-import { isGroupActive, SERVICES, SMALL_SITE, signalTo, TestNode } from './node.ts';
+import { destroyAll, isGroupActive, SERVICES, SMALL_SITE, signalTo, TestNode } from './node.ts';
 import { eventsOf, settled } from './settled.ts';
 
 const LIMIT_MS = 20_000;
@@ -25,7 +25,7 @@ beforeAll(() => {
 
 afterEach(async () => {
   for (const lock of locks.splice(0)) lock.close();
-  for (const node of nodes.splice(0)) await node.destroy();
+  await destroyAll(nodes);
 });
 
 afterAll(() => rmSync(programs.root, { recursive: true, force: true }));

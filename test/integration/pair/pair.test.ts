@@ -4,7 +4,15 @@ import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_UNAVAILABLE } from '../../../src/shell/exit-codes.ts';
 import { buildPrograms } from './build.ts';
-import { eventually, isGroupActive, type NodeView, SERVICES, signalTo, TestNode } from './node.ts';
+import {
+  destroyAll,
+  eventually,
+  isGroupActive,
+  type NodeView,
+  SERVICES,
+  signalTo,
+  TestNode,
+} from './node.ts';
 
 let programs: ReturnType<typeof buildPrograms>;
 let pairs = 0;
@@ -15,7 +23,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.destroy();
+  await destroyAll(nodes);
 });
 
 afterAll(() => rmSync(programs.root, { recursive: true, force: true }));

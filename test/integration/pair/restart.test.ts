@@ -7,7 +7,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readBundle } from '../../../src/shell/setup/bundle.ts';
 import { makeNode, placesOf } from '../../../src/shell/setup/node.ts';
 import { buildPrograms } from './build.ts';
-import { addressOf, isGroupActive, NODES, ROLES, SERVICES, type Site, SMALL_SITE, TestNode } from './node.ts';
+import {
+  addressOf,
+  destroyAll,
+  isGroupActive,
+  NODES,
+  ROLES,
+  SERVICES,
+  type Site,
+  SMALL_SITE,
+  TestNode,
+} from './node.ts';
 import { eventsOf, settled } from './settled.ts';
 
 const LIMIT_MS = 20_000;
@@ -22,7 +32,7 @@ beforeAll(() => {
   programs = buildPrograms();
 });
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.destroy();
+  await destroyAll(nodes);
 });
 afterAll(() => rmSync(programs.root, { recursive: true, force: true }));
 

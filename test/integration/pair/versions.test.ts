@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, it } from 'vitest';
 import { buildPrograms, variantOf } from './build.ts';
-import { eventually, isGroupActive, TestNode } from './node.ts';
+import { destroyAll, eventually, isGroupActive, TestNode } from './node.ts';
 
 /** Third byte of the pair's addresses. */
 const BASE = 90;
@@ -39,7 +39,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.destroy();
+  await destroyAll(nodes);
 });
 
 afterAll(() => {

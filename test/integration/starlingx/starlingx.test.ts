@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DefinitionSet } from '../../../src/core/definitions/model.ts';
 import { explain } from '../../../src/core/explain.ts';
 import { buildPrograms } from '../pair/build.ts';
-import { eventually, type NodeView, TestNode } from '../pair/node.ts';
+import { destroyAll, eventually, type NodeView, TestNode } from '../pair/node.ts';
 import { judge } from './order.ts';
 import { definitionSet, notePowerOff, starlingxSite, stepsOf } from './site.ts';
 
@@ -26,7 +26,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.destroy();
+  await destroyAll(nodes);
 });
 
 afterAll(() => rmSync(programs.root, { recursive: true, force: true }));
