@@ -38,6 +38,8 @@ export const LIMITS = {
   failuresPerMinute: 30,
   /** The loop late by so much: what comes is sent away, ms. */
   lateMs: 500,
+  /** The first measure of lateness, taken a second after the start and standing for another, is that of loading programs. */
+  warmUpMs: 2000,
 } as const;
 
 /** Connections that are slow are looked at so often, ms. */
@@ -117,10 +119,11 @@ export async function buildServer(options: ServerOptions): Promise<App> {
     transform: describe,
     refResolver: { buildLocalReference },
   });
+  const beganAt = performance.now();
   await app.register(underPressure, {
     maxEventLoopDelay: options.lateMs ?? LIMITS.lateMs,
     pressureHandler: () => {
-      throw problem('SM_API_BUSY');
+      if (performance.now() - beganAt > LIMITS.warmUpMs) throw problem('SM_API_BUSY');
     },
   });
   for (const schema of NAMED) app.addSchema(schema);

@@ -45,7 +45,8 @@ test('a full cut of two live nodes under takeover, outside of the assumptions, i
 });
 
 test('a failing seed is cut down to a scenario that fails for the same reason', () => {
-  const options = drawOptions({ seed: 1, minutes: 2, worldClass: 'default', breaks: ['links-all'] });
+  // Its world has no arbiter: a take-over by time is where a carrier matters.
+  const options = drawOptions({ seed: 6, minutes: 2, worldClass: 'default', breaks: ['links-all'] });
   const faulty = { ...options, faults: { 'carrier-down-all': 8000, 'process-death': 8000, swact: 8000 } };
   const plan = drawPlan(faulty);
   const checker = checkerOf(runSeed(faulty, { plan, stopEarly: true }));
