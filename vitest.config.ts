@@ -1,11 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Two kinds of tests, one after the other. `fast` needs a processor and nothing else: files run side by side. `real`
+ * Three kinds of tests, one after the other. `fast` needs a processor and nothing else: files run side by side. `real`
  * starts daemons, scripts and namespaces whose clocks are real: one file at a time, so that a test never waits because
- * another one is busy.
+ * another one is busy. `calm` does that too, but mostly waits for others' clocks, with seconds to spare: two at a time.
  */
 const REAL = 'test/integration/**/*.test.ts';
+const CALM = [
+  'test/integration/{agents,api,arbiter}/*.test.ts',
+  'test/integration/wire/networks.test.ts',
+];
 /** Has a configuration of its own: it takes minutes, and needs root. */
 const INSTALL = 'test/integration/install/**';
 
@@ -22,7 +26,17 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'real', include: [REAL], exclude: [INSTALL], maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'real',
+          include: [REAL],
+          exclude: [INSTALL, ...CALM],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'calm', include: CALM, maxWorkers: 2, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -119,13 +119,7 @@ export async function buildServer(options: ServerOptions): Promise<App> {
     transform: describe,
     refResolver: { buildLocalReference },
   });
-  const beganAt = performance.now();
-  await app.register(underPressure, {
-    maxEventLoopDelay: options.lateMs ?? LIMITS.lateMs,
-    pressureHandler: () => {
-      if (performance.now() - beganAt > LIMITS.warmUpMs) throw problem('SM_API_BUSY');
-    },
-  });
+  await sendAwayWhenLate(app, options.lateMs ?? LIMITS.lateMs);
   for (const schema of NAMED) app.addSchema(schema);
   await knowCallers(app, context, options.changesPerMinute ?? LIMITS.changesPerMinute);
   tellAge(app, context);
@@ -145,6 +139,16 @@ const buildLocalReference = (
   _fragment: unknown,
   index: number,
 ): string => json.$id ?? `schema-${index}`;
+
+async function sendAwayWhenLate(app: App, lateMs: number): Promise<void> {
+  const beganAt = performance.now();
+  await app.register(underPressure, {
+    maxEventLoopDelay: lateMs,
+    pressureHandler: () => {
+      if (performance.now() - beganAt > LIMITS.warmUpMs) throw problem('SM_API_BUSY');
+    },
+  });
+}
 
 function takeBodies(app: App): void {
   app.removeAllContentTypeParsers();

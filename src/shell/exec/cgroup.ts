@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ProcessStat, readStat } from './procfs.ts';
+import { type ProcessStat, readStat, signalProcess } from './procfs.ts';
 
 /** Where the hierarchies are mounted: version 2 alone, version 2 beside 1, version 1. */
 const MOUNTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/freezer'] as const;
@@ -191,25 +191,27 @@ export class ControlGroup {
   }
 
   /** Processes of the group and of all groups below it, as our pid namespace numbers them. */
-  pids(path: string = this.path): number[] {
-    let text = '';
-    try {
-      text = readFileSync(join(path, 'cgroup.procs'), 'latin1');
-    } catch {
-      return [];
-    }
-    const own = text
-      .split('\n')
-      .map(Number)
-      .filter((pid) => pid > 1);
-    return [...own, ...children(path).flatMap((child) => this.pids(child))];
+  pids(): number[] {
+    return [this.path, ...descendants(this.path)].flatMap(pidsIn);
   }
 
   /** Those of them that are alive: version 1 lists zombies too. */
   members(): ProcessStat[] {
-    return this.pids()
-      .map(readStat)
-      .filter((stat) => stat?.alive === true) as ProcessStat[];
+    return living(this.pids());
+  }
+
+  /**
+   * SIGKILL to all but those that may stay, and returns whom it met. Each group below is killed by itself: a script enters
+   * one that is empty or its own, so that one which is just entering is never in a group that is killed as a whole.
+   */
+  killBut(mayStay: (stat: ProcessStat) => boolean): ProcessStat[] {
+    return [this.path, ...descendants(this.path)].flatMap((path) => {
+      const members = living(pidsIn(path));
+      const found = members.filter((stat) => !mayStay(stat));
+      if (found.length === members.length && found.length > 0 && path !== this.path) killWhole(path);
+      else for (const stat of found) signalProcess(stat, 'SIGKILL');
+      return found;
+    });
   }
 
   /** SIGKILL to every process of the group, including those being forked at this moment. */
@@ -253,4 +255,30 @@ export class ControlGroup {
       return true;
     }
   }
+}
+
+function descendants(path: string): string[] {
+  return children(path).flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** Of this group alone. */
+function pidsIn(path: string): number[] {
+  try {
+    return readFileSync(join(path, 'cgroup.procs'), 'latin1')
+      .split('\n')
+      .map(Number)
+      .filter((pid) => pid > 1);
+  } catch {
+    return [];
+  }
+}
+
+function living(pids: readonly number[]): ProcessStat[] {
+  return pids.map(readStat).filter((stat) => stat?.alive === true) as ProcessStat[];
+}
+
+function killWhole(path: string): void {
+  const group = new ControlGroup(path);
+  group.kill();
+  group.close();
 }

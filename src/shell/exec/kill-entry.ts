@@ -220,11 +220,8 @@ class Kill {
   round(): boolean {
     let left = 0;
     for (const handle of this.#handles) {
-      const members = handle.group?.members() ?? [];
-      const found = members.filter((stat) => !isSpared(stat, handle.entry, this.#spared));
+      const found = this.#killGroup(handle);
       for (const stat of found) this.#killed.get(handle)!.add(stat.pid);
-      if (found.length === members.length && found.length > 0) handle.group?.kill();
-      else for (const stat of found) signalProcess(stat, 'SIGKILL');
       // Whatever was frozen before: in version 1 it dies only now, and a stop script runs in a group below this one.
       handle.group?.thaw();
       this.#left.set(handle, found);
@@ -239,6 +236,14 @@ class Kill {
       left += found.length;
     }
     return left === 0;
+  }
+
+  #killGroup({ group, entry }: KillHandle): readonly ProcessStat[] {
+    if (group === null) return [];
+    if (this.#spared !== null) return group.killBut((stat) => isSpared(stat, entry, this.#spared));
+    const members = group.members();
+    if (members.length > 0) group.kill();
+    return members;
   }
 
   isOver(boundMs: number): boolean {
