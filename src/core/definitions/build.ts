@@ -4,10 +4,12 @@
  * One bad row never stops the rest: what it describes is taken out (quarantined), and so is what could only wait for it.
  * An error of the domain itself (name, nodes, timing) is fatal: there is no set.
  */
+
 import type { ActionResult, Condition, PluginType, ServiceState, Status } from '../kernel/names.ts';
+import type { ArbiterDefinitions } from './arbiter-model.ts';
 import { checkArbiters } from './check-arbiters.ts';
 import { checkDependencies, dependenciesOf, loseDependents } from './check-dependencies.ts';
-import { checkDomain, checkInterfaces, checkNodes } from './check-domain.ts';
+import { checkDomain, checkInterfaces, checkNodes, warnOfPolicy } from './check-domain.ts';
 import { checkGroups, groupsOf, placeServices } from './check-groups.ts';
 import { checkServices, type ScriptQuestion, servicesOf } from './check-services.ts';
 import { digestOf } from './digest.ts';
@@ -48,6 +50,7 @@ function assemble(draft: Draft, digest: string, options: BuildOptions): Definiti
   const nodes = checkNodes(draft, domainName);
   const interfaces = checkInterfaces(draft, domainName);
   const arbiters = domain === null ? null : checkArbiters(draft, domain, nodes, interfaces);
+  if (domain !== null) warnOfPolicy(draft, domain, !answersForSilence(arbiters));
   checkGroups(draft, domainName, nodes.length);
   checkServices(draft, options);
   checkDependencies(draft);
@@ -72,6 +75,13 @@ function assemble(draft: Draft, digest: string, options: BuildOptions): Definiti
     ...(arbiters === null ? {} : { arbiters }),
     ...settings,
   };
+}
+
+/** Gateways say nothing of the peer. */
+function answersForSilence(arbiters: ArbiterDefinitions | null): boolean {
+  return (
+    arbiters !== null && (arbiters.etcd ?? arbiters.disk ?? arbiters.fencing.devices[0] ?? null) !== null
+  );
 }
 
 function loseMembersOfLostGroups(draft: Draft): void {

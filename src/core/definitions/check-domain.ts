@@ -131,9 +131,14 @@ function checkTiming(draft: Draft, domain: DomainDefinition): void {
         `must be at least 2 x HELLO_INTERVAL + 50 = ${least} ms: raise DEAD_INTERVAL or lower HELLO_INTERVAL`,
     );
   }
+}
+
+/** What the policy risks, where the policy is what decides. */
+export function warnOfPolicy(draft: Draft, domain: DomainDefinition, decides: boolean): void {
+  if (!decides || domain.silencePolicy !== 'takeover') return;
   draft.problems.warning(
     'policy-takeover',
-    safety,
+    tableOf('SM_DOMAIN_SAFETY'),
     domain.name,
     'policy takeover without an arbiter: a cut between two live nodes that leaves the links up at both ends makes both active; standing alarm',
   );

@@ -29,7 +29,7 @@ function build(tables: Readonly<Record<string, readonly Cells[]>>) {
   const told = problems
     .filter(({ table }) => /^SM_(ETCD|SHARED|FENC|GATE)/.test(table))
     .map(({ severity, code, sentence }) => `${severity} ${code}: ${sentence}`);
-  return { set, arbiters: set?.arbiters, told };
+  return { set, arbiters: set?.arbiters, told, warned: problems.map(({ code }) => code) };
 }
 
 const DOMAIN: Readonly<Record<string, readonly Cells[]>> = {
@@ -68,6 +68,28 @@ test('etcd, with the sums that a take-over waits for', () => {
   expect(arbiterTiming(set!)).toEqual([
     'timing etcd: the peer is replaced after P 800 + S 300 + m 130 = 1230 ms of quiet',
   ]);
+});
+
+test.each<[string, Readonly<Record<string, readonly Cells[]>>, boolean]>([
+  ['nothing', {}, true],
+  [
+    'gateways, which say nothing of the peer',
+    {
+      SM_GATEWAYS: [
+        {
+          SERVICE_DOMAIN: 'controller',
+          SERVICE_DOMAIN_INTERFACE: 'management-interface',
+          ADDRESS: '192.0.2.254',
+        },
+      ],
+    },
+    true,
+  ],
+  ['etcd', { SM_ETCD: [ETCD] }, false],
+  ['a disk', { SM_SHARED_DISK: [DISK] }, false],
+  ['a fence device', { SM_FENCE_DEVICES: [DEVICE] }, false],
+])('the policy is warned of where it decides: beside %s', (_beside, tables, isWarned) => {
+  expect(build(tables).warned.includes('policy-takeover')).toBe(isWarned);
 });
 
 test('a disk waits twice', () => {

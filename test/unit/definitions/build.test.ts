@@ -80,10 +80,10 @@ const services = (result: BuildResult): string[] => [...(result.set?.services.ke
 
 const SHOP = ['shop-store', 'shop-cache', 'shop-queue', 'shop-worker', 'shop-web'];
 const STANDING = [
-  'policy-takeover SM_DOMAIN_SAFETY controller',
   ...['management', 'cluster-host', 'oam'].map(
     (role) => `no-address SERVICE_DOMAIN_INTERFACES controller/${role}-interface`,
   ),
+  'policy-takeover SM_DOMAIN_SAFETY controller',
 ];
 
 describe('the shipped sets', () => {
