@@ -1,5 +1,6 @@
 /** Sectors on a real file system by O_DIRECT, through the real child process; one that hangs blocks nobody. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -130,18 +131,29 @@ test('a child that dies is replaced', async () => {
   expect(pids.at(-1)).not.toBe(pid);
 });
 
-test('a process that was given up with its I/O under way keeps every other one from writing', async () => {
+test('a process that was given up and does nothing is ended, and its successor writes', async () => {
   const first = arbiter(0);
   await first.ask({ write: 'first' }, LIMIT_MS);
-  const pid = pids.at(-1)!;
-  process.kill(pid, 'SIGSTOP');
+  process.kill(pids.at(-1)!, 'SIGSTOP');
   const second = arbiter(0);
   expect(await second.ask({ write: null }, LIMIT_MS)).toMatchObject({ value: { own: 'first' } });
+  await expect
+    .poll(() => second.ask({ write: 'second' }, LIMIT_MS), { timeout: LIMIT_MS })
+    .toMatchObject({ value: { own: 'second' } });
+});
+
+test('one whose I/O the kernel has not ended keeps every other one from writing', async () => {
+  // In the place of a process that no signal ends: a holder that nobody knows by name.
+  const words = ['--exclusive', join(folder, 'lock-0'), 'sh', '-c', 'echo held; exec cat'];
+  const holder = spawn('flock', words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(holder.stdout, 'data');
+  const second = arbiter(0);
   expect(await second.ask({ write: 'second' }, LIMIT_MS)).toMatchObject({
     cause: 'timeout',
     detail: expect.stringContaining('an earlier I/O on this disk is not over'),
   });
-  process.kill(pid, 'SIGKILL');
+  expect(await second.ask({ write: null }, LIMIT_MS)).toMatchObject({ value: { own: '' } });
+  holder.stdin.end();
   await expect
     .poll(() => second.ask({ write: 'third' }, LIMIT_MS), { timeout: LIMIT_MS })
     .toMatchObject({ value: { own: 'third' } });
