@@ -79,9 +79,9 @@ export function writeSet(folder: string, shape: Shape, timing: Timing): void {
       groups.map((name) => `'controller', '${name}', 'N + M', 1, 1`),
     ),
     insert(
-      // One of them is killed again and again, and shall be started again each time.
-      'SERVICES (NAME, MAX_FAILURES, PID_FILE)',
-      services.map(({ name }) => `'${name}', 1000, '/run/sm-demo/${name}.pid'`),
+      // One of them is killed every ten seconds: each time shall be the first one, without a pause before the start.
+      'SERVICES (NAME, FAIL_COUNTDOWN_INTERVAL, PID_FILE)',
+      services.map(({ name }) => `'${name}', 5000, '/run/sm-demo/${name}.pid'`),
     ),
     insert(
       'SERVICE_GROUP_MEMBERS (NAME, SERVICE_NAME, SERVICE_FAILURE_IMPACT)',
