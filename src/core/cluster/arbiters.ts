@@ -13,7 +13,7 @@ import type { PeerState } from './peer-state.ts';
 import type { DomainRole } from './role.ts';
 
 const FENCE_TIMER = 'cluster/fence-peer';
-/** After a fencing that proved nothing. */
+/** After a fencing of a peer that was not heard since. */
 const FENCE_AGAIN_MS = 5000;
 /** Of the readings that a fencing takes at least: before the shot, and two after it. */
 const READINGS = 4;
@@ -131,6 +131,8 @@ export class Arbiters {
   /** Fences the peer where only its death lets this node go on, and there is something to gain (rule 16). */
   judgeFencing(peer: PeerState, able: boolean, now: number): void {
     const { definitions, timers, emit, numbers } = this.#context;
+    // What it came to says nothing about another silence.
+    if (peer.heard) this.#fenceAt = Number.NEGATIVE_INFINITY;
     if (!canFence(definitions, peer.name) || peer.heard || peer.silentSince === null || !able) {
       return timers.clear(FENCE_TIMER);
     }
