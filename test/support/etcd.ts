@@ -1,7 +1,7 @@
 /** A real etcd on loopback, in a directory of its own; it ends with its test. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,9 @@ import { join } from 'node:path';
 export const ETCD_MISSING = spawnSync('etcd', ['--version']).error !== undefined;
 
 const START_LIMIT_MS = 20_000;
+
+/** Where there is one: it writes nothing late because other tests write, too. */
+const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
@@ -66,7 +69,7 @@ const known = (argument: string): boolean => argument !== '--unsafe-no-fsync' ||
 const OLD = / 3\.[0-4]\./.test(spawnSync('etcd', ['--version'], { encoding: 'utf8' }).stdout ?? '');
 
 export class Etcd {
-  readonly directory = mkdtempSync(join(tmpdir(), 'sm-etcd-'));
+  readonly directory = mkdtempSync(join(MEMORY, 'sm-etcd-'));
   members: EtcdMember[] = [];
 
   static async start(count = 1): Promise<Etcd> {

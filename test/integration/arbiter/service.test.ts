@@ -12,9 +12,10 @@ import { realTime } from '../../../src/shell/time.ts';
 import { ETCD_MISSING, Etcd } from '../../support/etcd.ts';
 import { ROOT } from '../../tidy/project.ts';
 
-const P = 800;
+/** Larger than the shipped numbers: what is shown is who may act, on a machine and a disk that are busy with other tests. */
+const P = 2000;
 const S = 300;
-const QUIET = 1230;
+const QUIET = 2550;
 /** Everything here waits for what is told; this is when to give up. */
 const LIMIT_MS = 20_000;
 const MAY_INSTALL = process.geteuid?.() === 0;
@@ -28,7 +29,7 @@ const NO_FENCING = {
   auditIntervalMs: 60_000,
   devices: [],
 } as const;
-const TIMES = { stampIntervalMs: 200, requestLimitMs: 200 };
+const TIMES = { stampIntervalMs: 200, requestLimitMs: 500 };
 
 /** As in the product, but a plain file is taken for the shared disk. */
 function startDisk(device: string, slot: 0 | 1, lockFile: string): ChildProcess {
@@ -121,8 +122,11 @@ class Site {
     });
   }
 
-  has(type: ArbiterFact['type'], since: number): boolean {
-    return this.told.some(({ at, fact }) => at >= since && fact.type === type);
+  /** All facts of these types that were told after `since`. */
+  facts(since: number, ...types: readonly ArbiterFact['type'][]): readonly unknown[] {
+    return this.told
+      .filter(({ at, fact }) => at >= since && types.includes(fact.type))
+      .map(({ at, fact }) => ({ afterMs: Math.round(at - since), ...fact }));
   }
 }
 
@@ -215,8 +219,7 @@ describe.each([
       b.word(false);
       for (let i = 0; i < 2 * QUIET; i += 200) await a.fact('arbiter.renewed', cutAt + i);
       for (const site of [a, b])
-        for (const type of ['arbiter.granted', 'arbiter.lost', 'arbiter.sole'] as const)
-          expect(site.has(type, cutAt)).toBe(false);
+        expect(site.facts(cutAt, 'arbiter.granted', 'arbiter.lost', 'arbiter.sole')).toEqual([]);
     },
     40_000,
   );
@@ -232,8 +235,7 @@ describe.each([
       const soleAt = await a.fact('arbiter.sole', offAt);
       await shared.restart?.();
       await a.fact('arbiter.sole', Math.max(soleAt + 1, realTime.now()));
-      expect(a.has('arbiter.lost', offAt)).toBe(false);
-      expect(a.has('arbiter.limit', offAt)).toBe(false);
+      expect(a.facts(offAt, 'arbiter.lost', 'arbiter.limit')).toEqual([]);
 
       // It comes back: permission is made finite, and then only the record lets it in.
       const backAt = realTime.now();
