@@ -100,7 +100,8 @@ const STATUS_WORDS: Readonly<Record<number, string>> = {
 
 /** Every status that is a Fault, and 304. */
 function otherStatuses(method: string, { url, config }: RouteOptions): readonly number[] {
-  const statuses = [400, 401, 429, 503];
+  const statuses = [400, 401, 429];
+  if (config?.isLiveness !== true) statuses.push(503);
   if (!ALWAYS_ANSWERED.includes(url)) statuses.push(500);
   // Lists have a marker, which may name nothing.
   if (url.includes(':') || PAGED.includes(url)) statuses.push(404);

@@ -62,6 +62,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Needs no credential anywhere. */
     open?: boolean;
+    /** Answered however busy the server is: who asks would end it otherwise. */
+    isLiveness?: boolean;
     /** reader without it. */
     role?: 'reader' | 'operator' | 'admin';
   }
@@ -144,7 +146,8 @@ async function sendAwayWhenLate(app: App, lateMs: number): Promise<void> {
   const beganAt = performance.now();
   await app.register(underPressure, {
     maxEventLoopDelay: lateMs,
-    pressureHandler: () => {
+    pressureHandler: (request) => {
+      if (request.routeOptions.config.isLiveness === true) return;
       if (performance.now() - beganAt > LIMITS.warmUpMs) throw problem('SM_API_BUSY');
     },
   });
@@ -276,9 +279,9 @@ function tellAge(app: App, { daemon }: ApiContext): void {
   });
 }
 
-/** Every change that was asked for, and every refusal to a caller, is on record. */
+/** Every change that was asked for, and every refusal to a caller, is on record before its caller is answered. */
 function writeAudit(app: App, { audit, wallMs }: ApiContext): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
     const { method, caller, record } = request;
     const reading = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
     if (reading && reply.statusCode !== 401 && reply.statusCode !== 403) return;

@@ -97,6 +97,11 @@ async function untilLate(asked: Asked) {
   }
 }
 
+test('whether it works is told however late it is', async () => {
+  expect((await untilLate({ method: 'GET', url: '/v1/whoami' })).statusCode).toBe(503);
+  expect((await inject('late', { method: 'GET', url: '/v1/health' })).statusCode).toBe(200);
+});
+
 /** The stream has no end: its beginning, over a connection. */
 async function opened() {
   const address = await server('works').app.listen({ host: '127.0.0.1', port: 0 });

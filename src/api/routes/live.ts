@@ -28,7 +28,7 @@ function addHealth(app: App, { daemon, answers }: ApiContext): void {
   app.get(
     '/v1/health',
     {
-      config: { open: true },
+      config: { open: true, isLiveness: true },
       schema: { summary: 'Whether it works: always 200', querystring: NoQuery, response: { 200: Health } },
     },
     judge,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskArbiter } from '../../../src/shell/arbiter/disk.ts';
 import { SECTOR_BYTES } from '../../../src/shell/arbiter/disk-sectors.ts';
+import { stopProcess } from '../../support/stop.ts';
 import { ROOT } from '../../tidy/project.ts';
 
 const PROGRAM = join(ROOT, 'src/bin/sm-disk.ts');
@@ -101,7 +102,7 @@ test('a hung disk answers unknown in time, and nothing else is begun until its I
   const a = arbiter(0);
   await a.ask({ write: 'first' }, LIMIT_MS);
   const pid = pids.at(-1)!;
-  process.kill(pid, 'SIGSTOP');
+  await stopProcess(pid);
   const started = performance.now();
   expect(await a.ask({ write: 'hung' }, 200)).toMatchObject({ kind: 'unknown', cause: 'timeout' });
   expect(await a.ask({ write: 'next' }, 200)).toMatchObject({
@@ -123,7 +124,7 @@ test('a child that dies is replaced', async () => {
   const a = arbiter(0);
   await a.ask({ write: 'first' }, LIMIT_MS);
   const pid = pids.at(-1)!;
-  process.kill(pid, 'SIGSTOP');
+  await stopProcess(pid);
   const asked = a.ask({ write: 'lost' }, LIMIT_MS);
   process.kill(pid, 'SIGKILL');
   expect(await asked).toMatchObject({ kind: 'unknown', cause: 'unreachable' });
@@ -134,7 +135,7 @@ test('a child that dies is replaced', async () => {
 test('a process that was given up and does nothing is ended, and its successor writes', async () => {
   const first = arbiter(0);
   await first.ask({ write: 'first' }, LIMIT_MS);
-  process.kill(pids.at(-1)!, 'SIGSTOP');
+  await stopProcess(pids.at(-1)!);
   const second = arbiter(0);
   expect(await second.ask({ write: null }, LIMIT_MS)).toMatchObject({ value: { own: 'first' } });
   await expect

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Answer, RegisterReply } from '../../../src/core/arbiter/interface.ts';
 import { EtcdRegister } from '../../../src/shell/arbiter/etcd.ts';
 import { ETCD_MISSING, Etcd } from '../../support/etcd.ts';
+import { stopProcess } from '../../support/stop.ts';
 
 const LIMIT_MS = 3000;
 const CTL_MISSING =
@@ -105,7 +106,7 @@ describe.runIf(!(ETCD_MISSING || CTL_MISSING) || MAY_INSTALL)('etcd', () => {
     const etcd = await startEtcd();
     const a = register(etcd.urls);
     value(await a.ask(READ, LIMIT_MS));
-    etcd.members[0]!.signal('SIGSTOP');
+    await stopProcess(etcd.members[0]!.pid);
     const started = performance.now();
     expect(await a.ask(put('record', 'late'), 300)).toMatchObject({ kind: 'unknown', cause: 'timeout' });
     expect(performance.now() - started).toBeLessThan(1500);

@@ -234,6 +234,7 @@ export class TestNode {
     } catch (error) {
       const seen = last as NodeView | null;
       const detail = {
+        alarms: seen?.alarms,
         groups: seen?.groups,
         services: seen?.services,
         waits: seen?.waits,
