@@ -66,7 +66,8 @@ async function serve(node: LabNode): Promise<Served> {
     `${readFileSync(join(node.directory, 'sm.yaml'), 'utf8')}\napi: ${JSON.stringify(keys)}\n`,
   );
   const pidFile = join(node.directory, 'api.pid');
-  const program = [process.execPath, join(PROGRAMS, 'bin', 'sm-api.js'), '--config', config];
+  // By itself, not by node: its first line says with how much memory.
+  const program = [join(PROGRAMS, 'bin', 'sm-api.js'), '--config', config];
   const shell = 'echo $$ > "$1"; shift; exec "$@"';
   node.machine.start(
     ['sh', '-c', shell, 'sh', pidFile, ...onCore(0), ...program],

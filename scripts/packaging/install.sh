@@ -39,8 +39,8 @@ stage() {
   cp scripts/demo/sm-stamp lsb/sm-worker "$libdir/demo"
   node --import tsx scripts/packaging/modules.ts "$libdir/node_modules"
   for file in "$libdir"/dist/bin/*.js; do
-    # Not whatever node is first in the path of the caller.
-    sed -i "1s|.*|#!$NODE|" "$file"
+    # Not whatever node is first in the path of the caller; what its programs give it stays.
+    sed -Ei "1s|^#!/usr/bin/env (-S )?node|#!$NODE|" "$file"
     chmod 755 "$file"
   done
   # As package.json names them; some programs have many names.

@@ -73,6 +73,15 @@ function localCaller(request: FastifyRequest, ports: AccessPorts): Caller {
   return { name: `uid ${uid}`, role: ports.mayOperate(uid) ? 'admin' : 'reader' };
 }
 
+/** Whether who has sent a token may still read, while the request goes on; who has sent none is who he was. */
+export async function stillReads(request: FastifyRequest, ports: AccessPorts): Promise<boolean> {
+  if (sentToken(request) === null) return true;
+  return identify(request, ports).then(
+    ({ role }) => role !== null,
+    () => false,
+  );
+}
+
 /** Throws `SM_API_TOKEN` or `SM_API_ROLE`. */
 export function demand(caller: Caller, needed: Role): void {
   if (caller.role === null) throw problem('SM_API_TOKEN');

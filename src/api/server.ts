@@ -2,6 +2,7 @@
  * The REST server: one fastify instance with every route, its limits, and what holds for all of them: who asks, what the
  * answer says of the age of its facts, how failures look, and the audit.
  */
+import { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
@@ -108,6 +109,8 @@ export async function buildServer(options: ServerOptions): Promise<App> {
   app.addHook('onRequest', async (request) => {
     request.caller = { name: request.ip, role: null };
     request.record = { action: '', result: '', operation: '' };
+    // Before anybody asks who sends it: no byte of it is worth reading.
+    if (Number(request.headers['content-length'] ?? 0) > LIMITS.bodyBytes) throw tooLarge();
   });
   takeBodies(app);
   tellFailures(app);
@@ -164,9 +167,11 @@ function takeBodies(app: App): void {
   });
 }
 
+const tooLarge = (): Problem => problem('SM_API_BODY_SIZE', { limit: LIMITS.bodyBytes });
+
 /** fastify's own failures, by its codes. */
 const OWN_FAILURES: Readonly<Record<string, () => Problem>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: () => problem('SM_API_BODY_SIZE', { limit: LIMITS.bodyBytes }),
+  FST_ERR_CTP_BODY_TOO_LARGE: () => tooLarge(),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => problem('SM_API_BODY_TYPE'),
   FST_ERR_CTP_EMPTY_JSON_BODY: () => problem('SM_API_BODY', { detail: 'it is empty' }),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
@@ -198,6 +203,12 @@ function tellFailures(app: App): void {
   const fail = (failed: Problem, request: FastifyRequest, reply: FastifyReply) => {
     request.record.result = `${failed.code} ${failed.message}`;
     if (failed.status === 401) reply.header('www-authenticate', 'Bearer realm="sm"');
+    if (failed.status === 413) {
+      // The rest is not taken in: a hundred megabytes would cost their memory until they are swept up.
+      reply.header('connection', 'close');
+      const { socket } = request.raw;
+      if (socket instanceof Socket) socket.pause();
+    }
     reply.code(failed.status).headers(failed.headers).type('application/json; charset=utf-8');
     return reply.send(problemBody(failed));
   };

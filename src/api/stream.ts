@@ -8,8 +8,13 @@ import type { Rows } from '../shell/store/live-reader.ts';
 import { type Change, changesAfter, newestChange } from './history.ts';
 
 export const CLIENTS_MAX = 1000;
-/** Changes written at once: at most so many wait for a client, about 150 KiB. */
-const BATCH = 500;
+/**
+ * Changes written at once, and the history is cut at multiples of it: clients that lag behind share what is read and sent.
+ * At most so many wait for a client, about 20 KiB.
+ */
+const PAGE = 100;
+/** So many different places of the history are read in one turn: other callers wait for no more. */
+const PLACES_MAX = 16;
 /** A client that takes nothing for so long is sent away, ms. */
 export const UNREAD_MS_MAX = 10_000;
 /** A line without meaning, so that both ends and what is between them see that the connection lives, ms. */
@@ -22,6 +27,20 @@ interface Client {
   lastId: number;
   /** Since when what was written waits for it, monotonic ms; null = it has taken everything. */
   blockedSince: number | null;
+  readonly mayRead: () => Promise<boolean>;
+}
+
+/** Changes as they are sent: the same bytes to everybody. */
+interface Page {
+  readonly lastId: number;
+  readonly bytes: Buffer;
+}
+
+function pageOf(changes: readonly Change[], after: number): Page {
+  const text = changes
+    .map((change) => `id: ${change.id}\nevent: change\ndata: ${JSON.stringify(change)}\n\n`)
+    .join('');
+  return { lastId: changes.at(-1)?.id ?? after, bytes: Buffer.from(text) };
 }
 
 export interface StreamPorts {
@@ -61,9 +80,12 @@ export class Stream {
     return lastId === null || lastId > newest ? newest : lastId;
   }
 
-  /** @param from the client has everything up to this event */
-  add(response: ServerResponse, from: number): void {
-    const client: Client = { response, lastId: from, blockedSince: null };
+  /**
+   * @param from the client has everything up to this event
+   * @param mayRead asked now and then: a credential may end while it is used
+   */
+  add(response: ServerResponse, from: number, mayRead: () => Promise<boolean>): void {
+    const client: Client = { response, lastId: from, blockedSince: null, mayRead };
     this.#clients.add(client);
     response.on('close', () => this.#clients.delete(client));
     response.on('drain', () => {
@@ -74,7 +96,7 @@ export class Stream {
     this.wake();
   }
 
-  /** Something may have changed. However often it is called, the database is read once. */
+  /** Something may have changed. However often it is called, it is looked once. */
   wake(): void {
     if (this.#scheduled || this.#clients.size === 0) return;
     this.#scheduled = true;
@@ -94,44 +116,56 @@ export class Stream {
     const now = this.#ports.now();
     for (const client of this.#clients) {
       const { blockedSince } = client;
-      if (blockedSince !== null && now - blockedSince > this.#ports.unreadMsMax) this.#drop(client);
+      if (blockedSince !== null && now - blockedSince > this.#ports.unreadMsMax)
+        this.#drop(client, `it has read nothing for ${this.#ports.unreadMsMax} ms`);
+      else
+        void client.mayRead().then((may) => {
+          if (!may) this.#drop(client, 'its credential does not hold any more');
+        });
     }
     this.wake();
   }
 
   #send(): void {
-    const ready = [...this.#clients].filter(({ blockedSince }) => blockedSince === null);
-    if (ready.length === 0) return;
-    const oldest = ready.reduce((least, { lastId }) => Math.min(least, lastId), Number.POSITIVE_INFINITY);
-    let changes: readonly Change[];
     try {
-      changes = this.#ports.read((rows) => changesAfter(rows, oldest, BATCH));
+      const { pages, more } = this.#ports.read((rows) => this.#missing(newestChange(rows), rows));
+      this.#sendPages(pages);
+      if (more) this.wake();
     } catch {
       // The store is away: the next look finds it again.
-      return;
     }
-    if (changes.length === 0) return;
-    const lines = changes.map((change) => ({
-      id: change.id,
-      text: `id: ${change.id}\nevent: change\ndata: ${JSON.stringify(change)}\n\n`,
-    }));
-    for (const client of ready) this.#sendTo(client, lines);
-    if (changes.length === BATCH) this.wake();
   }
 
-  #sendTo(client: Client, lines: readonly { readonly id: number; readonly text: string }[]): void {
-    const news = lines.filter(({ id }) => id > client.lastId);
-    const last = news.at(-1);
-    if (last === undefined) return;
-    client.lastId = last.id;
-    if (!client.response.write(news.map(({ text }) => text).join('')))
-      client.blockedSince = this.#ports.now();
+  /** What clients lack that have taken everything so far, by the last event that they have. */
+  #missing(newest: number, rows: Rows): { pages: ReadonlyMap<number, Page>; more: boolean } {
+    const pages = new Map<number, Page>();
+    let more = false;
+    for (const { lastId, blockedSince } of this.#clients) {
+      if (blockedSince !== null || lastId >= newest || pages.has(lastId)) continue;
+      if (pages.size === PLACES_MAX) return { pages, more: true };
+      const page = pageOf(changesAfter(rows, lastId, PAGE - (lastId % PAGE)), lastId);
+      pages.set(lastId, page);
+      more ||= page.lastId < newest;
+    }
+    return { pages, more };
   }
 
-  #drop(client: Client): void {
-    const reason = `it has read nothing for ${this.#ports.unreadMsMax} ms`;
+  #sendPages(pages: ReadonlyMap<number, Page>): void {
+    for (const client of [...this.#clients]) {
+      const page = pages.get(client.lastId);
+      if (page === undefined || client.blockedSince !== null) continue;
+      client.lastId = page.lastId;
+      // Who was served comes last the next time: nobody waits for others who begin again and again.
+      this.#clients.delete(client);
+      this.#clients.add(client);
+      if (!client.response.write(page.bytes)) client.blockedSince = this.#ports.now();
+    }
+  }
+
+  #drop(client: Client, reason: string): void {
+    // It may have gone by itself meanwhile.
+    if (!this.#clients.delete(client)) return;
     this.#ports.dropped(reason);
-    this.#clients.delete(client);
     // It may still read this one day; the connection ends in any case.
     client.response.end(
       `event: dropped\ndata: ${JSON.stringify({ reason, lastEventId: client.lastId })}\n\n`,

@@ -303,14 +303,20 @@ test('five hundred connections that never come to an end are ended, and others a
   await lives();
 }, 20_000);
 
-test('a body of 100 MB is refused before it was sent', async () => {
-  const head =
-    'POST /v1/operations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 104857600\r\n\r\n';
+test.each([
+  ['POST /v1/operations', 'Content-Length: 104857600'],
+  ['POST /v1/operations', 'Transfer-Encoding: chunked'],
+  // Where no body is looked at, and nothing is at all.
+  ['GET /v1/services', 'Content-Length: 104857600'],
+  ['POST /nothing', 'Content-Length: 104857600'],
+])('%s with a body of 100 MB, %s, is refused before it was sent', async (line, length) => {
+  const head = `${line} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${length}\r\n\r\n`;
+  const chunk = length.startsWith('Transfer') ? ['10000\r\n', '\r\n'] : ['', ''];
   const got = new Promise<{ text: string; sent: number }>((resolve) => {
     let text = '';
     const socket: Socket = connect(port, '127.0.0.1', () => {
       socket.write(head);
-      const piece = Buffer.alloc(64 * 1024, 0x20);
+      const piece = Buffer.from(chunk.join(' '.repeat(64 * 1024)));
       const more = () => {
         while (!socket.destroyed && socket.bytesWritten < 104_857_600) if (!socket.write(piece)) return;
       };

@@ -1,6 +1,8 @@
 /** Changes as they happen, over a real connection. */
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { revokeToken } from '../../src/shell/credentials/tokens.ts';
 import { type ApiFixture, makeApi } from './fixture.ts';
 
 let api: ApiFixture;
@@ -71,6 +73,39 @@ test('many changes come in order, none is lost', async () => {
   );
   const ids = [...text.matchAll(/^id: (\d+)\nevent: change$/gm)].map(([, id]) => Number(id));
   expect(ids).toEqual(Array.from({ length: 1200 }, (_, index) => index + 4));
+});
+
+test('readers that begin at forty places get everything, each from its own', async () => {
+  change('g', 1200);
+  const firsts = Array.from({ length: 40 }, (_, i) => i * 17);
+  const texts = await Promise.all(
+    firsts.map((first) =>
+      read({ 'last-event-id': String(first) }, (got) => got.includes('id: 1203\n') && got.endsWith('\n\n')),
+    ),
+  );
+  for (const [i, text] of texts.entries()) {
+    const first = firsts[i] ?? 0;
+    const ids = [...text.matchAll(/^id: (\d+)\nevent: change$/gm)].map(([, id]) => Number(id));
+    expect(ids).toEqual(Array.from({ length: 1203 - first }, (_, index) => first + 1 + index));
+  }
+});
+
+test('whose token is revoked meanwhile is sent away; who never had one goes on', async () => {
+  const local = new AbortController();
+  const beside = await fetch(`${address}/v1/stream`, { signal: local.signal });
+  const headers = { 'x-auth-token': api.token('reader', 'watcher') };
+  const revoke = () => void revokeToken(join(api.directory, 'tokens'), 'watcher');
+  const text = await read(headers, (got) => got.includes('event: dropped'), revoke);
+  expect(text).toContain('data: {"reason":"its credential does not hold any more","lastEventId":3}');
+  expect(api.context.stream.size).toBe(1);
+  local.abort();
+  await beside.text().catch(() => '');
+});
+
+test('who asks for its head alone has it, and waits for nothing', async () => {
+  const response = await fetch(`${address}/v1/stream`, { method: 'HEAD' });
+  expect([response.status, await response.text()]).toEqual([200, '']);
+  expect(api.context.stream.size).toBe(0);
 });
 
 test('an id of the future starts with what comes; one that is none is 400', async () => {

@@ -3,6 +3,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import Type from 'typebox';
 import type { Row, Rows } from '../../shell/store/live-reader.ts';
+import { stillReads } from '../access.ts';
 import { problem } from '../problem.ts';
 import { Health, NoQuery } from '../schemas.ts';
 import { CLIENTS_MAX } from '../stream.ts';
@@ -196,6 +197,7 @@ function addMetrics(app: App, { answers, daemon, stream }: ApiContext): void {
   );
 }
 
+const EVENTS = 'text/event-stream; charset=utf-8';
 const StreamQuery = Type.Object(
   {
     lastEventId: Type.Optional(
@@ -205,7 +207,7 @@ const StreamQuery = Type.Object(
   { additionalProperties: false },
 );
 
-function addStream(app: App, { stream }: ApiContext): void {
+function addStream(app: App, { stream, access }: ApiContext): void {
   app.get(
     '/v1/stream',
     {
@@ -220,6 +222,11 @@ function addStream(app: App, { stream }: ApiContext): void {
       const sent = request.headers['last-event-id'] ?? request.query.lastEventId;
       if (sent !== undefined && !/^[0-9]{1,15}$/.test(String(sent)))
         throw problem('SM_API_INPUT', { place: 'Last-Event-ID', detail: 'it must be the id of an event' });
+      // Without events there is nothing to wait for.
+      if (request.method === 'HEAD') {
+        reply.type(EVENTS).send('');
+        return;
+      }
       if (stream.size >= CLIENTS_MAX) throw problem('SM_API_BUSY');
       const from = stream.startOf(sent === undefined ? null : Number(sent));
       // From here on nothing can be refused any more.
@@ -227,11 +234,11 @@ function addStream(app: App, { stream }: ApiContext): void {
       // What hooks have set is sent by us: the answer does not go through the framework any more.
       reply.raw.writeHead(200, {
         ...Object.fromEntries(Object.entries(reply.getHeaders()).map(([key, value]) => [key, String(value)])),
-        'content-type': 'text/event-stream; charset=utf-8',
+        'content-type': EVENTS,
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       });
-      stream.add(reply.raw, from);
+      stream.add(reply.raw, from, () => stillReads(request, access));
     },
   );
 }
