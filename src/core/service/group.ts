@@ -1,6 +1,7 @@
 /** The group machine at work: GROUP_TABLE says what to do at which event, this does it, and takes members together. */
 import { lookup } from '../kernel/machine.ts';
 import type { GroupState } from '../kernel/names.ts';
+import { same } from '../kernel/same.ts';
 import type { Context } from './context.ts';
 import { isStuck } from './goal.ts';
 import { GROUP_TABLE, type GroupEvent, type GroupWork } from './group-table.ts';
@@ -44,26 +45,14 @@ export class GroupMachine {
     group.reason = result.reason || unfinished || group.desiredReason;
     this.#armExpiry(group, result.expires);
     if (group.maybeActive === 0 && group.token === null) group.activation = 0;
-    group.view = null;
+    const view = viewOf(group);
+    if (!same(view, group.view)) group.view = view;
     this.#tell(group);
     if (!TRANSITIONS.includes(group.state)) group.actor = 'engine';
   }
 
   view(group: GroupRecord): GroupView {
-    group.view ??= {
-      name: group.name,
-      desired: group.desired,
-      state: group.state,
-      status: group.status,
-      condition: group.condition,
-      health: group.health,
-      reason: group.reason,
-      // Told to be over only when the hooks were told of it: the other node begins at that word.
-      inactive: group.maybeActive === 0 && group.hold === null,
-      activation: group.activation,
-      parked: group.parked,
-      stuck: stuckReason(group),
-    };
+    group.view ??= viewOf(group);
     return group.view;
   }
 
@@ -128,6 +117,23 @@ export class GroupMachine {
     group.shown = shown;
     this.#context.emit({ type: 'persist.group', group: group.name, desired, state, status, condition });
   }
+}
+
+function viewOf(group: GroupRecord): GroupView {
+  return {
+    name: group.name,
+    desired: group.desired,
+    state: group.state,
+    status: group.status,
+    condition: group.condition,
+    health: group.health,
+    reason: group.reason,
+    // Told to be over only when the hooks were told of it: the other node begins at that word.
+    inactive: group.maybeActive === 0 && group.hold === null,
+    activation: group.activation,
+    parked: group.parked,
+    stuck: stuckReason(group),
+  };
 }
 
 function stuckReason({ desired, wanted, maybeActive, members }: GroupRecord): string {
