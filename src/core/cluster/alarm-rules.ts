@@ -2,6 +2,7 @@
  * Which alarms the facts call for. Ids are StarlingX's where it names the same trouble (400.001 state of a group, 400.002
  * redundancy, 400.005 communication); the others are words. Source: docs/reference/alarms.md.
  */
+import type { Regime } from '../arbiter/regime.ts';
 import type { GroupDefinition } from '../definitions/model.ts';
 import type { Status } from '../kernel/names.ts';
 import { hasFailed } from '../plan/plan.ts';
@@ -18,6 +19,8 @@ const RETRY_MINUTES = Math.max(...RETRY_MS) / 60_000;
 
 export interface AlarmFacts {
   readonly context: ClusterContext;
+  /** Made once (`standingAlarms`). */
+  readonly standing: readonly Alarm[];
   readonly links: Iterable<LinkView>;
   /** Process life of another machine that uses our name; '' = none. */
   readonly duplicate: string;
@@ -33,7 +36,14 @@ export interface AlarmFacts {
 type Rule = (facts: AlarmFacts) => Iterable<Alarm>;
 
 export function calledFor(facts: AlarmFacts): Alarm[] {
-  return RULES.flatMap((rule) => [...rule(facts)]);
+  const called = [...facts.standing];
+  for (const rule of RULES) called.push(...rule(facts));
+  return called;
+}
+
+/** What the definitions alone call for. They do not change while the engine lives. */
+export function standingAlarms(context: ClusterContext, regime: Regime): readonly Alarm[] {
+  return [...noArbiter(context, regime), ...unsignedInterfaces(context)];
 }
 
 const SEVERITY: Readonly<Record<Exclude<Status, ''>, Alarm['severity']>> = {
@@ -43,11 +53,9 @@ const SEVERITY: Readonly<Record<Exclude<Status, ''>, Alarm['severity']>> = {
 };
 
 const RULES: readonly Rule[] = [
-  noArbiter,
   noThirdVote,
   cannotBeFenced,
   notReplaced,
-  unsignedInterfaces,
   communication,
   groupStates,
   redundancy,
@@ -60,8 +68,8 @@ const RULES: readonly Rule[] = [
   storeFailing,
 ];
 
-function* noArbiter({ context: { definitions, peer }, arbiter }: AlarmFacts): Iterable<Alarm> {
-  if (peer === null || arbiter.regime === 'record' || arbiter.regime === 'fence') return;
+function* noArbiter({ definitions, peer }: ClusterContext, regime: Regime): Iterable<Alarm> {
+  if (peer === null || regime === 'record' || regime === 'fence') return;
   const { silencePolicy, name } = definitions.domain;
   const other = silencePolicy === 'takeover' ? 'stay' : 'takeover';
   const reason =
@@ -72,7 +80,7 @@ function* noArbiter({ context: { definitions, peer }, arbiter }: AlarmFacts): It
   yield { id: `no-arbiter-${silencePolicy}`, entity: name, severity: 'minor', reason, repair, patienceMs: 0 };
 }
 
-function* unsignedInterfaces({ context: { definitions, me } }: AlarmFacts): Iterable<Alarm> {
+function* unsignedInterfaces({ definitions, me }: ClusterContext): Iterable<Alarm> {
   for (const { role, authType } of definitions.interfaces) {
     if (authType !== 'none') continue;
     yield {

@@ -4,6 +4,7 @@
  * counts is waited for, so that a swact or a start raises nothing.
  */
 import type { PersistEffect } from '../engine-interface.ts';
+import { same } from '../kernel/same.ts';
 import type { HistoryEffect } from '../service/interface.ts';
 
 export interface Alarm {
@@ -26,6 +27,8 @@ interface Called {
 
 export class Alarms {
   #called = new Map<string, Called>();
+  #wanted: readonly Alarm[] = [];
+  #next: number | null = null;
   readonly #emit: (effect: PersistEffect | HistoryEffect) => void;
 
   constructor(emit: (effect: PersistEffect | HistoryEffect) => void) {
@@ -34,6 +37,7 @@ export class Alarms {
 
   /** Raises and clears until what stands is what is called for. Returns when to look again, or null. */
   settle(wanted: readonly Alarm[], now: number): number | null {
+    if (same(wanted, this.#wanted) && (this.#next === null || now < this.#next)) return this.#next;
     const called = new Map<string, Called>();
     let next: number | null = null;
     for (const alarm of wanted) {
@@ -42,8 +46,7 @@ export class Alarms {
       const since = old?.since ?? now;
       const due = since + alarm.patienceMs;
       const raised = old?.raised === true || now >= due;
-      if (raised && (old?.raised !== true || worded(old.alarm) !== worded(alarm)))
-        this.#tell(alarm, old, true);
+      if (raised && (old?.raised !== true || !isWordedAs(old.alarm, alarm))) this.#tell(alarm, old, true);
       else if (!raised) next = Math.min(next ?? due, due);
       called.set(key, { alarm, since, raised });
     }
@@ -51,6 +54,8 @@ export class Alarms {
       if (old.raised && !called.has(key)) this.#tell(old.alarm, old, false);
     }
     this.#called = called;
+    this.#wanted = wanted;
+    this.#next = next;
     return next;
   }
 
@@ -79,6 +84,6 @@ export class Alarms {
   }
 }
 
-function worded({ severity, reason }: Alarm): string {
-  return `${severity} ${reason}`;
+function isWordedAs(old: Alarm, alarm: Alarm): boolean {
+  return old.severity === alarm.severity && old.reason === alarm.reason;
 }

@@ -19,10 +19,10 @@ import { same } from '../kernel/same.ts';
 import { type TimerEvent, Timers } from '../kernel/timers.ts';
 import type { GroupReport, Operation, Report } from '../link/types.ts';
 import type { Placement } from '../plan/plan.ts';
-import type { Wait } from '../service/interface.ts';
+import type { GroupView, Wait } from '../service/interface.ts';
 import type { ArbiterView, LinkView, PeerView } from '../view.ts';
-import { calledFor } from './alarm-rules.ts';
-import { Alarms } from './alarms.ts';
+import { calledFor, standingAlarms } from './alarm-rules.ts';
+import { type Alarm, Alarms } from './alarms.ts';
 import { Arbiters } from './arbiters.ts';
 import type { ClusterContext, LocalPort } from './context.ts';
 import { Escalation } from './escalation.ts';
@@ -39,7 +39,7 @@ import { Readiness } from './readiness.ts';
 import { rebootObstacle } from './reboot.ts';
 import { DomainRole } from './role.ts';
 import { Takeover } from './takeover.ts';
-import { assignmentRows, groupReports, isQuiet } from './telling.ts';
+import { assignmentRow, groupReports, groupsOfBoth, isQuiet } from './telling.ts';
 
 /** Rounds in which facts, numbers and orders have to settle; each one makes progress, so few are needed. */
 const ROUNDS_MAX = 64;
@@ -75,6 +75,7 @@ export class Cluster {
   readonly #numbers: Numbers;
   readonly #operations: Operations;
   readonly #alarms: Alarms;
+  readonly #standing: readonly Alarm[];
   readonly #peer: PeerState | null;
   readonly #nodes: NodeRecords;
   readonly #context: ClusterContext;
@@ -89,6 +90,8 @@ export class Cluster {
   #boots: readonly Boot[];
   readonly #links = new Map<string, LinkView>();
   readonly #assignments = new Map<string, AssignmentRow>();
+  /** Groups whose rows are in the store: what has changed is another object. */
+  readonly #assigned = new WeakSet<GroupView | GroupReport>();
   #guard = {
     connected: false,
     resumed: false,
@@ -166,6 +169,7 @@ export class Cluster {
     const led = restored.led && !this.#freshKernel;
     this.#role = new DomainRole(this.#context, { number: restored.number, settled, led }, note);
     this.#arbiters = new Arbiters(this.#context, this.#role, restored.register ?? '');
+    this.#standing = standingAlarms(this.#context, this.#arbiters.regime);
     this.#progress = new OperationProgress(this.#context);
     const verdict = (now: number) => this.#verdict(now);
     const changed = () => {
@@ -838,7 +842,10 @@ export class Cluster {
   }
 
   #persistAssignments(): void {
-    for (const assignment of this.assignments()) {
+    for (const [node, group] of groupsOfBoth(this.#context)) {
+      if (this.#assigned.has(group)) continue;
+      this.#assigned.add(group);
+      const assignment = assignmentRow(node, group);
       const key = `${assignment.node}/${assignment.group}`;
       if (same(assignment, this.#assignments.get(key))) continue;
       this.#assignments.set(key, assignment);
@@ -847,12 +854,13 @@ export class Cluster {
   }
 
   assignments(): AssignmentRow[] {
-    return assignmentRows(this.#context);
+    return groupsOfBoth(this.#context).map(([node, group]) => assignmentRow(node, group));
   }
 
   #judgeAlarms(now: number): void {
     const facts = {
       context: this.#context,
+      standing: this.#standing,
       links: this.#links.values(),
       duplicate: this.#duplicate,
       storeFailed: this.#storeFailed,

@@ -5,6 +5,7 @@
 import type { GroupDefinition } from '../definitions/model.ts';
 import { type GroupDesiredState, INTERFACE_ROLES } from '../kernel/names.ts';
 import { type Picture, type Placement, plan, type Want } from '../plan/plan.ts';
+import { type Unit, unitsOf } from '../plan/units.ts';
 import type { LinkView } from '../view.ts';
 import { type ClusterContext, groupOn } from './context.ts';
 import { newNode } from './node-records.ts';
@@ -32,6 +33,7 @@ export class Leading {
   readonly #own: OwnGroups;
   readonly #options: LeadingOptions;
   readonly #scores: SteadyScores;
+  readonly #units: readonly Unit[];
   /** To the peer. */
   readonly #orders = new Map<string, GroupDesiredState>();
   #placements: readonly Placement[] = [];
@@ -40,6 +42,7 @@ export class Leading {
     this.#context = context;
     this.#own = own;
     this.#options = options;
+    this.#units = unitsOf(context.definitions.groups);
     this.#scores = new SteadyScores(context.definitions.failPendingMs);
   }
 
@@ -62,7 +65,7 @@ export class Leading {
 
   drive(now: number): void {
     const { definitions } = this.#context;
-    this.#placements = plan(definitions, this.#picture(now));
+    this.#placements = plan(definitions, this.#picture(now), this.#units);
     for (const group of definitions.groups.values()) {
       const placements = this.#placements.filter((placement) => placement.group === group.name);
       if (group.exclusive) this.#move(group, placements, now);

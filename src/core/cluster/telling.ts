@@ -48,14 +48,16 @@ export function groupReports(
   });
 }
 
-export function assignmentRows({ me, local, peer }: ClusterContext): AssignmentRow[] {
-  const row = (node: string, group: GroupView | GroupReport): AssignmentRow => {
-    const { name, desired, state, status, condition } = group;
-    return { node, group: name, desired, state, status, condition };
-  };
-  const mine = local.groups().map((group) => row(me, group));
+/** Every group as this node has it, then as the peer reports it. */
+export function groupsOfBoth({ me, local, peer }: ClusterContext): [node: string, GroupView | GroupReport][] {
+  const mine = local.groups().map((group): [string, GroupView] => [me, group]);
   if (peer === null || peer.report === null) return mine;
-  return [...mine, ...peer.report.groups.map((group) => row(peer.name, group))];
+  return [...mine, ...peer.report.groups.map((group): [string, GroupReport] => [peer.name, group])];
+}
+
+export function assignmentRow(node: string, group: GroupView | GroupReport): AssignmentRow {
+  const { name, desired, state, status, condition } = group;
+  return { node, group: name, desired, state, status, condition };
 }
 
 /** Nothing exclusive is active here; with `all`, nothing runs at all. */

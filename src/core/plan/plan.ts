@@ -68,9 +68,13 @@ interface Candidate {
 type Actives = Map<string, readonly string[]>;
 
 /** Placements of every group on every node; groups that must not be active without another one come after that one. */
-export function plan(definitions: DefinitionSet, picture: Picture): Placement[] {
+export function plan(
+  definitions: DefinitionSet,
+  picture: Picture,
+  units: readonly Unit[] = unitsOf(definitions.groups),
+): Placement[] {
   const actives: Actives = new Map();
-  return unitsOf(definitions.groups).flatMap((unit) => placeUnit(unit, picture, actives));
+  return units.flatMap((unit) => placeUnit(unit, picture, actives));
 }
 
 function placeUnit(unit: Unit, picture: Picture, wanted: Actives): Placement[] {
