@@ -30,6 +30,8 @@ export function exitWord(outcome: RunOutcome): string {
 
 export class ResultRules {
   readonly #rules = new Map<string, ActionResultRule>();
+  /** What was found before: a service ends in few ways, again and again. */
+  readonly #found = new Map<ActionDefinition, Map<string, Verdict>>();
 
   constructor(rules: readonly ActionResultRule[]) {
     for (const rule of rules) {
@@ -52,6 +54,14 @@ export class ResultRules {
   }
 
   #lookup(action: ActionDefinition, word: string): Verdict {
+    const found = this.#found.get(action) ?? new Map<string, Verdict>();
+    this.#found.set(action, found);
+    const verdict = found.get(word) ?? this.#search(action, word);
+    found.set(word, verdict);
+    return verdict;
+  }
+
+  #search(action: ActionDefinition, word: string): Verdict {
     for (const name of [action.pluginName, 'default']) {
       for (const command of [action.pluginCommand, 'default']) {
         for (const code of [word, 'other']) {
