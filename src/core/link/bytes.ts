@@ -12,6 +12,8 @@ export const U48_MAX = 0xffff_ffff_ffff;
 
 const TWO_TO_32 = 0x1_0000_0000;
 const HEX = /^(?:[0-9a-f]{2})*$/;
+/** Its characters are its bytes, and nearly every text is such a one. */
+const ASCII = /^[ -~]*$/;
 
 const encoder = new TextEncoder();
 // A byte order mark is a character like any other here: nothing may vanish between two nodes.
@@ -100,9 +102,14 @@ export class ByteWriter {
 
   /** UTF-8 after its length in bytes as u16. */
   text(text: string): void {
-    const bytes = utf8Of(text);
-    this.u16(bytes.length);
-    this.raw(bytes);
+    if (!ASCII.test(text)) {
+      const bytes = utf8Of(text);
+      this.u16(bytes.length);
+      return this.raw(bytes);
+    }
+    this.u16(text.length);
+    const at = this.#take(text.length);
+    for (let i = 0; i < text.length; i += 1) this.#bytes[at + i] = text.charCodeAt(i);
   }
 
   /** The position of a word in its ordered enumeration. */
@@ -187,7 +194,7 @@ export class ByteReader {
   /** A copy (the slice of a Node buffer would not be one): the datagram's buffer may be used again. */
   raw(count: number): Uint8Array {
     const at = this.#take(count);
-    return at === null ? new Uint8Array(0) : Uint8Array.from(this.#bytes.subarray(at, at + count));
+    return at === null ? new Uint8Array(0) : new Uint8Array(this.#bytes.subarray(at, at + count));
   }
 
   hex(length: number): string {

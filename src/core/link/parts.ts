@@ -11,7 +11,7 @@ export function splitReport(bytes: Uint8Array, partBytesMax: number = PART_BYTES
   assert(bytes.length > 0 && partBytesMax > 0, 'nothing to split');
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += partBytesMax) {
-    parts.push(Uint8Array.from(bytes.subarray(at, at + partBytesMax)));
+    parts.push(new Uint8Array(bytes.subarray(at, at + partBytesMax)));
   }
   assert(parts.length <= LIMITS.reportPartsMax, `a report of ${parts.length} parts`);
   return parts;
@@ -92,5 +92,7 @@ function partFault({ version, part, parts, body }: ReportPart): string | null {
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
 }
