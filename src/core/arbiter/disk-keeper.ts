@@ -7,6 +7,7 @@
  * that time is replaced. Pure; at most one request is under way.
  */
 import { assert } from '../kernel/assert.ts';
+import { same } from '../kernel/same.ts';
 import { Timers } from '../kernel/timers.ts';
 import type {
   Answer,
@@ -22,7 +23,7 @@ import type {
 } from './interface.ts';
 import { ProofOfDeath } from './proof.ts';
 import { Quiet, quietMs } from './quiet.ts';
-import { readSector, type Sector, sectorText } from './record.ts';
+import { readSector, SECTOR_CHARACTERS_MAX, type Sector, sectorText } from './record.ts';
 
 /** What this node wants of the record; everything else follows from it and from the peer's sector. */
 type Intent =
@@ -31,6 +32,8 @@ type Intent =
   | { readonly kind: 'claim'; readonly number: number; readonly since: number | null; readonly claim: Ground }
   /** `sole` is written and counts when the write is answered and the peer has not moved. */
   | { readonly kind: 'sole'; readonly number: number; readonly claim: Ground | null };
+
+type Numbers = Extract<ArbiterFact, { type: 'arbiter.numbers' }>;
 
 interface Ground {
   readonly ground: TakeGround;
@@ -43,6 +46,7 @@ interface UnderWay {
   readonly request: number;
   readonly sentAt: number;
   readonly written: Sector | null;
+  readonly text: string | null;
 }
 
 const FRESH_PART = 0.25;
@@ -74,7 +78,7 @@ export class DiskKeeper {
   #wantsProof = '';
   #lost = '';
   #state = 'not asked yet';
-  #numbersTold = '';
+  #numbersTold: Numbers | null = null;
   #requests = 0;
   #nonces = 0;
   #tickets = 0;
@@ -125,7 +129,7 @@ export class DiskKeeper {
 
   /** Says again what holds, to a listener that was restarted. */
   retell(): void {
-    this.#numbersTold = '';
+    this.#numbersTold = null;
     this.#tellNumbers();
     if (this.#sole && this.#limit === null) this.#fact({ type: 'arbiter.sole', number: this.#number });
   }
@@ -147,7 +151,9 @@ export class DiskKeeper {
     this.#underWay = null;
     if (answer.kind === 'unknown') return this.#trouble(answer.cause, answer.detail);
     const peer = this.#parse(answer.value.peer, this.#options.peer);
-    const own = this.#parse(answer.value.own, this.#options.node);
+    const own = this.#readsAsWritten(answer.value.own, done)
+      ? done.written
+      : this.#parse(answer.value.own, this.#options.node);
     if (typeof peer === 'string' || typeof own === 'string')
       return this.#trouble('protocol', typeof peer === 'string' ? peer : String(own));
     this.#answeredAskedAt = answer.askedAt;
@@ -160,6 +166,10 @@ export class DiskKeeper {
     else this.#onWritten(done.written, done.sentAt, now);
     if (this.#lost === '') this.#tell(null, '');
     else this.#tell('refused', this.#lost);
+  }
+
+  #readsAsWritten(text: string, { text: written }: UnderWay): boolean {
+    return text === written && text.length <= SECTOR_CHARACTERS_MAX;
   }
 
   #parse(text: string, node: string): Sector | null | string {
@@ -386,10 +396,10 @@ export class DiskKeeper {
     }
     this.#requests += 1;
     const request = this.#requests;
-    this.#underWay = { request, sentAt: now, written };
+    const text = written === null ? null : sectorText(written);
+    this.#underWay = { request, sentAt: now, written, text };
     this.#dueAt = now + this.#options.intervalMs;
-    const body = { write: written === null ? null : sectorText(written) };
-    this.#emit({ type: 'ask', request, limitMs: this.#options.limitMs, body });
+    this.#emit({ type: 'ask', request, limitMs: this.#options.limitMs, body: { write: text } });
   }
 
   #sector(): Sector {
@@ -426,11 +436,11 @@ export class DiskKeeper {
     const groups = sectors.flatMap(({ node, holds }) => holds.map((each) => ({ ...each, holder: node })));
     const mode = sectors.some((each) => each.mode === 'sole') ? 'sole' : 'leased';
     const first = sectors.filter((each) => each.mode === mode).sort(outranking)[0];
-    const fact = { number, leader: first?.node ?? '', mode, groups, register: '' } as const;
-    const told = JSON.stringify(fact);
-    if (told === this.#numbersTold) return;
-    this.#numbersTold = told;
-    this.#fact({ type: 'arbiter.numbers', ...fact });
+    const leader = first?.node ?? '';
+    const numbers: Numbers = { type: 'arbiter.numbers', number, leader, mode, groups, register: '' };
+    if (same(numbers, this.#numbersTold)) return;
+    this.#numbersTold = numbers;
+    this.#fact(numbers);
   }
 
   #tellWants(now: number): void {

@@ -102,6 +102,15 @@ export function readSector(text: string): Read<Sector> {
   }));
 }
 
+/** Reads what differs from what it read last: a record is asked for again and again, and seldom changes. */
+export function remembering<T>(reader: (text: string) => Read<T>): (text: string) => Read<T> {
+  let last: { readonly text: string; readonly read: Read<T> } | null = null;
+  return (text) => {
+    if (last?.text !== text) last = { text, read: reader(text) };
+    return last.read;
+  };
+}
+
 function stampOf(fields: Fields): Stamp {
   return {
     kernelLife: fields.id('kernelLife'),

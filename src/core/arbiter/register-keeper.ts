@@ -9,6 +9,7 @@
  * write of ours that succeeds rules that out.
  */
 import { assert } from '../kernel/assert.ts';
+import { same } from '../kernel/same.ts';
 import { Timers } from '../kernel/timers.ts';
 import {
   type Answer,
@@ -34,6 +35,7 @@ import {
   readRecord,
   readStamp,
   recordText,
+  remembering,
   type Stamp,
   stampText,
 } from './record.ts';
@@ -43,6 +45,8 @@ export interface RegisterKeeperOptions extends KeeperOptions {
   /** Register that this node saw its record in before; '' = never. An empty one is then a lost one. */
   readonly knownRegister: string;
 }
+
+type Numbers = Extract<ArbiterFact, { type: 'arbiter.numbers' }>;
 
 type Purpose =
   | 'read'
@@ -104,7 +108,8 @@ export class RegisterKeeper {
   #wantsProof = '';
   #lost = '';
   #state = 'not asked yet';
-  #numbersTold = '';
+  #numbersTold: Numbers | null = null;
+  readonly #readRecord = remembering(readRecord);
   #requests = 0;
   #nonces = 0;
   #tickets = 0;
@@ -159,7 +164,7 @@ export class RegisterKeeper {
 
   /** Says again what holds, to a listener that was restarted. A renewal is not said again: it only grows old. */
   retell(): void {
-    this.#numbersTold = '';
+    this.#numbersTold = null;
     this.#tellNumbers();
     if (this.#sole && this.#limit === null)
       this.#fact({ type: 'arbiter.sole', number: this.#record?.number ?? 0 });
@@ -266,7 +271,7 @@ export class RegisterKeeper {
 
   #read(reply: RegisterReply, askedAt: number): Read<View> {
     const { node, peer } = this.#options;
-    const record = parse(reply, RECORD_KEY, readRecord);
+    const record = parse(reply, RECORD_KEY, this.#readRecord);
     const own = parse(reply, stampKey(node), readStamp);
     const other = parse(reply, stampKey(peer), readStamp);
     for (const each of [record, own, other]) if (!each.ok) return each;
@@ -534,10 +539,10 @@ export class RegisterKeeper {
     if (record === null) return;
     this.#numberSeen = Math.max(this.#numberSeen, record.number);
     const { number, leader, mode, groups, register } = record;
-    const told = JSON.stringify([number, leader, mode, groups, register]);
-    if (told === this.#numbersTold) return;
-    this.#numbersTold = told;
-    this.#fact({ type: 'arbiter.numbers', number, leader, mode, groups, register });
+    const numbers: Numbers = { type: 'arbiter.numbers', number, leader, mode, groups, register };
+    if (same(numbers, this.#numbersTold)) return;
+    this.#numbersTold = numbers;
+    this.#fact(numbers);
   }
 
   #tellWants(now: number): void {
