@@ -7,6 +7,7 @@ import {
   readSector,
   readStamp,
   recordText,
+  remembering,
   sectorText,
   stampText,
 } from '../../../src/core/arbiter/record.ts';
@@ -148,6 +149,20 @@ test.each([
   const holds = [{ group: 'g', activation: 3 }];
   expect(contradiction({ ...base, groups }, 'a', holds)).toBe(forbids);
   expect(covers({ ...base, groups }, 'a', holds)).toBe(counts);
+});
+
+test('what is the same as before is not read again, and what differs is', () => {
+  const texts: string[] = [];
+  const read = remembering((text) => {
+    texts.push(text);
+    return readStamp(text);
+  });
+  const one = stampText({ kernelLife: 'k', nonce: 'n', permissionMs: 1, stopBoundMs: 1 });
+  const first = read(one);
+  expect(read(one)).toBe(first);
+  expect(read('{}').ok).toBe(false);
+  expect(read(one)).toEqual(first);
+  expect(texts).toEqual([one, '{}', one]);
 });
 
 test('activations never go back, and in a cut the peer keeps what the record gives it', () => {

@@ -51,6 +51,15 @@ describe('alarms as state', () => {
     expect(told).toHaveLength(2);
   });
 
+  it('wait for their time beside others that stand', () => {
+    const { state, told } = alarms();
+    const both = () => [alarm(), alarm({ id: '400.002', patienceMs: 2000 })];
+    expect([state.settle(both(), 1000), state.settle(both(), 2000)]).toEqual([3000, 3000]);
+    expect(told).toEqual(['raised 400.005 major', 'event clear -> major']);
+    expect([state.settle(both(), 3000), state.settle(both(), 4000)]).toEqual([null, null]);
+    expect(told.slice(2)).toEqual(['raised 400.002 major', 'event clear -> major']);
+  });
+
   it('of one id stand apart by what they are about', () => {
     const { state } = alarms();
     state.settle([alarm(), alarm({ entity: 'host=a.network=management-interface' })], 1);

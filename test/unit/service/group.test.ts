@@ -45,6 +45,15 @@ describe('health', () => {
 });
 
 describe('aggregation', () => {
+  it('gives the same view again as long as nothing in it changes', () => {
+    const d = active({ a: {}, b: {} });
+    const before = d.engine.group('g');
+    d.engine.step({ type: 'group.recover', group: 'g', clearFatal: false, forgive: false }, d.now);
+    expect(d.engine.group('g')).toBe(before);
+    park(d, 'b');
+    expect(d.engine.group('g')).not.toEqual(before);
+  });
+
   it.each([
     ['critical', 'failed', healthOf(1, 0, 0), 'b(disabled, failed)'],
     ['major', 'degraded', healthOf(0, 1, 0), 'b(disabled, failed)'],
