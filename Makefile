@@ -1,7 +1,7 @@
 # Everything that a developer or an operator runs from a clone. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build lint test demo bench bench-peers figures lab chaos install uninstall deb test-install clean
+.PHONY: help setup build lint test fuzz demo bench bench-peers figures lab chaos install uninstall deb test-install clean
 
 BIN := node_modules/.bin
 PREFIX ?= /usr

@@ -1,5 +1,5 @@
 /** A real node in a directory of its own: two processes, three links on loopback addresses, services that are sleeps. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -224,6 +224,13 @@ export class TestNode {
   }
 
   /** Waits for a view of which this is true. */
+  /** As an operator types it on this node. */
+  smctl(...words: readonly string[]) {
+    const options = ['--config', join(this.directory, 'sm.yaml')];
+    const args = [join(this.#dist, 'bin', 'smctl.js'), ...words, ...options];
+    return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
+  }
+
   async until(what: string, limitMs: number, is: (view: NodeView) => boolean): Promise<NodeView> {
     let last: NodeView | null = null;
     try {

@@ -1,7 +1,8 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT } from '../../../src/cli/exit-codes.ts';
 import { EXIT_UNAVAILABLE } from '../../../src/shell/exit-codes.ts';
 import { buildPrograms } from './build.ts';
 import {
@@ -10,9 +11,22 @@ import {
   isGroupActive,
   type NodeView,
   SERVICES,
+  type Site,
+  SMALL_SITE,
   signalTo,
   TestNode,
 } from './node.ts';
+import { eventsOf } from './settled.ts';
+
+/** Nobody is replaced by time alone. */
+const STAY: Site = {
+  ...SMALL_SITE,
+  install: (directory, ...more) => {
+    SMALL_SITE.install(directory, ...more);
+    const change = "UPDATE SM_DOMAIN_SAFETY SET SILENCE_POLICY = 'stay';";
+    writeFileSync(join(directory, 'definitions', '20-stay.sql'), change);
+  },
+};
 
 let programs: ReturnType<typeof buildPrograms>;
 let pairs = 0;
@@ -37,10 +51,10 @@ interface Settled {
  * `deadMs`: where a process has to be replaced while the permission lives, the test machine gets more time for it than
  * the shipped 800 ms leave.
  */
-async function startPair(deadMs = 800): Promise<Settled> {
+async function startPair(deadMs = 800, site = SMALL_SITE): Promise<Settled> {
   pairs += 1;
   const pair = [0, 1].map((index) =>
-    TestNode.make(programs.root, programs.dist, index as 0 | 1, pairs, deadMs),
+    TestNode.make(programs.root, programs.dist, index as 0 | 1, pairs, deadMs, site),
   );
   nodes.push(...pair);
   for (const node of pair) node.start();
@@ -130,6 +144,25 @@ describe('two nodes', () => {
     await active.cut();
     await standby.until('it is active now', 5000, (seen) => isGroupActive(seen));
     expect(SERVICES.map((service) => standby.pid(service))).not.toContain(null);
+  });
+
+  it('replace nobody under stay, until an operator says that the silent one is dead', async () => {
+    const { active, standby } = await startPair(800, STAY);
+    const dead = active.name;
+    const heard = standby.smctl('confirm-dead', dead, '--yes', dead, '--why', 'a guess');
+    expect([heard.status, heard.stderr]).toEqual([EXIT.refused, expect.stringContaining('is heard')]);
+    await active.cut();
+    await standby.until('it says why it waits', 15_000, ({ alarms }) =>
+      alarms.some(({ id }) => id === 'peer-not-replaced'),
+    );
+    expect(SERVICES.map((service) => standby.pid(service))).toEqual([null, null]);
+    const other = standby.smctl('confirm-dead', dead, '--yes', standby.name, '--why', 'pulled its plug');
+    expect(other.status).toBe(EXIT.refused);
+    const said = standby.smctl('confirm-dead', dead, '--yes', dead, '--why', 'pulled its plug');
+    expect([said.status, said.stderr]).toEqual([0, '']);
+    await standby.until('it is active now', 5000, (seen) => isGroupActive(seen));
+    expect(SERVICES.map((service) => standby.pid(service))).not.toContain(null);
+    expect(eventsOf(standby).some(({ REASON }) => REASON.includes('pulled its plug'))).toBe(true);
   });
 
   it('go on when sm hangs: sm-watchdog starts it again', async () => {

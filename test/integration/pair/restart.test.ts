@@ -1,5 +1,4 @@
 /** The manager is started anew, the set of nodes changes: the services are sleeps that must not notice. */
-import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -40,16 +39,6 @@ function make(index: 0 | 1, site: Site = SMALL_SITE): TestNode {
   const node = TestNode.make(programs.root, programs.dist, index, pairs, DEAD_MS, site);
   nodes.push(node);
   return node;
-}
-
-function smctl(node: TestNode, ...words: string[]) {
-  const args = [
-    join(programs.dist, 'bin', 'smctl.js'),
-    ...words,
-    '--config',
-    join(node.directory, 'sm.yaml'),
-  ];
-  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
 }
 
 /** What is no business of the services: numbers of processes, and everything that their scripts were asked to do. */
@@ -93,7 +82,7 @@ describe('a restart of the manager', () => {
     const before = [active, standby].map(lives);
     for (const node of [active, standby]) {
       const was = await processes(node);
-      const done = smctl(node, 'restart-daemon', '--why', 'upgrade');
+      const done = node.smctl('restart-daemon', '--why', 'upgrade');
       expect(done, done.stderr).toMatchObject({ status: 0 });
       const is = await processes(node);
       expect(is.sm).not.toBe(was.sm);
@@ -109,7 +98,7 @@ describe('a restart of the manager', () => {
     );
     // Nothing new is installed: sm alone is another one.
     const was = await processes(active);
-    expect(smctl(active, 'restart-daemon')).toMatchObject({ status: 0 });
+    expect(active.smctl('restart-daemon')).toMatchObject({ status: 0 });
     const is = await processes(active);
     expect(is).toMatchObject({ watchdog: was.watchdog, basis: was.basis });
     expect(is.sm).not.toBe(was.sm);
@@ -126,7 +115,7 @@ describe('a restart of the manager', () => {
     const database = new Database(join(active.directory, 'sm.db'));
     const version = database.pragma('user_version', { simple: true }) as number;
     database.pragma('user_version = 999');
-    const newer = smctl(active, 'restart-daemon');
+    const newer = active.smctl('restart-daemon');
     expect(newer).toMatchObject({ status: 5 });
     expect(newer.stderr).toMatch(/could not take over .*SM_STORE_NEWER: .*has schema version 999/);
     database.pragma(`user_version = ${version}`);
@@ -204,17 +193,10 @@ describe('a node alone', () => {
       '--interface',
       `${role}=${addressOf(pairs, link, 0)},${addressOf(pairs, link, 1)}`,
     ]);
-    const refused = smctl(
-      first,
-      'node',
-      'add',
-      'controller-1',
-      '--interface',
-      `${ROLES[0]}=10.0.0.1,fe80::1`,
-    );
+    const refused = first.smctl('node', 'add', 'controller-1', '--interface', `${ROLES[0]}=10.0.0.1,fe80::1`);
     expect(refused).toMatchObject({ status: 2 });
-    expect(smctl(first, 'node', 'remove', 'controller-1').stderr).toContain('is the only node of the domain');
-    const added = smctl(first, 'node', 'add', 'controller-1', ...links, '--why', 'delivered');
+    expect(first.smctl('node', 'remove', 'controller-1').stderr).toContain('is the only node of the domain');
+    const added = first.smctl('node', 'add', 'controller-1', ...links, '--why', 'delivered');
     expect(added, added.stderr).toMatchObject({ status: 0 });
     expect(lives(first)).toEqual(before);
 
@@ -228,13 +210,13 @@ describe('a node alone', () => {
     expect(SERVICES.map((service) => second.pid(service))).toEqual([null, null]);
 
     // Heard, and not locked: both are reasons to let it be.
-    expect(smctl(first, 'node', 'remove', 'controller-1').stderr).toContain(
+    expect(first.smctl('node', 'remove', 'controller-1').stderr).toContain(
       'lock it (smctl lock controller-1)',
     );
-    expect(smctl(first, 'lock', 'controller-1', '--why', 'sold')).toMatchObject({ status: 0 });
+    expect(first.smctl('lock', 'controller-1', '--why', 'sold')).toMatchObject({ status: 0 });
     second.terminate();
     await second.exit;
-    const removed = smctl(first, 'node', 'remove', 'controller-1', '--why', 'sold');
+    const removed = first.smctl('node', 'remove', 'controller-1', '--why', 'sold');
     expect(removed, removed.stderr).toMatchObject({ status: 0 });
     const alone = await first.until(
       'it leads alone',
@@ -266,7 +248,7 @@ describe('a node alone', () => {
       '--interface',
       `${role}=${addressOf(pairs, link, 0)},${addressOf(pairs, link, 1)}`,
     ]);
-    expect(smctl(first, 'node', 'add', 'controller-1', ...links)).toMatchObject({ status: 0 });
+    expect(first.smctl('node', 'add', 'controller-1', ...links)).toMatchObject({ status: 0 });
     const second = join1(first);
     // A firewall, or a slip in the addresses.
     const file = new Database(join(second.directory, 'sm.db'));
@@ -284,8 +266,8 @@ describe('a node alone', () => {
     expect(lives(first)).toEqual(before);
     // It is lost before it ever worked.
     await second.cut();
-    expect(smctl(first, 'node', 'remove', 'controller-1').stderr).toContain('--dead');
-    const removed = smctl(first, 'node', 'remove', 'controller-1', '--dead');
+    expect(first.smctl('node', 'remove', 'controller-1').stderr).toContain('--dead');
+    const removed = first.smctl('node', 'remove', 'controller-1', '--dead');
     expect(removed, removed.stderr).toMatchObject({ status: 0 });
     expect(lives(first)).toEqual(before);
   }, 120_000);
