@@ -35,8 +35,11 @@ export const STORE_PATIENCE_MS = 2000;
  * the usual hello interval, because every hello brings a fact, and with it a turn.
  */
 export const IDLE_TURN_MS = 240;
-/** Turns follow each other within a millisecond while scripts end; one pulse tells as much as twenty. */
-const PULSE_INTERVAL_MS = 20;
+/**
+ * Turns follow each other within a millisecond while scripts end; one pulse tells as much as twenty. With the longest time
+ * between two turns it stays well below the time after which sm-watchdog takes us for stalled.
+ */
+const PULSE_INTERVAL_MS = 100;
 /** Place of scripts that are started at once among the effects of a turn. */
 const STARTS = 2;
 /** Events kept for the log of a broken invariant. */

@@ -10,7 +10,7 @@
  */
 import { ControlGroup, pauseSync } from './cgroup.ts';
 import { doubt } from './pid-belief.ts';
-import { type PidFileContent, readPidFile, readPidFileSync } from './pid-file.ts';
+import { type PidFileContent, pidFileStamp, readPidFile, readPidFileSync } from './pid-file.ts';
 import {
   type Pid,
   type ProcessStat,
@@ -75,6 +75,9 @@ export class KillHandle {
   readonly entry: KillEntry;
   readonly group: ControlGroup | null;
   readonly #seen = new Map<number, Pid>();
+  /** As it was read last, and the stamp that it had. */
+  #pidFile: PidFileContent = { kind: 'missing' };
+  #stamp: string | null = null;
 
   constructor(entry: KillEntry) {
     this.entry = entry;
@@ -97,7 +100,11 @@ export class KillHandle {
 
   /** Reads the pid file at leisure, so that a kill needs no disk. Call it now and then while the service runs. */
   async refresh(): Promise<void> {
-    this.#believe(await readPidFile(this.entry.pidFile));
+    const { pidFile } = this.entry;
+    const stamp = pidFile === '' ? null : await pidFileStamp(pidFile);
+    if (stamp === null || stamp !== this.#stamp) this.#pidFile = await readPidFile(pidFile);
+    this.#stamp = stamp;
+    this.#believe(this.#pidFile);
   }
 
   /** Everything alive that belongs to the entry. Forgets what is gone for good. */

@@ -1,5 +1,5 @@
 /**
- * Notices the death of the processes that services' pid files name, on a stock kernel and within 100 ms: every 70 ms
+ * Notices the death of the processes that services' pid files name, on a stock kernel and within 100 ms: every 85 ms
  * one read of each process's /proc/PID/stat, held open. The open file belongs to the process, not to its number, so a
  * reused pid can not be mistaken for it; a zombie says so in it; and a read costs 3 µs, where opening it anew costs ten
  * times that. (pidfd would be told by the kernel, but is not reachable from node.)
@@ -13,7 +13,7 @@ import { type PidFileContent, readPidFile } from './pid-file.ts';
 import { isAliveStat } from './procfs.ts';
 
 /** What is left of the 100 ms is for a timer that comes late. */
-const POLL_MS = 70;
+const POLL_MS = 85;
 
 export interface ProcessWatchOptions {
   /** Called once per watch; the watch is over then. */

@@ -22,8 +22,11 @@ import type { Log, Time } from '../ports.ts';
 
 /** A file is full when it has this part of the bytes allowed for all. */
 const FILE_SHARE = 1 / 8;
-/** How long a line may wait for others before it is written; the beginning of a life waits for nothing. */
-const WRITE_DELAY_MS = 250;
+/**
+ * How long a line may wait for others before it is written; the beginning of a life waits for nothing. Each write wakes two
+ * threads, and an idle node has little else to do.
+ */
+export const WRITE_DELAY_MS = 1000;
 /** More than this waits only for a disk that hangs. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 /** Files of earlier lives are packed when the start of a node is over. */

@@ -8,6 +8,11 @@ import type { GuardFact } from '../../core/engine-interface.ts';
 
 /** /proc/uptime counts suspension, in steps of 10 ms. */
 const RESOLUTION_MS = 30;
+/**
+ * Asked twice within this time, a machine was not suspended between: before it sleeps and after it wakes it needs far longer,
+ * by this clock, to stop and start its processes and devices. The frames of all links come within a millisecond.
+ */
+const SUSPENSION_TAKES_MS = 2;
 /** Nothing that is dated before so many suspensions matters any more. */
 const SUSPENSIONS_MAX = 16;
 
@@ -15,6 +20,8 @@ export class GuardClock {
   readonly #monotonic: () => number;
   readonly #uptime: () => number | null;
   readonly #base: number | null;
+  /** When the uptime was read last. */
+  #readAt = Number.NEGATIVE_INFINITY;
   /** Time of suspensions since the start. */
   #suspendedMs = 0;
   /** The latest, in order: when each was noticed, and the time of all before it. */
@@ -29,6 +36,9 @@ export class GuardClock {
   }
 
   now(): number {
+    const now = this.#monotonic();
+    if (now - this.#readAt < SUSPENSION_TAKES_MS) return now + this.#suspendedMs;
+    this.#readAt = now;
     const difference = this.#difference();
     if (difference !== null && this.#base !== null) {
       const gap = difference - this.#base - this.#suspendedMs;

@@ -2,9 +2,9 @@
  * Our own end of every link: is the address there, and does its interface have a carrier?
  *
  * A whole look, with a list of all addresses, is taken right before heartbeats go out, when a child `ip monitor` tells of
- * any change, and several times a second whatever happens. In between, while this node holds a permission that a loss would
- * shorten (`watchClosely`), the carriers alone are looked at, often enough that a loss is seen within link_down_detect also
- * without the child. Its output is not read for meaning: what counts is what the kernel says when asked. The list of running interfaces
+ * any change, and several times a second where nobody else looks. In between, while this node holds a permission that a loss would shorten
+ * (`watchClosely`), the carriers alone are looked at, often enough that a loss is seen within link_down_detect also without
+ * the child. Its output is not read for meaning: what counts is what the kernel says when asked. The list of running interfaces
  * comes from the kernel of our own network namespace; /sys may be mounted for another one and is believed only for an
  * interface whose hardware address it shares.
  */
@@ -16,10 +16,12 @@ import { same } from '../../core/kernel/same.ts';
 import { expanded, familyOf, type Interfaces, interfaceWith, isLoopback } from './address.ts';
 
 /** Share of link_down_detect after which the carriers are looked at again; the rest is for a timer that comes late. */
-const LOOK_SHARE = 0.7;
+const LOOK_SHARE = 0.8;
 const LOOK_INTERVAL_MS_MIN = 10;
-/** A whole look is at most this old when the carriers alone are looked at. */
-const WHOLE_LOOK_MS = 200;
+/** A whole look is at most this old when the carriers alone are looked at: a little more than the usual hello interval. */
+const WHOLE_LOOK_MS = 240;
+/** As long as heartbeats bring the whole looks, it is looked this often whether they still do. */
+const IDLE_LOOK_MS = 1000;
 const MONITOR_RESTART_DELAY_MS = 5_000;
 /**
  * How long a file of /sys is kept open: opening takes longer than reading. Not for ever, because an interface takes its
@@ -66,6 +68,7 @@ export class LinkMonitor {
   readonly #states = new Map<InterfaceRole, LinkState>();
   /** Interfaces of links that are up, of which /sys can be believed; null = not of all of them. */
   #visible: ReadonlySet<string> | null = null;
+  #closeMs = WHOLE_LOOK_MS;
   #intervalMs = WHOLE_LOOK_MS;
   #closely = false;
   #lookedAt = 0;
@@ -84,9 +87,9 @@ export class LinkMonitor {
 
   /** Tells the state of every link at once, then every change. */
   start(linkDownDetectMs: number): void {
-    this.#intervalMs = Math.max(LOOK_INTERVAL_MS_MIN, Math.min(LOOK_SHARE * linkDownDetectMs, WHOLE_LOOK_MS));
+    this.#closeMs = Math.max(LOOK_INTERVAL_MS_MIN, Math.min(LOOK_SHARE * linkDownDetectMs, WHOLE_LOOK_MS));
     this.poll();
-    this.#arm();
+    this.#lookEvery(WHOLE_LOOK_MS);
     this.#unwatch = this.#ports.watch(() => this.poll());
   }
 
@@ -101,12 +104,11 @@ export class LinkMonitor {
   watchClosely(closely: boolean): void {
     if (closely === this.#closely) return;
     this.#closely = closely;
-    if (this.#timer !== null) this.#arm();
+    if (this.#timer !== null) this.#lookEvery(closely ? this.#closeMs : WHOLE_LOOK_MS);
   }
 
-  /** A whole look. The next one by itself comes as much later. */
+  /** A whole look. */
   poll(): void {
-    this.#timer?.refresh();
     this.#lookedAt = performance.now();
     const interfaces = this.#ports.interfaces();
     // Read where it is needed, and once.
@@ -135,16 +137,19 @@ export class LinkMonitor {
     this.#visible = all ? visible : null;
   }
 
-  #arm(): void {
+  /** A timer of node that is put off wakes the process all the same: no look puts this one off. */
+  #lookEvery(intervalMs: number): void {
     if (this.#timer !== null) clearInterval(this.#timer);
-    // A little more than the usual hello interval, so that the look before the hello makes this one unnecessary.
-    const intervalMs = this.#closely ? this.#intervalMs : WHOLE_LOOK_MS + LOOK_INTERVAL_MS_MIN;
+    this.#intervalMs = intervalMs;
     this.#timer = setInterval(() => this.#lookAgain(), intervalMs);
   }
 
   #lookAgain(): void {
     const isOld = performance.now() - this.#lookedAt >= WHOLE_LOOK_MS;
-    if (isOld || !this.#carriersHold()) this.poll();
+    if (isOld || (this.#closely && !this.#carriersHold())) this.poll();
+    if (this.#closely) return;
+    const intervalMs = isOld ? WHOLE_LOOK_MS : IDLE_LOOK_MS;
+    if (intervalMs !== this.#intervalMs) this.#lookEvery(intervalMs);
   }
 
   #carriersHold(): boolean {

@@ -4,11 +4,12 @@
  * source who speaks on which link. A socket that is bound to the group alone would send from whatever IPv6 address the
  * kernel prefers.
  *
- * Of dgram-as-promised only createSocket, bind, memberships, send and close are used: datagrams that come while nobody
- * waits in its `recv` are lost, and its time-out breaks the next `send`. Received is by the event of the raw socket.
+ * Of dgram-as-promised only createSocket, bind, memberships and close are used: datagrams that come while nobody waits in its
+ * `recv` are lost, its time-out breaks the next `send`, and a promise for every datagram is work for nobody. Sent and received
+ * is by the raw socket.
  * test/integration/wire/library.test.ts pins these facts.
  */
-import type { RemoteInfo } from 'node:dgram';
+import type { RemoteInfo, SocketOptions } from 'node:dgram';
 import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
 import type { InterfaceDefinition } from '../../core/definitions/model.ts';
 import { canonical, familyOf, interfaceWith, scoped } from './address.ts';
@@ -93,12 +94,10 @@ export class LinkSocket {
     const sender = this.#sockets?.sender;
     if (sender === undefined) return this.#fail('closed');
     if (sender.socket.getSendQueueCount() >= SEND_QUEUE_MAX) return this.#fail('queue-full');
-    sender.send(datagram, this.#endpoint.peerPort, this.#target).then(
-      () => {
-        this.#sent += 1;
-      },
-      (error: unknown) => this.#fail(codeOf(error)),
-    );
+    sender.socket.send(datagram, this.#endpoint.peerPort, this.#target, (error) => {
+      if (error === null) this.#sent += 1;
+      else this.#fail(codeOf(error));
+    });
   }
 
   async close(): Promise<void> {
@@ -153,7 +152,8 @@ export class LinkSocket {
 
   #create(shared: boolean): SocketAsPromised {
     const type = familyOf(this.#endpoint.address);
-    const socket = DgramAsPromised.createSocket({ type, reuseAddr: shared, ipv6Only: type === 'udp6' });
+    const options = { type, reuseAddr: shared, ipv6Only: type === 'udp6', lookup: noLookup } as const;
+    const socket = DgramAsPromised.createSocket(options);
     socket.socket.on('error', (error) => {
       // Errors of an opening are answered where it waits for them.
       if (this.#sockets?.sender !== socket && this.#sockets?.receiver !== socket) return;
@@ -199,6 +199,10 @@ export class LinkSocket {
     this.#failed[code] = (this.#failed[code] ?? 0) + 1;
   }
 }
+
+/** Only addresses come here. Without this, every datagram would first go through the resolver. */
+const noLookup: NonNullable<SocketOptions['lookup']> = (address, _options, done) =>
+  done(null, address, familyOf(address) === 'udp6' ? 6 : 4);
 
 function openFault({ address, port }: LinkEndpoint, error: unknown): string {
   const code = codeOf(error);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { TraceRing } from '../../../src/shell/trace/ring.ts';
+import { TraceRing, WRITE_DELAY_MS } from '../../../src/shell/trace/ring.ts';
 import { replayAll } from '../../../src/sim/traces.ts';
 import { FakeTime, silentLog } from '../shell/fakes.ts';
 import { recordLife } from './record.ts';
@@ -27,10 +27,10 @@ it('writes in the background, and what is left at the end', async () => {
   expect(read('000001-000001.trace')).toBe('title 1 1\n');
   ring.add('a');
   ring.add('b');
-  time.advance(250);
+  time.advance(WRITE_DELAY_MS);
   await vi.waitFor(() => expect(read('000001-000001.trace')).toBe('title 1 1\na\nb\n'));
   ring.add('c');
-  time.advance(250);
+  time.advance(WRITE_DELAY_MS);
   ring.add('d');
   // One line is on its way, one waits.
   ring.close();
@@ -46,7 +46,7 @@ it('begins new files, packs the full ones, and keeps within its room', async () 
   for (let file = 1; file <= 40; file += 1) {
     const before = names().length + Number(names().at(-1)?.slice(7, 13));
     for (let lines = 0; lines < 3; lines += 1) ring.add(randomBytes(45).toString('hex'));
-    time.advance(250);
+    time.advance(WRITE_DELAY_MS);
     await vi.waitFor(() => expect(names().length + Number(names().at(-1)?.slice(7, 13))).not.toBe(before));
     written = Number(names().at(-1)?.slice(7, 13));
   }
