@@ -81,9 +81,8 @@ const SETTLED_MS = 1000;
  * What changes when the file does, for one question where reading it takes five; null = read it: it is not there, is no plain
  * file, or changed just now.
  */
-export async function pidFileStamp(path: string): Promise<string | null> {
+export async function pidFileStamp(path: string, wallMs = Date.now()): Promise<string | null> {
   const file = await lstat(path, { bigint: true }).catch(() => null);
-  if (file === null || !file.isFile() || Math.abs(Date.now() - Number(file.ctimeMs)) < SETTLED_MS)
-    return null;
+  if (file === null || !file.isFile() || Math.abs(wallMs - Number(file.ctimeMs)) < SETTLED_MS) return null;
   return [file.dev, file.ino, file.mtimeNs, file.ctimeNs, file.size].join(' ');
 }

@@ -67,3 +67,23 @@ it('goes on where the uptime can not be read', () => {
   pass(100);
   expect(clock.now()).toBe(10_100);
 });
+
+it('asks for the uptime once for what comes together', () => {
+  let asked = 0;
+  const counted = new GuardClock(
+    () => monotonic,
+    () => {
+      asked += 1;
+      return uptime;
+    },
+  );
+  const before = asked;
+  for (const _ of [1, 2, 3]) {
+    counted.now();
+    pass(0.5);
+  }
+  expect(asked - before).toBe(1);
+  pass(1);
+  uptime = (uptime ?? 0) + 3000;
+  expect(counted.now()).toBe(monotonic + 3000);
+});

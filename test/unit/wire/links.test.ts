@@ -198,6 +198,19 @@ describe('between two whole looks', () => {
     expect(counts.lists - before).toBe(10);
   });
 
+  test('where nobody else looks any more, our own looks come back', () => {
+    const { monitor, counts } = alone(false);
+    for (let looks = 0; looks < 10; looks += 1) {
+      vi.advanceTimersByTime(200);
+      monitor.poll();
+    }
+    vi.advanceTimersByTime(1000);
+    const before = counts.lists;
+    vi.advanceTimersByTime(1000);
+    monitor.stop();
+    expect(counts.lists - before).toBeGreaterThanOrEqual(4);
+  });
+
   test('an address that is taken off is told within a quarter of a second, with no loss of a carrier', () => {
     for (const closely of [true, false]) {
       const { state, monitor, told } = alone(closely);
