@@ -31,6 +31,7 @@ const OPERATION_IDS: Readonly<Record<string, string>> = {
   'GET /v1': 'getResources',
   'GET /v1/nodes': 'listNodes',
   'GET /v1/nodes/:key': 'getNode',
+  'POST /v1/nodes/:key/actions': 'confirmDead',
   'GET /v1/servicenodes': 'listServicenodes',
   'GET /v1/servicenodes/:key': 'getServicenode',
   'GET /v1/services': 'listServices',
@@ -76,6 +77,10 @@ const WITHOUT_ETAG = [
   '/metrics',
 ];
 
+/** Of the methods that change something: definitions are changed with SQL. */
+const READ_ONLY = '/v1/services/:key';
+const SERVICE_ORDERS = '/v1/services/:key/actions';
+
 const PAGED = [...RESOURCES.map(({ name }) => name), ...ALIASES.map(({ path }) => path)].map(
   (name) => `/v1/${name}`,
 );
@@ -107,9 +112,9 @@ function otherStatuses(method: string, { url, config }: RouteOptions): readonly 
   if (url.includes(':') || PAGED.includes(url)) statuses.push(404);
   if (method === 'GET') return WITHOUT_ETAG.includes(url) ? statuses : [...statuses, 304];
   statuses.push(403, 413, 415);
-  if (config?.role === 'admin') return [...statuses.filter((status) => ![500, 404].includes(status)), 501];
+  if (url === READ_ONLY) return [...statuses.filter((status) => ![500, 404].includes(status)), 501];
   statuses.push(409);
-  return url.endsWith('/actions') ? [...statuses, 412] : statuses;
+  return url === SERVICE_ORDERS ? [...statuses, 412] : statuses;
 }
 
 const text = (description: string, maxLength = 128) => Type.Optional(Type.String({ description, maxLength }));
@@ -119,7 +124,7 @@ function headersOf(method: string, url: string): Record<string, TSchema> {
   if (method === 'GET') return WITHOUT_ETAG.includes(url) ? {} : { 'If-None-Match': text('an ETag') };
   return {
     'Idempotency-Key': text('the same order, sent twice with this, is carried out once'),
-    ...(url.endsWith('/actions') ? { 'If-Match': text('the ETag of the service as it was read') } : {}),
+    ...(url === SERVICE_ORDERS ? { 'If-Match': text('the ETag of the service as it was read') } : {}),
   };
 }
 

@@ -176,6 +176,19 @@ export const ServiceActionRequest = Type.Object(
   { additionalProperties: false, $id: 'ServiceActionRequest' },
 );
 
+export const NodeActionRequest = Type.Object(
+  {
+    kind: Type.Enum(['confirm-dead'], { description: 'your word that the node has no power' }),
+    again: Type.String({ maxLength: 31, description: 'the name of the node once more' }),
+    why: Type.String({
+      maxLength: 256,
+      description: 'how you know, for the history; one line',
+      pattern: '^[^\\u0000-\\u001f\\u007f]*[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$',
+    }),
+  },
+  { additionalProperties: false, $id: 'NodeActionRequest' },
+);
+
 export const Accepted = Type.Object(
   {
     message: word('what was accepted'),
@@ -396,6 +409,7 @@ export const NAMED: readonly TSchema[] = [
   NodeActionResult,
   OperationRequest,
   ServiceActionRequest,
+  NodeActionRequest,
   Accepted,
   Operation,
   Change,

@@ -17,6 +17,7 @@ import { Problem, problem, problemBody } from './problem.ts';
 import type { ApiContext, App } from './routes/context.ts';
 import { addInspection } from './routes/inspect.ts';
 import { addLive } from './routes/live.ts';
+import { addNodeActions } from './routes/node-actions.ts';
 import { addOperations } from './routes/operations.ts';
 import { addPresent } from './routes/present.ts';
 import { addRecords } from './routes/records.ts';
@@ -132,6 +133,7 @@ export async function buildServer(options: ServerOptions): Promise<App> {
   addRecords(app, context);
   addServiceNode(app, context);
   addOperations(app, context);
+  addNodeActions(app, context);
   addInspection(app, context);
   addPresent(app, context);
   addLive(app, context);

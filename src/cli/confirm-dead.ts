@@ -1,7 +1,7 @@
 /** `smctl confirm-dead`: an operator's word that the silent node is dead. Wrong, it lets both nodes act: asked for twice. */
 import { type CommandSpec, type Context, type Given, type Outcome, problem, text } from './command.ts';
-import { ANSWER_MS, controlProblem, withDaemon } from './daemon.ts';
-import type { Reply } from './desk.ts';
+import { controlProblem } from './daemon.ts';
+import { ownDesk, type Reply } from './desk.ts';
 import { EXIT } from './exit-codes.ts';
 
 export const CONFIRM_DEAD: CommandSpec = {
@@ -18,10 +18,27 @@ export const CONFIRM_DEAD: CommandSpec = {
     { flags: '--yes <node>', text: 'the same name again, instead of the question' },
     { flags: '--why <text>', text: 'how you know; for the history, and needed' },
   ],
-  run: confirm,
+  run: (context, given) => confirm(context, given, (command) => ownDesk(context, given).order(command)),
+  remote: (context, given, rest) =>
+    confirm(context, given, async ({ kind, node, again, why }) => {
+      const accepted = await rest.call('confirmDead', { params: { key: node }, body: { kind, again, why } });
+      return { ok: true, code: '', ...accepted };
+    }),
 };
 
-async function confirm(context: Context, given: Given): Promise<Outcome> {
+interface Confirmation {
+  readonly kind: 'confirm-dead';
+  readonly node: string;
+  readonly again: string;
+  readonly why: string;
+}
+
+/** @param order hands it to `sm`, here or from afar */
+async function confirm(
+  context: Context,
+  given: Given,
+  order: (command: Confirmation) => Promise<Reply>,
+): Promise<Outcome> {
   const node = given.arguments[0] ?? '';
   const why = text(given, 'why');
   if (why === '') return problem(EXIT.usage, 'usage', '--why is needed: say how you know that it is dead');
@@ -31,10 +48,7 @@ async function confirm(context: Context, given: Given): Promise<Outcome> {
   if (again !== node)
     return problem(EXIT.refused, 'not-confirmed', `"${again}" is not ${node}: nothing was done`);
   try {
-    const reply = await withDaemon(context, given, async (daemon) => {
-      const command = { kind: 'confirm-dead', node, again, why };
-      return (await daemon.request('command', { actor: context.actor, command }, ANSWER_MS)) as Reply;
-    });
+    const reply = await order({ kind: 'confirm-dead', node, again, why });
     if (!reply.ok) return problem(EXIT.refused, reply.code, reply.message);
     return { exit: EXIT.ok, lines: [reply.message], json: { ...reply } };
   } catch (error) {

@@ -78,6 +78,12 @@ export type ServiceActionRequest = {
   readonly forMs?: number;
 };
 
+export type NodeActionRequest = {
+  readonly kind: 'confirm-dead';
+  readonly again: string;
+  readonly why: string;
+};
+
 export type Accepted = { readonly message: string; readonly operation: string };
 
 export type Operation = {
@@ -381,6 +387,12 @@ export interface Operations {
     body: ServiceActionRequest;
     answer: Accepted;
   };
+  confirmDead: {
+    params: { readonly key: string };
+    query: Record<never, never>;
+    body: NodeActionRequest;
+    answer: Accepted;
+  };
   listAlarms: {
     params: Record<never, never>;
     query: Record<never, never>;
@@ -488,6 +500,7 @@ export const ROUTES = {
   orderOperation: ['POST', '/v1/operations'],
   getOperation: ['GET', '/v1/operations/{key}'],
   orderService: ['POST', '/v1/services/{key}/actions'],
+  confirmDead: ['POST', '/v1/nodes/{key}/actions'],
   listAlarms: ['GET', '/v1/alarms'],
   listInterfaces: ['GET', '/v1/interfaces'],
   listNeighbors: ['GET', '/v1/neighbors'],

@@ -242,6 +242,42 @@ test('services: restart, and only if it is as it was read', async () => {
   expect((await call('PATCH', '/v1/services/keystone', [{ path: '/enabled' }])).status).toBe(501);
 });
 
+test('confirm-dead: an admin alone, the name twice, a reason, and a refusal that says why', async () => {
+  const path = '/v1/nodes/controller-1/actions';
+  const word = { kind: 'confirm-dead', again: 'controller-1', why: 'unplugged it' };
+  const operator = await call('POST', path, word, { 'x-auth-token': api.token('operator') });
+  expect([operator.status, operator.body.code]).toEqual([403, 'SM_API_ROLE']);
+  const admin = { 'x-auth-token': api.token('admin') };
+  for (const [url, body, place] of [
+    [path, { ...word, again: 'controller-0' }, 'body.again'],
+    [path, { ...word, why: ' ' }, 'body.why'],
+    [path, { kind: 'confirm-dead', again: 'controller-1' }, 'body: it must have required'],
+    // By its number nobody has typed the name twice.
+    ['/v1/nodes/2/actions', word, 'body.again'],
+  ] as const) {
+    const answer = await call('POST', url, body, admin);
+    expect([answer.status, inside(answer.body).faultstring]).toEqual([400, expect.stringContaining(place)]);
+  }
+  expect((await call('POST', '/v1/nodes/nobody/actions', { ...word, again: 'nobody' }, admin)).status).toBe(
+    404,
+  );
+  expect(api.commands).toEqual([]);
+  expect((await call('POST', path, word, admin)).status).toBe(202);
+  const command = { kind: 'confirm-dead', node: 'controller-1', why: 'unplugged it' };
+  expect(api.commands).toEqual([{ actor: 'api: token admin', command }]);
+  expect(api.records.at(-1)).toMatchObject({
+    who: 'token admin',
+    action: 'confirm-dead controller-1',
+    status: 202,
+  });
+  api.answer = { ok: false, code: 'refused', message: 'controller-1 is heard', operation: '' };
+  const refused = await call('POST', path, word, admin);
+  expect([refused.status, inside(refused.body).faultstring]).toEqual([
+    409,
+    expect.stringContaining('is heard'),
+  ]);
+});
+
 test('every change and every refusal is on record: who, what, from where, with which result', async () => {
   await patch('controller-0', { action: 'swact' });
   api.uid = 1000;

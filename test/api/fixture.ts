@@ -103,9 +103,10 @@ export async function makeApi(options: FixtureOptions = {}): Promise<ApiFixture>
         view({ services: [service('keystone', { state: 'disabled', status: 'failed', reason: 'exit 1' })] }),
       command: (request, actor, command) => {
         commands.push({ actor, command });
-        // What is asked of one service is no operation.
+        // What is asked of one service is no operation, and neither is a word on a node.
         const { answer } = fixture;
-        const told = 'service' in command ? { ...answer, operation: '' } : answer;
+        const done = 'service' in command || command.kind === 'confirm-dead';
+        const told = done ? { ...answer, operation: '' } : answer;
         queueMicrotask(() => control.answered(request, told));
       },
       shutdown: () => {},

@@ -27,6 +27,7 @@ interface Case {
 const JSON_BODY = { 'content-type': 'application/json' };
 const BODIES: Readonly<Record<string, object>> = {
   'POST /v1/operations': { kind: 'swact', node: 'controller-0', why: 'kernel update' },
+  'POST /v1/nodes/{key}/actions': { kind: 'confirm-dead', again: 'controller-1', why: 'unplugged it' },
   'POST /v1/services/{key}/actions': { kind: 'restart', why: 'new certificate' },
   'PATCH /v1/servicenode/{hostname}': {
     origin: 'mtce',
@@ -41,6 +42,7 @@ const BODIES: Readonly<Record<string, object>> = {
 /** What stands for a parameter: something that there is. */
 const KEYS: Readonly<Record<string, string>> = {
   '/v1/nodes/{key}': 'controller-0',
+  '/v1/nodes/{key}/actions': 'controller-1',
   '/v1/servicenodes/{key}': 'controller-0',
   '/v1/services/{key}': 'oam-ip',
   '/v1/services/{key}/actions': 'oam-ip',

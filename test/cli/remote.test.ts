@@ -171,6 +171,21 @@ test('what the server refuses is told with its words, and an exit code that a sc
   expect((await trusting(['lock', 'x'.repeat(40)], api.token('admin'))).exit).toBe(2);
 });
 
+test('confirm-dead from afar: as on the node, and for admins', async () => {
+  const words = ['confirm-dead', 'controller-1', '--why', 'unplugged'];
+  const admin = api.token('admin');
+  expect((await trusting([...words, '--yes', 'controller-0'], admin)).exit).toBe(5);
+  expect(await trusting([...words, '--yes', 'controller-1'], api.token('operator'))).toMatchObject({
+    exit: 5,
+    err: expect.stringContaining('this needs the role admin'),
+  });
+  expect(api.commands).toEqual([]);
+  const typed = await trusting(words, admin, { ask: async () => 'controller-1' });
+  expect([typed.exit, typed.out]).toEqual([0, 'accepted\n']);
+  const command = { kind: 'confirm-dead', node: 'controller-1', why: 'unplugged' };
+  expect(api.commands).toEqual([{ actor: 'api: token admin', command }]);
+});
+
 test('a certificate stands for a token', async () => {
   const files = (where: string) => {
     const { certificate, key } = filesOf(where, 'operator');

@@ -2,7 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RawServerDefault,
+} from 'fastify';
 import type { AccessPorts, Caller } from '../access.ts';
 import type { Answer, Answers } from '../answers.ts';
 import type { AuditRecord } from '../audit.ts';
@@ -37,6 +43,12 @@ declare module 'fastify' {
     /** For the audit: what the body asks for, the result in words, and the operation's id. */
     record: { action: string; result: string; operation: string };
   }
+}
+
+/** The Idempotency-Key. */
+export function keyOf({ headers }: FastifyRequest): string | undefined {
+  const { 'idempotency-key': key } = headers;
+  return typeof key === 'string' ? key : undefined;
 }
 
 /** Sends a body that was made before; 304 to who has it already. */

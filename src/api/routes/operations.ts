@@ -16,7 +16,7 @@ import {
   OperationRequest,
   ServiceActionRequest,
 } from '../schemas.ts';
-import { type ApiContext, type App, send } from './context.ts';
+import { type ApiContext, type App, keyOf, send } from './context.ts';
 
 /**
  * Orders it of `sm`. Throws `SM_API_REFUSED`, with what `refused` makes of the reason, or `SM_API_DAEMON`.
@@ -116,8 +116,9 @@ function addOrder(app: App, context: ApiContext): void {
     async (request, reply) => {
       const { body, caller, record } = request;
       record.action = `${body.kind} ${body.node ?? ''} ${body.group ?? ''}`.trimEnd();
-      const key = header(request.headers['idempotency-key']);
-      const accepted = await context.once.do(caller.name, key, body, () => order(context, caller.name, body));
+      const accepted = await context.once.do(caller.name, keyOf(request), body, () =>
+        order(context, caller.name, body),
+      );
       record.operation = accepted.operation;
       record.result = accepted.message;
       if (accepted.operation !== '') reply.header('location', `/v1/operations/${accepted.operation}`);
@@ -147,7 +148,7 @@ function addServiceOrder(app: App, context: ApiContext): void {
       const etag = answerOf(item).etag;
       const match = headers['if-match'];
       if (match !== undefined && match !== '*' && match !== etag) throw problem('SM_API_CHANGED');
-      const accepted = await once.do(caller.name, header(headers['idempotency-key']), [item.name, body], () =>
+      const accepted = await once.do(caller.name, keyOf(request), [item.name, body], () =>
         order(context, caller.name, { ...body, service: item.name }),
       );
       record.result = accepted.message;
@@ -168,8 +169,4 @@ function addServiceOrder(app: App, context: ApiContext): void {
       throw problem('SM_API_READ_ONLY');
     },
   );
-}
-
-function header(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

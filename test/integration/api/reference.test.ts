@@ -29,16 +29,16 @@ afterAll(async () => {
   await node.close();
 });
 
-async function printed(command: string, token: string): Promise<string> {
+async function printed(command: string, tokens: Readonly<Record<string, string>>): Promise<string> {
   const { stdout, stderr } = await run('bash', ['-c', command.replaceAll(PORT, `127.0.0.1:${port}`)], {
-    env: { ...process.env, TOKEN: token, LC_ALL: 'C' },
+    env: { ...process.env, ...tokens, LC_ALL: 'C' },
   });
   expect(stderr, command).toBe('');
   return stdout.replaceAll(`127.0.0.1:${port}`, PORT).replaceAll('\r', '').trimEnd();
 }
 
 test('every line prints what the page shows', async () => {
-  const token = node.token('operator', 'orchestrator');
+  const tokens = { TOKEN: node.token('operator', 'orchestrator'), ADMIN: node.token('admin', 'alice') };
   let page = '';
   let commands = 0;
   for (const part of readFileSync(PAGE, 'utf8').split(/^(```sh\n[\s\S]*?^```\n)/m)) {
@@ -49,7 +49,7 @@ test('every line prints what the page shows', async () => {
     page += '```sh\n';
     for (const [line = ''] of part.matchAll(/^\$ (?:.*\\\n)*.*\n/gm)) {
       commands += 1;
-      page += `${line}${await printed(line.slice(2), token)}\n`;
+      page += `${line}${await printed(line.slice(2), tokens)}\n`;
     }
     page += '```\n';
   }
