@@ -120,7 +120,7 @@ export class SimManager extends SimProcess {
     const fact = this.world.sabotage.fact(told);
     if (fact === null) return;
     if (fact.type === 'guard.permission') {
-      this.#copy.proof = this.#node.watchdog.guard?.view().proof ?? this.#copy.proof;
+      this.#copy.proof = this.#node.watchdog.guard?.proof() ?? this.#copy.proof;
       this.#setDeadline(fact.deadline);
     }
     if (fact.type === 'guard.limit') {

@@ -24,7 +24,7 @@ export class Numbers {
 
   of(group: string): GroupNumbers {
     const numbers = this.#byGroup.get(group);
-    assert(numbers !== undefined, `no numbers of group ${group}`);
+    assert(numbers !== undefined, () => `no numbers of group ${group}`);
     return numbers;
   }
 
@@ -45,7 +45,7 @@ export class Numbers {
   /** This node may run the group under this number from now on. */
   hold(group: string, activation: number): void {
     const { stopped, max } = this.of(group);
-    assert(activation > stopped, `${group}: activation ${activation} was given up before`);
+    assert(activation > stopped, () => `${group}: activation ${activation} was given up before`);
     this.#change(group, { held: activation, max: Math.max(max, activation) });
   }
 

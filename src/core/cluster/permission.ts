@@ -72,7 +72,7 @@ export function grant(claim: Claim, verdict: Verdict): Grant {
     return { ok: true, token: { group: claim.group, activation: 0, deadline: Infinity } as Token };
   }
   if (claim.held === 0) return { ok: false, reason: `nobody gave ${claim.group} to this node` };
-  assert(claim.held > claim.stopped, `${claim.group}: activation ${claim.held} was given up before`);
+  assert(claim.held > claim.stopped, () => `${claim.group}: activation ${claim.held} was given up before`);
   const reason = refusal(verdict);
   if (reason !== null) return { ok: false, reason };
   return {

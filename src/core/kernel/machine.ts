@@ -20,7 +20,7 @@ export function lookup<State extends string, Event extends string, Work extends 
   event: Event,
 ): Work | null {
   const cell = table[state][event];
-  assert(cell !== undefined, `${name}: no cell for (${state}, ${event})`);
-  assert(cell !== 'never', `${name}: ${event} can not happen in ${state}`);
+  assert(cell !== undefined, () => `${name}: no cell for (${state}, ${event})`);
+  assert(cell !== 'never', () => `${name}: ${event} can not happen in ${state}`);
   return cell === 'ignore' ? null : (cell as Work);
 }

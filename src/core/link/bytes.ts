@@ -85,7 +85,7 @@ export class ByteWriter {
 
   /** Exactly `length` bytes, given as lower-case hex digits. */
   hex(text: string, length: number): void {
-    assert(text.length === length * 2 && HEX.test(text), `not ${length} bytes in hex: ${text}`);
+    assert(text.length === length * 2 && HEX.test(text), () => `not ${length} bytes in hex: ${text}`);
     const at = this.#take(length);
     for (let i = 0; i < length; i += 1) {
       this.#bytes[at + i] = 16 * digitOf(text.charCodeAt(2 * i)) + digitOf(text.charCodeAt(2 * i + 1));
@@ -95,7 +95,7 @@ export class ByteWriter {
   /** UTF-8 in a field of fixed width, filled up with zeros; at least one zero remains. */
   padded(text: string, width: number): void {
     const bytes = utf8Of(text);
-    assert(bytes.length < width, `too long for a field of ${width} bytes: ${text}`);
+    assert(bytes.length < width, () => `too long for a field of ${width} bytes: ${text}`);
     this.raw(bytes);
     this.raw(new Uint8Array(width - bytes.length));
   }
@@ -115,7 +115,7 @@ export class ByteWriter {
   /** The position of a word in its ordered enumeration. */
   word<T extends string>(order: readonly T[], value: T): void {
     const index = order.indexOf(value);
-    assert(index >= 0, `unknown word: ${value}`);
+    assert(index >= 0, () => `unknown word: ${value}`);
     this.u8(index);
   }
 
@@ -130,7 +130,7 @@ export class ByteWriter {
   #integer(value: number, max: number): void {
     assert(
       Number.isInteger(value) && value >= 0 && value <= max,
-      `not a whole number of 0..${max}: ${value}`,
+      () => `not a whole number of 0..${max}: ${value}`,
     );
   }
 

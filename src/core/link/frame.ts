@@ -40,7 +40,7 @@ export function isNodeName(text: string): boolean {
 export function encodeFrame(frame: Frame): Uint8Array {
   const { header, body } = frame;
   const fault = frameFault(frame);
-  assert(fault === null, `frame: ${fault}`);
+  assert(fault === null, () => `frame: ${fault}`);
 
   const writer = new ByteWriter(HEADER_BYTES + body.length);
   writer.u32(FRAME_MAGIC);
@@ -69,7 +69,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
   writer.padded(header.receiver, NAME_FIELD_BYTES);
   writer.u16(body.length);
   writer.u16(0);
-  assert(writer.length === HEADER_BYTES, `header of ${writer.length} bytes`);
+  assert(writer.length === HEADER_BYTES, () => `header of ${writer.length} bytes`);
   writer.raw(body);
   return writer.finish();
 }

@@ -13,7 +13,7 @@ export function splitReport(bytes: Uint8Array, partBytesMax: number = PART_BYTES
   for (let at = 0; at < bytes.length; at += partBytesMax) {
     parts.push(new Uint8Array(bytes.subarray(at, at + partBytesMax)));
   }
-  assert(parts.length <= LIMITS.reportPartsMax, `a report of ${parts.length} parts`);
+  assert(parts.length <= LIMITS.reportPartsMax, () => `a report of ${parts.length} parts`);
   return parts;
 }
 

@@ -42,11 +42,11 @@ export const REPORT_LIMITS = {
 const TEXT_CHARACTERS = [LIMITS.reasonCharactersMax, 64, 16, 0] as const;
 
 export function encodeReport(report: Report): Uint8Array {
-  assert(report.nodes.length <= LIMITS.nodesMax, `a report of ${report.nodes.length} nodes`);
-  assert(report.groups.length <= REPORT_LIMITS.groupsMax, `a report of ${report.groups.length} groups`);
+  assert(report.nodes.length <= LIMITS.nodesMax, () => `a report of ${report.nodes.length} nodes`);
+  assert(report.groups.length <= REPORT_LIMITS.groupsMax, () => `a report of ${report.groups.length} groups`);
   assert(
     report.operations.length <= REPORT_LIMITS.operationsMax,
-    `a report of ${report.operations.length} operations`,
+    () => `a report of ${report.operations.length} operations`,
   );
   for (const charactersMax of TEXT_CHARACTERS) {
     const bytes = reportBytes(report, charactersMax);
@@ -168,7 +168,10 @@ function readGroup(reader: ByteReader): GroupReport {
 
 function writeOperation(writer: ByteWriter, operation: Operation, charactersMax: number): void {
   // An id that is cut would be another operation's.
-  assert(operation.id.length <= REPORT_LIMITS.idCharactersMax, `operation id too long: ${operation.id}`);
+  assert(
+    operation.id.length <= REPORT_LIMITS.idCharactersMax,
+    () => `operation id too long: ${operation.id}`,
+  );
   writer.text(operation.id);
   writer.word(OPERATION_KINDS, operation.kind);
   writeName(writer, operation.node);
@@ -205,7 +208,7 @@ function readList<T>(reader: ByteReader, countMax: number, readOne: (reader: Byt
 }
 
 function writeName(writer: ByteWriter, name: string): void {
-  assert(name.length <= LIMITS.nameCharactersMax, `name too long: ${name}`);
+  assert(name.length <= LIMITS.nameCharactersMax, () => `name too long: ${name}`);
   writer.text(name);
 }
 

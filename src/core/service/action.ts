@@ -116,7 +116,7 @@ export class Actions {
     }
     const { service, action } = run;
     this.#runs.delete(run.id);
-    assert(service.run === run, `${service.name}: run ${run.id} is not the one that runs`);
+    assert(service.run === run, () => `${service.name}: run ${run.id} is not the one that runs`);
     service.run = null;
     service.view = null;
     this.#context.places.release(service);
@@ -145,7 +145,7 @@ export class Actions {
   #judge(run: Run, event: RunDone): void {
     const { service, action } = run;
     const definition = service.definition.actions.get(action);
-    assert(definition !== undefined, `${service.name}: no action ${action}`);
+    assert(definition !== undefined, () => `${service.name}: no action ${action}`);
     const verdict = this.#context.rules.judge(definition, event.outcome);
     const text = () => failureText(definition.pluginName, definition.pluginCommand, event);
     applyStatus(service, verdict, text);
@@ -277,7 +277,7 @@ export class Actions {
     const known = calls.get(action);
     if (known !== undefined) return known;
     const definition = service.definition.actions.get(action);
-    assert(definition !== undefined, `${service.name}: no action ${action}`);
+    assert(definition !== undefined, () => `${service.name}: no action ${action}`);
     const call = invocation(service.definition, definition);
     calls.set(action, call);
     return call;

@@ -99,7 +99,7 @@ export class LocalEngine {
 
   /** Takes one event in and cascades until nothing changes. Unknown names and runs are dropped. */
   step(event: LocalEvent, now: number): void {
-    assert(now >= this.#context.now, `time went back from ${this.#context.now} to ${now}`);
+    assert(now >= this.#context.now, () => `time went back from ${this.#context.now} to ${now}`);
     this.#context.now = now;
     this.#take(event);
     this.#settle();
@@ -107,7 +107,7 @@ export class LocalEngine {
 
   group(name: string): GroupView {
     const group = this.#groups.get(name);
-    assert(group !== undefined, `no group ${name}`);
+    assert(group !== undefined, () => `no group ${name}`);
     return this.#groupMachine.view(group);
   }
 
@@ -117,7 +117,7 @@ export class LocalEngine {
 
   service(name: string): ServiceView {
     const service = this.#services.get(name);
-    assert(service !== undefined, `no service ${name}`);
+    assert(service !== undefined, () => `no service ${name}`);
     return serviceView(service);
   }
 
@@ -165,7 +165,7 @@ export class LocalEngine {
       for (const member of definition.members) {
         const service = definitions.services.get(member.service);
         if (service === undefined) continue;
-        assert(!this.#services.has(service.name), `${service.name} is a member of two groups`);
+        assert(!this.#services.has(service.name), () => `${service.name} is a member of two groups`);
         const record = new ServiceRecord(service, group, member.failureImpact);
         this.#services.set(service.name, record);
         group.members.push(record);
@@ -255,7 +255,7 @@ export class LocalEngine {
     if (group === undefined) return;
     const activating = event.desired === 'active' && group.definition.exclusive;
     if (activating) {
-      assert(event.token.group === group.name, `${group.name}: token of group ${event.token.group}`);
+      assert(event.token.group === group.name, () => `${group.name}: token of group ${event.token.group}`);
     }
     const before = tokenOf(group, this.#context.now);
     const renewal = activating && group.wanted && group.desired === 'active';
@@ -359,7 +359,10 @@ export class LocalEngine {
       const service = this.#queue[steps] ?? this.#nextWaiting();
       if (service === null) break;
       steps += 1;
-      assert(steps <= LIMITS.cascadeStepsMax, `one event caused more than ${LIMITS.cascadeStepsMax} steps`);
+      assert(
+        steps <= LIMITS.cascadeStepsMax,
+        () => `one event caused more than ${LIMITS.cascadeStepsMax} steps`,
+      );
       service.queued = false;
       this.#machine.drive(service);
     }

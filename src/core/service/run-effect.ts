@@ -20,23 +20,29 @@ export type Permission = { readonly exclusive: true; readonly token: Token } | {
 /** The one constructor of activating orders. */
 export function activatingRun(order: Order, permission: Permission): RunEffect {
   const { group } = order.service;
-  assert(group.definition.exclusive === permission.exclusive, `${group.name}: permission of the wrong kind`);
+  assert(
+    group.definition.exclusive === permission.exclusive,
+    () => `${group.name}: permission of the wrong kind`,
+  );
   if (!permission.exclusive) return runEffect(order, null);
-  assert(permission.token.group === group.name, `${group.name}: token of group ${permission.token.group}`);
+  assert(
+    permission.token.group === group.name,
+    () => `${group.name}: token of group ${permission.token.group}`,
+  );
   return runEffect(order, permission.token);
 }
 
 /** Orders that activate nothing: audits, stops, and enabling into standby. */
 export function plainRun(order: Order): RunEffect {
   const { service, action } = order;
-  assert(action !== service.activatingAction, `${service.name}: ${action} needs permission`);
+  assert(action !== service.activatingAction, () => `${service.name}: ${action} needs permission`);
   return runEffect(order, null);
 }
 
 function runEffect(order: Order, token: Token | null): RunEffect {
   const { service, action, run, environment, killsInstead } = order;
   const definition = service.definition.actions.get(action);
-  assert(definition !== undefined, `${service.name}: no action ${action}`);
+  assert(definition !== undefined, () => `${service.name}: no action ${action}`);
   return {
     type: 'run',
     run,
