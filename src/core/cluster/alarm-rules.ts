@@ -138,9 +138,9 @@ function recovery({ me }: ClusterContext, group: string, node: string): string {
 function* redundancy({ context }: AlarmFacts): Iterable<Alarm> {
   const { definitions } = context;
   for (const group of definitions.groups.values()) {
-    const entity = `service_domain=${definitions.domain.name}.service_group=${group.name}`;
     const lack = lacking(context, group);
     if (lack === null) continue;
+    const entity = `service_domain=${definitions.domain.name}.service_group=${group.name}`;
     const repair =
       'bring the other node back into service: smctl explain node on both shows what they wait for';
     yield { id: '400.002', entity, ...lack, repair, patienceMs: TRANSITION_PATIENCE_MS };
@@ -161,13 +161,11 @@ function lacking(context: ClusterContext, group: GroupDefinition): Pick<Alarm, '
   // A domain of one node lacks nothing that it could have.
   const wanted = Math.min(group.nActive, definitions.nodes.length);
   const spare = Math.min(group.mStandby, definitions.nodes.length - wanted);
+  if (active >= wanted && standby >= spare) return null;
   const count = `${active} of ${wanted} active, ${standby} of ${spare} standby`;
   if (active === 0 && wanted > 0)
     return { severity: 'critical', reason: `${group.name} is active nowhere: ${count}` };
-  if (active < wanted || standby < spare) {
-    return { severity: 'major', reason: `${group.name} has lost its redundancy: ${count}` };
-  }
-  return null;
+  return { severity: 'major', reason: `${group.name} has lost its redundancy: ${count}` };
 }
 
 /** The last rung: no node is left that the group could go to, so each tries again in place, and somebody has to come. */

@@ -73,6 +73,8 @@ export class Containment {
   readonly #enabled: EnableRecords;
   /** Control groups of services below which scripts have left some. */
   readonly #untidy = new Set<string>();
+  /** Services whose control groups hold what a script may have started: their pid files are read when nothing hurries. */
+  readonly #unread = new Set<string>();
   /**
    * By service, an empty group that a script has left: the next one enters it. Making one takes the kernel a millisecond,
    * and as long again to remove it.
@@ -181,7 +183,8 @@ export class Containment {
 
   /**
    * After the script's end. What it left running stays under the service's entry. `began`: it may have started what its pid
-   * file names; where a control group holds that, other scripts are no reason to read the file. `disabled`: it has stopped it.
+   * file names, which is read: where a control group holds that, when nothing hurries, for a kill reads it anew; other scripts
+   * are no reason to read it there. `disabled`: it has stopped it.
    */
   async ended(run: number, began = true, disabled = false): Promise<void> {
     const handle = this.#runs.get(run);
@@ -191,7 +194,8 @@ export class Containment {
     handle.close();
     const { service, cgroup } = handle.entry;
     if (cgroup !== null) this.#leave(dirname(cgroup), cgroup);
-    if (cgroup === null || began) await this.#services.get(service)?.refresh();
+    if (cgroup === null) await this.#services.get(service)?.refresh();
+    else if (began) this.#readLater(service);
     if (disabled) this.#enabled.disabled(service);
   }
 
@@ -272,9 +276,18 @@ export class Containment {
     return handle;
   }
 
+  #readLater(service: string): void {
+    this.#unread.add(service);
+    this.#tidySoon();
+  }
+
   /** When nothing hurries: removing a control group takes the kernel as long as making several. */
   #tidyLater(cgroup: string): void {
     this.#untidy.add(cgroup);
+    this.#tidySoon();
+  }
+
+  #tidySoon(): void {
     this.#tidying ??= setTimeout(() => void this.#tidy(), TIDY_DELAY_MS).unref();
   }
 
@@ -282,6 +295,9 @@ export class Containment {
   async #tidy(): Promise<void> {
     const cgroups = [...this.#untidy];
     this.#untidy.clear();
+    const unread = [...this.#unread];
+    this.#unread.clear();
+    for (const service of unread) await this.#services.get(service)?.refresh();
     for (const cgroup of cgroups) {
       for (const path of await childGroups(cgroup)) {
         // A group that was just made is empty too, until its script enters it.
@@ -292,7 +308,7 @@ export class Containment {
       }
     }
     this.#tidying = null;
-    if (this.#untidy.size > 0) this.#tidying = setTimeout(() => void this.#tidy(), TIDY_DELAY_MS).unref();
+    if (this.#untidy.size + this.#unread.size > 0) this.#tidySoon();
   }
 
   /** Records of scripts that are not ours, with handles of what may be left of them. */
