@@ -11,8 +11,9 @@ import { LiveReader } from '../shell/store/live-reader.ts';
 import type { AccessPorts } from './access.ts';
 import { Answers } from './answers.ts';
 import { AuditFile } from './audit.ts';
+import { keepSockets } from './compatibility/keep.ts';
 import { handle } from './compatibility/serve.ts';
-import { openSockets, type Sockets } from './compatibility/sockets.ts';
+import type { Sockets } from './compatibility/sockets.ts';
 import { Daemon } from './daemon.ts';
 import { keystoneValidator } from './keystone.ts';
 import { Once } from './once.ts';
@@ -99,22 +100,18 @@ async function openCompatibility(
   if (directory === null) return null;
   const refused = (reason: string) =>
     log.warn({ reason }, 'a message to the compatibility sockets was refused');
-  const failed = (reason: string) => log.error({ directory, reason }, 'there are no compatibility sockets');
-  try {
-    const sockets = await openSockets({
-      directory,
-      ended: failed,
-      received: (bytes) => {
-        const ports = { context, send: (text: string) => sockets.send(text), refused };
-        handle(bytes, ports).catch((error: unknown) => refused(`a fault of ours: ${String(error)}`));
-      },
-    });
-    log.info({ directory }, 'compatibility sockets are open');
-    return sockets;
-  } catch (error) {
-    failed(error instanceof Error ? error.message : String(error));
-    return null;
-  }
+  const sockets: Sockets = await keepSockets({
+    directory,
+    opened: () => log.info({ directory }, 'compatibility sockets are open'),
+    lost: (reason, pauseMs) =>
+      log.error({ directory, reason, pauseMs }, 'there are no compatibility sockets; they are opened again'),
+    received: (bytes) => {
+      const ports = { context, send: (text: string) => sockets.send(text), refused };
+      handle(bytes, ports).catch((error: unknown) => refused(`a fault of ours: ${String(error)}`));
+    },
+    now: () => performance.now(),
+  });
+  return sockets;
 }
 
 function accessOf({ api }: Config, log: Logger): AccessPorts {

@@ -1,13 +1,21 @@
 /** StarlingX's text messages: lines as its tools send them, hostile ones, and real datagrams on real sockets. */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { keepSockets } from '../../src/api/compatibility/keep.ts';
 import { acknowledgement, parseMessage } from '../../src/api/compatibility/messages.ts';
 import { handle } from '../../src/api/compatibility/serve.ts';
-import { CLIENT, NOTIFY, openSockets, SERVER } from '../../src/api/compatibility/sockets.ts';
+import {
+  CLIENT,
+  NOTIFY,
+  openSockets,
+  SERVER,
+  type SocketPorts,
+} from '../../src/api/compatibility/sockets.ts';
+import { ROOT } from '../tidy/project.ts';
 import { type ApiFixture, makeApi } from './fixture.ts';
 
 let api: ApiFixture;
@@ -151,4 +159,120 @@ test('real datagrams come in, and an answer goes out', async () => {
     'is no socket',
   );
   rmSync(directory, { recursive: true });
+});
+
+test('sockets that end are opened again, ever more slowly while they do not last', async () => {
+  vi.useFakeTimers();
+  try {
+    const pauses: number[] = [];
+    let last = {} as SocketPorts;
+    let faults = 3;
+    const sent: string[] = [];
+    const open = async (ports: SocketPorts) => {
+      if (faults-- > 0) throw new Error('perl can not be started');
+      last = ports;
+      return { send: (text: string) => void sent.push(text), close: () => void sent.push('closed') };
+    };
+    const opened = vi.fn();
+    const sockets = await keepSockets(
+      {
+        directory: '/nowhere',
+        received: () => {},
+        opened,
+        lost: (_reason, pauseMs) => pauses.push(pauseMs),
+        now: () => vi.getMockedSystemTime()?.valueOf() ?? 0,
+      },
+      open,
+    );
+    sockets.send('to nobody');
+    await vi.advanceTimersByTimeAsync(200 + 400 + 800);
+    expect([pauses, opened.mock.calls.length]).toEqual([[200, 400, 800], 1]);
+    last.ended('killed');
+    await vi.advanceTimersByTimeAsync(1600 + 60_000);
+    last.ended('killed after a minute');
+    expect(pauses).toEqual([200, 400, 800, 1600, 200]);
+    await vi.advanceTimersByTimeAsync(200);
+    sockets.send('hello');
+    faults = 20;
+    last.ended('killed');
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(Math.max(...pauses)).toBe(60_000);
+    faults = 0;
+    await vi.advanceTimersByTimeAsync(60_000);
+    sockets.close();
+    last.ended('closed');
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(sent).toEqual(['hello', 'closed']);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+/** The perl of these sockets. */
+function relay(directory: string): number {
+  const mine = readdirSync('/proc').find((pid) => {
+    if (!/^[0-9]+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join(directory, SERVER));
+    } catch {
+      return false;
+    }
+  });
+  return Number(mine);
+}
+
+test('a killed perl is replaced, and messages come in again', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sm-compatibility-'));
+  let wake = () => {};
+  const next = () => new Promise<void>((resolve) => (wake = resolve));
+  const received: string[] = [];
+  const lost: string[] = [];
+  const sockets = await keepSockets({
+    directory,
+    opened: () => wake(),
+    received: (bytes) => {
+      received.push(bytes.toString('latin1'));
+      wake();
+    },
+    lost: (reason) => lost.push(reason),
+    now: () => performance.now(),
+  });
+  const back = next();
+  process.kill(relay(directory), 'SIGKILL');
+  await back;
+  const came = next();
+  execFileSync('perl', ['-e', CLIENT_PROGRAM, join(directory, SERVER), 'hello']);
+  await came;
+  sockets.close();
+  expect([received, lost]).toEqual([['hello'], ['perl was ended by SIGKILL']]);
+  while (existsSync(join(directory, SERVER))) await new Promise((resolve) => setTimeout(resolve, 5));
+  rmSync(directory, { recursive: true });
+});
+
+/** What stands for the words of the page. */
+const WORDS: Readonly<Record<string, string>> = {
+  N: '7',
+  ORIGIN: 'mtce',
+  NODE: 'controller-0',
+  ACTION: 'swact',
+  ADMIN: 'unlocked',
+  OPER: 'enabled',
+  AVAIL: 'available',
+  SERVICE: 'keystone',
+  EVENT: 'sync-start',
+};
+
+test('each message of docs/reference/compatibility-sockets.md is taken, and answered as it says', async () => {
+  const page = readFileSync(join(ROOT, 'docs/reference/compatibility-sockets.md'), 'utf8');
+  const filled = (text: string) => text.replace(/\b[A-Z]+\b/g, (word) => WORDS[word] ?? word);
+  const lines = [...page.matchAll(/`(1,1,[^`]+)`/g)].map(([, text = '']) => filled(text));
+  const acknowledged = lines.pop();
+  expect(lines).toHaveLength(3);
+  expect(page).toContain('`,skip-dep`');
+  for (const line of [...lines, `${lines[1]},skip-dep`, lines[2]?.replace('7,', '') ?? '']) {
+    const { sent, refused, commands } = await say(line);
+    expect([refused, commands.length], line).toEqual([[], 1]);
+    expect(sent, line).toEqual(line.includes('SET_NODE') ? [acknowledged] : []);
+  }
 });

@@ -50,7 +50,7 @@ export interface SocketPorts {
   /** Where the three sockets are: `/tmp` for StarlingX's programs. */
   readonly directory: string;
   readonly received: (bytes: Buffer) => void;
-  /** The sockets are gone, with the reason. */
+  /** The sockets were there and are gone, with the reason. */
   readonly ended: (reason: string) => void;
 }
 
@@ -59,6 +59,7 @@ export function openSockets({ directory, received, ended }: SocketPorts): Promis
   const paths = [CLIENT, SERVER, NOTIFY].map((name) => join(directory, name));
   const child: ChildProcess = spawn('perl', ['-e', RELAY, ...paths], { stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
+  let ready = false;
   let closed = false;
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(-500);
@@ -73,14 +74,17 @@ export function openSockets({ directory, received, ended }: SocketPorts): Promis
   };
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(new Error(`perl can not be started: ${error.message}`)));
-    child.once('exit', (code) => {
-      const reason = said.trim() === '' ? `perl ended with ${code}` : said.trim();
+    child.once('exit', (code, signal) => {
+      const plainly = signal === null ? `perl ended with ${code}` : `perl was ended by ${signal}`;
+      const reason = said.trim() === '' ? plainly : said.trim();
       reject(new Error(reason));
-      if (!closed) ended(reason);
+      if (ready && !closed) ended(reason);
     });
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      if (line === 'ready') resolve(sockets);
-      else received(Buffer.from(line, 'hex'));
+      if (line === 'ready') {
+        ready = true;
+        resolve(sockets);
+      } else received(Buffer.from(line, 'hex'));
     });
   });
 }
