@@ -35,7 +35,7 @@ check_tools() {
 
 # command:package, all of them used by tests, the demo or the lab only.
 SYSTEM_COMMANDS=(
-  sqlite3:sqlite3 ip:iproute2 perl:perl ps:procps unshare:util-linux modprobe:kmod mke2fs:e2fsprogs
+  sqlite3:sqlite3 ip:iproute2 perl:perl zsh:zsh ps:procps unshare:util-linux modprobe:kmod mke2fs:e2fsprogs
   ocf-tester:resource-agents xmllint:libxml2-utils nginx:nginx-light nft:nftables bindfs:bindfs
   etcd:etcd-server etcdctl:etcd-client ipmi_sim:openipmi ipmitool:ipmitool fence_ipmilan:fence-agents ping:iputils-ping
 )

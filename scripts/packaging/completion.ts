@@ -1,4 +1,4 @@
-/** Completion for bash, made from a command tree; zsh takes it over through its bashcompinit. */
+/** Completion for bash, made from a command tree; zsh takes it over through its bashcompinit, and knows no mapfile. */
 import { type ArgumentSpec, type CommandSpec, type OptionSpec, optionsOf } from '../../src/cli/command.ts';
 import { COMPLETED } from '../../src/cli/complete.ts';
 import { type Leaf, runnable } from '../../src/cli/reference.ts';
@@ -38,7 +38,7 @@ ${leaves.map(({ words, command }) => `      '${words.join(' ')}') offered='${fla
 ${subcommands(leaves).concat(leaves.flatMap(argumentCases)).join('\n')}
     esac
   fi
-  mapfile -t COMPREPLY < <(compgen -W "$offered" -- "$current")
+  COMPREPLY=($(compgen -W "$offered" -- "$current"))
 }
 complete -F ${name} ${program.name}
 `;
@@ -87,7 +87,8 @@ function offer({ syntax, complete: declared }: ArgumentSpec): string | null {
   return isCompleted(complete) ? names(complete) : null;
 }
 
-const FILES = 'compopt -o default 2>/dev/null; return';
+// zsh has no compopt.
+const FILES = 'compopt -o default 2>/dev/null || COMPREPLY=($(compgen -f -- "$current")); return';
 const names = (kind: string) => `offered=$(smctl __complete ${kind} 2>/dev/null)`;
 const isCompleted = (word: string) => (COMPLETED as readonly string[]).includes(word);
 const wordIn = (syntax: string) => syntax.replace(/[^a-z-]/g, '');
@@ -117,6 +118,6 @@ function optionValues(leaves: readonly Leaf[]): string[] {
     const kind = flag.slice(2);
     if (['path', 'file', 'set'].includes(value)) return `    ${flag}) ${FILES} ;;`;
     if (!isCompleted(kind)) return `    ${flag}) return ;;`;
-    return `    ${flag}) mapfile -t COMPREPLY < <(compgen -W "$(smctl __complete ${kind} 2>/dev/null)" -- "$current"); return ;;`;
+    return `    ${flag}) COMPREPLY=($(compgen -W "$(smctl __complete ${kind} 2>/dev/null)" -- "$current")); return ;;`;
   });
 }
