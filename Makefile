@@ -1,7 +1,7 @@
 # Everything that a developer or an operator runs from a clone. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup build lint test fuzz demo bench bench-peers figures lab chaos install uninstall deb test-install clean
+.PHONY: help setup build lint test fuzz test-agents demo bench bench-peers figures lab chaos install uninstall deb test-install clean
 
 BIN := node_modules/.bin
 PREFIX ?= /usr
@@ -59,6 +59,9 @@ fuzz: setup ## Hostile input for every reader, each time another; MINUTES=60
 
 test-install: setup ## Type docs/OPERATING.md on two fresh machines (root)
 	$(BIN)/vitest run --config vitest.install.config.ts
+
+test-agents: setup ## resource-agents' own cases for 14 agents, ocf-tester for ours (root; ONLY='pgsql apache')
+	@ONLY='$(ONLY)' node --import tsx test/integration/agents/test-agents.ts
 
 demo: setup build ## Two nodes, a power-off, a restart and a swact, told as a story
 	@node --import tsx scripts/demo.ts

@@ -1,5 +1,5 @@
 #!/bin/sh
-# ocf-tester.sh: runs ocf-tester on every OCF agent of this repository.
+# ocf-tester.sh: runs ocf-tester on every OCF agent of this repository: a line for each, and what it said where one fails.
 # Needs the packages resource-agents (ocf-tester) and libxml2-utils (xmllint). Exit 0 = all passed, 77 = not installed.
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
@@ -13,15 +13,20 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 result=0
 
-# check AGENT NAME=VALUE...
+# check AGENT NAME=VALUE...: the first one tells it from other checks of the same agent
 check() {
-  agent=$1
+  agent=$1 first=${2##*/}
   shift
   for parameter in "$@"; do
     set -- "$@" -o "$parameter"
     shift
   done
-  ocf-tester -n "test-$agent" "$@" "$root/ocf/$agent" || result=1
+  if said=$(ocf-tester -n "test-$agent" "$@" "$root/ocf/$agent" 2>&1); then
+    echo "ocf-tester $agent ($first): passed"
+  else
+    printf '%s\nocf-tester %s: FAILED\n' "$said" "$agent ($first)"
+    result=1
+  fi
 }
 
 if [ "${1:-}" = inside ]; then
@@ -38,8 +43,8 @@ fi
 
 stamp=$root/scripts/demo/sm-stamp
 check process "command=$stamp" "args=--foreground --seconds 60 --file $work/process.stamps" "pidfile=$work/process.pid"
-check process "command=$stamp" "args=--seconds 60 --file $work/daemon.stamps --pid-file $work/daemon.pid" \
-  "pidfile=$work/daemon.pid" daemon=1
+check process daemon=1 "command=$stamp" "args=--seconds 60 --file $work/daemon.stamps --pid-file $work/daemon.pid" \
+  "pidfile=$work/daemon.pid"
 check promotable "command=$stamp" pidfile="$work/promotable.pid" rolefile="$work/role" \
   "args=--foreground --seconds 60 --file $work/promotable.stamps --role-file %r"
 
