@@ -36,6 +36,8 @@ export class Engine {
   readonly #alone = new Map<string, LeftAlone>();
   /** Services of exclusive groups that sm-watchdog has, or may have, on its kill list. */
   readonly #listed = new Set<string>();
+  /** Of the local engine; as long as there are no more, nothing leaves the list. */
+  #stopsSeen = 0;
 
   constructor(options: EngineOptions, emit: (effect: EngineEffect) => void) {
     this.#options = options;
@@ -208,6 +210,9 @@ export class Engine {
 
   /** Off the kill list goes only what is proven not to be active, not what merely has such a state. */
   #tellVerified(): void {
+    const { stops } = this.#local;
+    if (stops === this.#stopsSeen) return;
+    this.#stopsSeen = stops;
     for (const service of this.#listed) {
       if (!this.#local.isInactive(service)) continue;
       this.#listed.delete(service);

@@ -31,7 +31,8 @@ export class Network {
   readonly roles: readonly InterfaceRole[];
   readonly #world: World;
   readonly #rng: Prng;
-  readonly #directions = new Map<string, Direction>();
+  /** By link, then by sender. */
+  readonly #directions = new Map<InterfaceRole, readonly [Direction, Direction]>();
   /** Time until which a part of the network counts as having been cut (see `separable`). */
   #cutUntil = Number.NEGATIVE_INFINITY;
   #lossless = false;
@@ -45,13 +46,9 @@ export class Network {
   }
 
   direction(role: InterfaceRole, from: number): Direction {
-    const key = `${role}/${from}`;
-    let direction = this.#directions.get(key);
-    if (direction === undefined) {
-      direction = { cuts: 0, lossExtra: 0, delayExtraMs: 0 };
-      this.#directions.set(key, direction);
-    }
-    return direction;
+    const ways = this.#directions.get(role) ?? [freeWay(), freeWay()];
+    this.#directions.set(role, ways);
+    return from === 0 ? ways[0] : ways[1];
   }
 
   cut(role: InterfaceRole, from: number): void {
@@ -75,7 +72,7 @@ export class Network {
   /** From here on nothing is lost: three lost hellos in a row are a fault too. */
   healAll(): void {
     this.#lossless = true;
-    for (const direction of this.#directions.values()) {
+    for (const direction of [...this.#directions.values()].flat()) {
       direction.cuts = 0;
       direction.lossExtra = 0;
       direction.delayExtraMs = 0;
@@ -126,6 +123,10 @@ export class Network {
     if (lateDuplication > 0 && rng.float() < lateDuplication)
       world.after(rng.between(100, LATE_COPY_MS_MAX), arrive);
   }
+}
+
+function freeWay(): Direction {
+  return { cuts: 0, lossExtra: 0, delayExtraMs: 0 };
 }
 
 /** A word that comes after the stop bound of who waits for it is no word. */

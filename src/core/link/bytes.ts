@@ -94,22 +94,19 @@ export class ByteWriter {
 
   /** UTF-8 in a field of fixed width, filled up with zeros; at least one zero remains. */
   padded(text: string, width: number): void {
-    const bytes = utf8Of(text);
-    assert(bytes.length < width, () => `too long for a field of ${width} bytes: ${text}`);
-    this.raw(bytes);
-    this.raw(new Uint8Array(width - bytes.length));
+    const end = this.#length + width;
+    this.#characters(text);
+    assert(this.#length < end, () => `too long for a field of ${width} bytes: ${text}`);
+    this.#take(end - this.#length);
   }
 
   /** UTF-8 after its length in bytes as u16. */
   text(text: string): void {
-    if (!ASCII.test(text)) {
-      const bytes = utf8Of(text);
-      this.u16(bytes.length);
-      return this.raw(bytes);
-    }
-    this.u16(text.length);
-    const at = this.#take(text.length);
-    for (let i = 0; i < text.length; i += 1) this.#bytes[at + i] = text.charCodeAt(i);
+    const at = this.#take(2);
+    this.#characters(text);
+    const bytes = this.#length - at - 2;
+    this.#integer(bytes, U16_MAX);
+    this.#view.setUint16(at, bytes);
   }
 
   /** The position of a word in its ordered enumeration. */
@@ -125,6 +122,12 @@ export class ByteWriter {
 
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
+  }
+
+  #characters(text: string): void {
+    if (!ASCII.test(text)) return this.raw(utf8Of(text));
+    const at = this.#take(text.length);
+    for (let i = 0; i < text.length; i += 1) this.#bytes[at + i] = text.charCodeAt(i);
   }
 
   #integer(value: number, max: number): void {

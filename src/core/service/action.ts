@@ -295,6 +295,7 @@ export function setMaybeActive(context: Context, service: ServiceRecord, value: 
   if (service.maybeActive === value) return;
   service.maybeActive = value;
   service.group.maybeActive += value ? 1 : -1;
+  if (!value) context.stops += 1;
   context.wakeGroup(service.group);
 }
 

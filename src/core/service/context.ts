@@ -8,6 +8,8 @@ import type { Throttle } from './throttle.ts';
 export interface Context {
   /** Monotonic ms of the event that is being worked on. */
   now: number;
+  /** How often a service was found not to be active any more. */
+  stops: number;
   readonly emit: (effect: LocalEffect) => void;
   readonly timers: Timers;
   readonly rules: ResultRules;

@@ -67,6 +67,7 @@ export class LocalEngine {
     this.#emit = emit;
     this.#context = {
       now: 0,
+      stops: 0,
       emit,
       timers: new Timers(emit),
       rules: new ResultRules(definitions.results),
@@ -124,6 +125,11 @@ export class LocalEngine {
   /** Known not to be active: its stop script succeeded or an audit said so. State `disabled` alone is no proof. */
   isInactive(name: string): boolean {
     return this.#services.get(name)?.maybeActive === false;
+  }
+
+  /** How often something was found not to be active any more. */
+  get stops(): number {
+    return this.#context.stops;
   }
 
   services(): ServiceView[] {
