@@ -3,14 +3,15 @@
  * stream, at the node that leads and at the one that does not; the audit shows all.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { authorityFiles, filesOf, issue, makeAuthority } from '../../../src/shell/credentials/pki.ts';
 import { createToken, type Role, revokeToken } from '../../../src/shell/credentials/tokens.ts';
 import { buildPrograms } from '../pair/build.ts';
-import { destroyAll, eventually, TestNode } from '../pair/node.ts';
+import { destroyAll, eventually, type Site, SMALL_SITE, TestNode } from '../pair/node.ts';
 import { settled } from '../pair/settled.ts';
 import { ask, follow, type Json, type Server } from './https.ts';
 import { type ApiProcess, freePort, startApi, untilSaid, writeApiConfiguration } from './program.ts';
@@ -28,13 +29,28 @@ interface Place extends Server {
   readonly url: string;
 }
 
+const KEY = randomBytes(64);
+const PASSWORD = `Geheim-${randomBytes(8).toString('hex')}`;
+/** Every token that was handed out, and those that nobody was given. */
+const tokens = new Set<string>();
+
+const SITE: Site = {
+  ...SMALL_SITE,
+  install: (directory, index, base, deadMs) => {
+    SMALL_SITE.install(directory, index, base, deadMs);
+    writeFileSync(join(directory, 'keys', 'cluster'), KEY, { mode: 0o600 });
+    const sql = `UPDATE SERVICE_INSTANCES SET INSTANCE_PARAMETERS = INSTANCE_PARAMETERS || ',password=${PASSWORD}';`;
+    writeFileSync(join(directory, 'definitions', '20-password.sql'), sql);
+  },
+};
+
 /** As they are at the start. */
 let active: Place;
 let standby: Place;
 
 beforeAll(async () => {
   for (const index of [0, 1] as const)
-    pair.push(TestNode.make(programs.root, programs.dist, index, 61, 3000));
+    pair.push(TestNode.make(programs.root, programs.dist, index, 61, 3000, SITE));
   for (const node of pair) node.start();
   const pki = join(programs.root, 'pki');
   makeAuthority(pki, 'test', Date.now());
@@ -61,6 +77,7 @@ function token({ directory }: Place, role: Role, name: string = role): string {
   const wanted = { name, role, expiresAt: 0, createdBy: 'test', now: Date.now() };
   const made = createToken(join(directory, 'tokens'), wanted);
   if (!made.ok) throw new Error(made.error.message);
+  tokens.add(made.value);
   return made.value;
 }
 
@@ -267,3 +284,70 @@ test('of two operators who order a swact at once one wins, and the other is told
   expect(String(other?.reason)).toMatch(/superseded by the swact|nothing is active|runs already/);
   await groupsAre(standby, active, 'standby');
 }, 60_000);
+
+/** Below a directory, but for the places that are made for secrets. */
+function* filesBelow(directory: string, without: RegExp): Generator<string> {
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !without.test(relative(directory, path))) yield path;
+  }
+}
+
+/** As it is, and as programs write it. */
+const forms = (secret: string | Buffer): string[] => {
+  const bytes = Buffer.from(secret);
+  return [bytes.toString('latin1'), bytes.toString('hex'), bytes.toString('base64').slice(0, 24)];
+};
+
+test('no key, token or password shows in logs, records, bundles, answers or command lines', async () => {
+  const guess = `smt_${randomBytes(32).toString('base64url')}`;
+  tokens.add(guess);
+  const refused = await order(active, active, 'swact', guess);
+  expect(refused.status).toBe(401);
+  const path = `/v1/servicenode/${active.name}?token=${guess}`;
+  expect((await ask(active, path, { method: 'PATCH', token: guess, body: { action: 'lock' } })).status).toBe(
+    401,
+  );
+  const admin = token(active, 'admin');
+  const answers = await Promise.all(
+    ['/v1/definitions', '/v1/events', '/v1/status', '/v1/services'].map((each) =>
+      ask(active, each, { token: admin }),
+    ),
+  );
+  const bundle = join(programs.root, 'bundle');
+  mkdirSync(bundle);
+  const out = join(programs.root, 'bundle.tar.gz');
+  const collect = ['collect', '--config', join(active.directory, 'api.yaml'), '--out', out];
+  await run(process.execPath, [join(programs.dist, 'bin/smctl.js'), ...collect], { timeout: LIMIT_MS });
+  execFileSync('tar', ['-xzf', out, '-C', bundle]);
+
+  const places = new Map<string, string>();
+  for (const file of filesBelow(programs.root, /^dist\/|\/keys\/|^pki\/.*key|^token$/))
+    places.set(relative(programs.root, file), readFileSync(file, 'latin1'));
+  for (const { name, log } of pair) places.set(`log of ${name}`, log.join('\n'));
+  for (const [i, { said }] of apis.entries()) places.set(`log of sm-api ${i}`, said());
+  for (const [i, { body }] of answers.entries()) places.set(`answer ${i}`, JSON.stringify(body));
+  for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)))
+    places.set(`command line ${pid}`, commandLine(pid));
+  expect([...places.keys()].filter((name) => name.startsWith('bundle/')).length).toBeGreaterThan(10);
+
+  // Definitions hold what scripts are given; nothing else does.
+  const definitions = /\/definitions\/|\/sm\.db/;
+  const shown = [...places].flatMap(([place, text]) => [
+    ...[KEY, ...tokens]
+      .filter((secret) => forms(secret).some((form) => text.includes(form)))
+      .map(() => place),
+    ...(forms(PASSWORD).some((form) => text.includes(form)) && !definitions.test(place) ? [place] : []),
+  ]);
+  expect(shown).toEqual([]);
+  expect([...places].filter(([, text]) => text.includes(PASSWORD)).length).toBeGreaterThan(1);
+}, 60_000);
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    // It has ended meanwhile.
+    return '';
+  }
+}
