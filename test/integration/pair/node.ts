@@ -117,6 +117,19 @@ export const SMALL_SITE: Site = {
   },
 };
 
+/** The same on a node that has no peer. */
+export const LONE_SITE: Site = {
+  ...SMALL_SITE,
+  install: (directory, index, base, deadMs) => {
+    SMALL_SITE.install(directory, index, base, deadMs);
+    writeFileSync(
+      join(directory, 'definitions', '20-alone.sql'),
+      `DELETE FROM SM_DOMAIN_NODES WHERE NODE_NAME <> '${NODES[index]}';
+       UPDATE SERVICE_DOMAIN_INTERFACES SET PROVISIONED = 'no';`,
+    );
+  },
+};
+
 export class TestNode {
   readonly name: string;
   readonly directory: string;

@@ -10,7 +10,7 @@ import {
   addressOf,
   destroyAll,
   isGroupActive,
-  NODES,
+  LONE_SITE,
   ROLES,
   SERVICES,
   type Site,
@@ -134,19 +134,6 @@ describe('a restart of the manager', () => {
   }, 60_000);
 });
 
-/** The same node, alone. */
-const ALONE: Site = {
-  ...SMALL_SITE,
-  install: (directory, index, base, deadMs) => {
-    SMALL_SITE.install(directory, index, base, deadMs);
-    writeFileSync(
-      join(directory, 'definitions', '20-alone.sql'),
-      `DELETE FROM SM_DOMAIN_NODES WHERE NODE_NAME <> '${NODES[index]}';
-       UPDATE SERVICE_DOMAIN_INTERFACES SET PROVISIONED = 'no';`,
-    );
-  },
-};
-
 /** Set up as `smctl join` does it; what the definitions name lies in a directory of this node's own. */
 function join1(first: TestNode): TestNode {
   const second = make(1);
@@ -179,7 +166,7 @@ function join1(first: TestNode): TestNode {
 describe('a node alone', () => {
   it('gets a second one, and goes on alone when that is gone, and its services do not notice', async () => {
     pairs += 1;
-    const first = make(0, ALONE);
+    const first = make(0, LONE_SITE);
     first.start();
     await first.until(
       'it is active',
@@ -240,7 +227,7 @@ describe('a node alone', () => {
 
   it('and one that joined it take nothing from each other where no datagram passes', async () => {
     pairs += 1;
-    const first = make(0, ALONE);
+    const first = make(0, LONE_SITE);
     first.start();
     await first.until('it is active', LIMIT_MS, (view) => isGroupActive(view));
     const before = lives(first);

@@ -36,6 +36,7 @@ export async function settled(pair: readonly TestNode[]): Promise<Settled> {
 }
 
 export interface EventRow {
+  readonly WALL_MS: number;
   readonly ENTITY: string;
   readonly NAME: string;
   readonly FROM_STATE: string;

@@ -1,0 +1,88 @@
+/** Notification hooks of a real node: a group that waits for them, one that does not, and hooks that do not end. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { buildPrograms } from './build.ts';
+import { destroyAll, eventually, isGroupActive, LONE_SITE, type Site, TestNode } from './node.ts';
+import { type EventRow, eventsOf } from './settled.ts';
+
+const LIMIT_MS = 20_000;
+const DEAD_MS = 3000;
+const BASE = 120;
+/** What all hooks have at one change, and what this one takes of it before a start. */
+const HOOKS_LIMIT_MS = 1500;
+const HOOK_S = 0.7;
+
+let programs: ReturnType<typeof buildPrograms>;
+const nodes: TestNode[] = [];
+
+beforeAll(() => {
+  programs = buildPrograms();
+});
+afterEach(() => destroyAll(nodes));
+afterAll(() => rmSync(programs.root, { recursive: true, force: true }));
+
+/** Takes its time before a start, and never ends at a stop; says both in the journal of the group's first service. */
+const hook = (directory: string): string => `#!/bin/sh
+cd ${directory}
+case $SERVICE_GROUP_NAME in app) journal=app-store.journal ;; *) journal=everywhere.journal ;; esac
+case $SERVICE_GROUP_NOTIFICATION in
+go-active) sleep ${HOOK_S}; echo hook >>$journal ;;
+go-standby | disabling) sleep 60 & echo $! >hook-$SERVICE_GROUP_NAME.pid; wait ;;
+esac
+`;
+
+function site(directory: string): Site {
+  return {
+    ...LONE_SITE,
+    install: (...node) => {
+      LONE_SITE.install(...node);
+      mkdirSync(join(node[0], 'notify.d'), { mode: 0o755 });
+      writeFileSync(join(node[0], 'notify.d', '10-slow'), hook(node[0]), { mode: 0o755 });
+    },
+    settings: [
+      'notifications:',
+      `  directory: ${JSON.stringify(join(directory, 'notify.d'))}`,
+      `  limitMs: ${HOOKS_LIMIT_MS}`,
+      '  barrier: app',
+    ],
+  };
+}
+
+it('holds a group that waits for its hooks, until they have ended or for their limit, and no other', async () => {
+  const directory = join(programs.root, `pair-${BASE}-0`);
+  const node = TestNode.make(programs.root, programs.dist, 0, BASE, DEAD_MS, site(directory));
+  nodes.push(node);
+  node.start();
+  const both = ['app', 'everywhere'];
+  await node.until('it is active', LIMIT_MS, (view) => both.every((group) => isGroupActive(view, group)));
+  expect(node.journal('app-store')).toEqual(['hook', 'start 1']);
+  // No barrier: its service was there before the hook had ended.
+  await eventually('its hook has ended', LIMIT_MS, () => node.journal('everywhere')[1] ?? null);
+  expect(node.journal('everywhere')).toEqual(['start ', 'hook']);
+
+  const begin = eventsOf(node).length;
+  expect(node.smctl('lock', 'controller-0', '--why', 'hooks hang')).toMatchObject({ status: 0 });
+  const events = await eventually('both hooks are told of', LIMIT_MS, () => {
+    const rows = eventsOf(node).slice(begin);
+    return rows.filter(({ CAUSE }) => CAUSE === 'notification-failed').length === 2 ? rows : null;
+  });
+  const when = (group: string, is: (row: EventRow) => boolean): number =>
+    events.find((row) => row.ENTITY === 'group' && row.NAME === group && is(row))?.WALL_MS ?? Number.NaN;
+  const took = (group: string): number =>
+    when(group, ({ TO_STATE }) => TO_STATE === 'disabled') -
+    when(group, ({ TO_STATE }) => TO_STATE === 'disabling');
+  // The engine's limit is of the monotonic clock.
+  expect(took('app')).toBeGreaterThanOrEqual(HOOKS_LIMIT_MS - 20);
+  expect(when('app', ({ CAUSE }) => CAUSE === 'notification-late')).not.toBeNaN();
+  expect(took('everywhere')).toBeLessThan(HOOKS_LIMIT_MS);
+  for (const group of both) {
+    const failed = ({ CAUSE, REASON }: EventRow): boolean =>
+      CAUSE === 'notification-failed' &&
+      REASON === `10-slow (disabling): it did not end within ${HOOKS_LIMIT_MS} ms and was killed`;
+    expect(when(group, failed), group).not.toBeNaN();
+    await eventually('what the hook started is killed too', LIMIT_MS, () =>
+      node.pid(`hook-${group}`) === null ? true : null,
+    );
+  }
+});
