@@ -80,7 +80,7 @@ lab: setup build ## Two nodes with Debian's agents: power-offs, cuts, loss; or A
 	@ARBITER='$(ARBITER)' node --import tsx scripts/lab$(if $(ARBITER),-arbiter).ts
 
 chaos: setup build ## Faults at random, judged by a witness; MINUTES=10 SEED=n ARBITER=etcd (root; docs/CHAOS.md)
-	@MINUTES='$(MINUTES)' SEED='$(SEED)' ARBITER='$(ARBITER)' POLICY='$(POLICY)' node --import tsx scripts/chaos.ts
+	@MINUTES='$(MINUTES)' SEED='$(SEED)' ARBITER='$(ARBITER)' POLICY='$(POLICY)' KINDS='$(KINDS)' node --import tsx scripts/chaos.ts
 
 install: setup ## Install into DESTDIR, below PREFIX (/usr)
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/packaging/install.sh install

@@ -18,7 +18,7 @@ import { Disk, HAS_FUSE } from './chaos/disk.ts';
 import { Observer } from './chaos/observer.ts';
 import { concludeChaos, countsByKind, longestGaps } from './chaos/report.ts';
 import { RECOVERY_LIMIT_MS, Rounds, seconds } from './chaos/rounds.ts';
-import { type Ability, kindsFor, schedule } from './chaos/schedule.ts';
+import { type Ability, kindsFor, kindsNamed, schedule } from './chaos/schedule.ts';
 import { type Controller, Site } from './chaos/site.ts';
 import { ALL_LINKS, Wires } from './chaos/wires.ts';
 import { bootNeighbour, makeNode, missing, OAM, tell } from './lab/site.ts';
@@ -42,6 +42,8 @@ const NEEDED: Readonly<Record<ArbiterWord, readonly (readonly [path: string, nam
 const MINUTES = Number(process.env.MINUTES || '10');
 const SEED = process.env.SEED || String(randomBytes(4).readUInt32LE());
 const ARBITER = (process.env.ARBITER || 'etcd') as ArbiterWord;
+/** Only these, with a comma between them; empty = all that can be done here. */
+const ONLY = process.env.KINDS || '';
 /** Of a domain without arbiter. Under `takeover` a full cut is double activity: so it shows that the witness sees. */
 const POLICY = process.env.POLICY || 'stay';
 
@@ -103,7 +105,7 @@ async function playRounds(rounds: Rounds, stop: AbortSignal): Promise<string> {
   const begun = await rounds.recovered(monotonicMs());
   if (begun === null) return 'the pair did not start';
   tell(`Both nodes are there, ${begun} is active.`);
-  const kinds = kindsFor(abilities);
+  const kinds = kindsFor(abilities).filter((kind) => kindsNamed(ONLY)?.includes(kind));
   return rounds.play(schedule(new Prng(SEED), kinds), monotonicMs() + MINUTES * 60_000, stop);
 }
 
@@ -132,7 +134,10 @@ function conclude({ observer, ends }: Site, { past }: Rounds, outcome: string | 
       seed: Number(SEED),
     },
   );
-  if (verdict.code !== 0) tell(`To repeat it: make chaos MINUTES=${MINUTES} SEED=${SEED} ARBITER=${ARBITER}`);
+  if (verdict.code !== 0)
+    tell(
+      `To repeat it: make chaos MINUTES=${MINUTES} SEED=${SEED} ARBITER=${ARBITER}${ONLY && ` KINDS=${ONLY}`}`,
+    );
   return verdict;
 }
 
@@ -159,6 +164,9 @@ function begin(): string | null {
   if (!(MINUTES > 0) || !ARBITERS.includes(ARBITER) || !/^\d+$/.test(SEED))
     return `MINUTES is a number above 0, SEED a whole number, ARBITER one of ${ARBITERS.join(', ')}`;
   if (!['stay', 'takeover'].includes(POLICY)) return 'POLICY is stay or takeover';
+  const wanted = kindsNamed(ONLY);
+  if (!kindsFor(abilities).some((kind) => wanted?.includes(kind)))
+    return 'KINDS names faults of docs/CHAOS.md that can be done here, with commas between them';
   const reason = missing(NEEDED[ARBITER]);
   if (reason !== null) return reason;
   const words = ARBITER === 'none' ? `no arbiter, policy ${POLICY}` : ARBITER;

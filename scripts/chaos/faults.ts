@@ -124,10 +124,11 @@ const killBoth: Do = async (site, _fault, target) => {
   const find = () => [...site.programs(target, 'sm'), ...site.programs(target, 'sm-watchdog')];
   const found = find();
   if (found.length === 0) return null;
-  // Each starts the other again: what comes up between two signals is ended too.
-  for (let rest = found; rest.length > 0; rest = find()) {
+  // Each starts the other again: what comes up between two signals is ended too, also what is not yet what it will be.
+  for (let rest = found, looks = 0; looks < 3; rest = find()) {
+    looks = rest.length === 0 ? looks + 1 : 0;
     for (const each of rest) signal(each, 'SIGKILL');
-    await sleep(1);
+    await sleep(2);
   }
   return {
     words: 'SIGKILL to sm and sm-watchdog; the service manager starts them again',

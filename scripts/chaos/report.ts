@@ -128,7 +128,6 @@ export function concludeChaos(tally: Tally, more: object = {}): Verdict {
     recovered,
     gaps: longestGaps(tally),
     resume: apart(tally, 'resume'),
-    unguarded: apart(tally, 'unguarded'),
     ...more,
     ...(reasons.length > 0 && { reason: reasons.join('; ') }),
   };

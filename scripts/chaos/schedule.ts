@@ -8,11 +8,8 @@ import type { Prng } from '../../src/sim/prng.ts';
 /** What some faults need of the machine or of the run. */
 export type Ability = 'fuse' | 'arbiter' | 'bmc';
 
-/**
- * `resume`: processes that hold services' deadlines are stopped and continued. `unguarded`: both of them die at once; until they
- * are there again nobody watches what services hold in the kernel.
- */
-export type Assumption = 'resume' | 'unguarded';
+/** `resume`: processes that hold services' deadlines are stopped and continued. */
+export type Assumption = 'resume';
 
 interface KindRule {
   /** How long it lasts, ms: from and to. */
@@ -36,7 +33,8 @@ export const KINDS = {
   'cable-flaps': { forMs: [1000, 3000], place: 'cable' },
   'kill-sm': { forMs: [0, 0] },
   'kill-watchdog': { forMs: [0, 0] },
-  'kill-both': { forMs: [20, 100], breaks: 'unguarded' },
+  // Programs that a hung disk does not give out are not started again.
+  'kill-both': { forMs: [20, 100], place: 'disk' },
   'stop-sm': { forMs: [300, 4500] },
   'stop-watchdog': { forMs: [200, 2500] },
   'kill-scripts': { forMs: [3000, 5000], place: 'operator' },
@@ -103,6 +101,14 @@ export function kindsFor(abilities: ReadonlySet<Ability>): Kind[] {
     const { needs } = RULES[kind];
     return needs === undefined || abilities.has(needs);
   });
+}
+
+/** Words of a list, each with a comma behind it but the last; empty = all of them. null = one of them is no kind. */
+export function kindsNamed(list: string): Kind[] | null {
+  const all = Object.keys(KINDS) as Kind[];
+  const words = list.split(',').filter((word) => word !== '');
+  if (words.some((word) => !all.some((kind) => kind === word))) return null;
+  return words.length === 0 ? all : all.filter((kind) => words.includes(kind));
 }
 
 /** Endless. Every kind comes once before any comes twice. */

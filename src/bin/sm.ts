@@ -85,11 +85,16 @@ async function runSm(configPath: string, begins: boolean): Promise<void> {
   await runEngine({ ...common, prepared });
 }
 
-/** `sm` is started before this process loads anything, and this process never loads what only `sm` needs. */
+/**
+ * `sm` is started before this process loads anything, and this process never loads what only `sm` needs. Where both died, what
+ * they left is looked at before the rest is loaded.
+ */
 async function becomeWatchdog(configPath: string): Promise<void> {
   const sm = startProgram('sm', [...engineArguments(configPath), '--begin']);
+  const { takeUp } = await import('../shell/watchdog/unguarded.ts');
+  const unguarded = takeUp(configPath);
   const { beginNode } = await import('../shell/watchdog/begin.ts');
-  await beginNode(sm);
+  await beginNode({ sm, configPath, unguarded });
 }
 
 async function check(config: Config): Promise<void> {

@@ -8,7 +8,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } fr
 import { failure, type Result } from '../core/kernel/errors.ts';
 import type { YesNo } from '../core/kernel/names.ts';
 import { isNodeName } from '../core/link/frame.ts';
-import { CONFIG_PATH } from './config-path.ts';
+import { CONFIG_PATH, RUN_DIRECTORY } from './config-path.ts';
 import { type CONTAINMENTS, ConfigFile, type LOG_LEVELS, type SELF_FENCES } from './config-schema.ts';
 import { schemaFaults } from './schema-faults.ts';
 
@@ -125,7 +125,7 @@ export function parseConfig(text: string, host: string = hostname()): ParsedConf
 }
 
 function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
-  const runDirectory = file.runDirectory ?? '/run/sm';
+  const runDirectory = file.runDirectory ?? RUN_DIRECTORY;
   const database = file.database ?? '/var/lib/sm/sm.db';
   return {
     node: file.node ?? host.replace(/\..*$/, ''),

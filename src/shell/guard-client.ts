@@ -91,6 +91,8 @@ export class GuardClient implements GuardPort, KillListPort {
   #isOutdated = false;
   #cancelTimers: (() => void)[] = [];
   // The copy.
+  /** Of a watchdog that died before it said anything there is none, and the next one looks for what remains of it. */
+  #hasCopy = false;
   #deadline = Number.NEGATIVE_INFINITY;
   #lost = false;
   #holding = false;
@@ -226,7 +228,6 @@ export class GuardClient implements GuardPort, KillListPort {
     });
     this.#channel = channel;
     channel.send({ type: 'life', process: ownIdentity(), copy });
-    if (copy === null) return;
     if (this.#report !== null) channel.send(this.#report);
     if (this.#wish !== null) channel.send({ type: 'event', event: this.#wish });
     for (const event of this.#unanswered.values()) channel.send({ type: 'event', event });
@@ -269,6 +270,7 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #takeCopy({ deadline, proof, lost, holding, entries, lives }: Copy): void {
+    this.#hasCopy = true;
     this.#proof = proof ?? NO_PROOF;
     this.#lives = lives ?? NO_LIVES;
     this.#deadline = deadline;
@@ -405,14 +407,18 @@ export class GuardClient implements GuardPort, KillListPort {
     const { startWatchdog } = this.#options;
     const started = this.#spare?.alive() === true ? this.#spare : startWatchdog();
     this.#spare = null;
-    this.#attach(started.stream, started.end, {
+    this.#attach(started.stream, started.end, this.#hasCopy ? this.#copy() : null);
+  }
+
+  #copy(): Copy {
+    return {
       deadline: this.#deadline,
       proof: this.#proof,
       lost: this.#lost,
       holding: this.#holding,
       entries: [...this.#entries.values()],
       lives: this.#lives,
-    });
+    };
   }
 
   #keepSpare(): void {

@@ -1,5 +1,6 @@
 /** One simulated machine: power, clock, carriers, disk, what runs on it, and the two processes of the manager. */
 import type { DefinitionSet } from '../core/definitions/model.ts';
+import type { Remains } from '../core/guard/interface.ts';
 import type { InterfaceRole } from '../core/kernel/names.ts';
 import { SimArbiter } from './arbiter-process.ts';
 import { NodeClock } from './clock.ts';
@@ -16,6 +17,9 @@ const BOOT_MS: readonly [number, number] = [50, 600];
 const WATCHDOG_START_MS: readonly [number, number] = [30, 100];
 /** How soon init starts sm-watchdog again where no `sm` lives that would. */
 const INIT_RESTART_MS: readonly [number, number] = [20, 100];
+/** From the start of its process, where both died: to its first look at what remains, and until it is there. */
+const FIRST_LOOK_MS: readonly [number, number] = [20, 100];
+const UNGUARDED_START_MS: readonly [number, number] = [100, 1000];
 const FENCE_MS: readonly [number, number] = [1, 20];
 const FENCED_FOR_MS: readonly [number, number] = [1000, 10_000];
 
@@ -33,6 +37,8 @@ export class SimNode {
   readonly arbiter: SimArbiter;
   readonly manager: SimManager;
   readonly #carrierFaults = new Map<InterfaceRole, number>();
+  /** What the last sm-watchdog has left outside of itself, as long as the kernel lives. */
+  remains: Remains | null = null;
   #watchdogDue = false;
   #boots = 0;
   powered = false;
@@ -92,6 +98,7 @@ export class SimNode {
     this.manager.end();
     this.watchdog.end();
     this.arbiter.end();
+    this.remains = null;
     this.world.arbiters.poweredOff(this);
     this.executor.powerOff();
     this.world.checkers.powered(this);
@@ -179,12 +186,39 @@ export class SimNode {
   startWatchdog(copyExpected: boolean): void {
     if (!this.powered || this.watchdog.alive || this.#watchdogDue) return;
     this.#watchdogDue = true;
-    this.#later(this.rng.between(...WATCHDOG_START_MS), () => {
+    const takesUp = this.remains !== null && !(copyExpected && this.manager.alive);
+    const startMs = this.rng.between(...(takesUp ? UNGUARDED_START_MS : WATCHDOG_START_MS));
+    if (takesUp) this.#later(Math.min(startMs, this.rng.between(...FIRST_LOOK_MS)), () => this.#takeUp());
+    this.#later(startMs, () => {
       // The copy died with the `sm` that had it.
       const copy = copyExpected && this.manager.alive;
-      if (copy) this.#watchdogStarts(true);
+      const goesOn = this.remains !== null && !this.world.breaks.has('unguarded-start');
+      if (copy || goesOn) this.#watchdogStarts(copy);
       else this.#killLeftOver(() => this.#watchdogStarts(false));
     });
+  }
+
+  /** Before the program is loaded: what must not be later than the deadline that was left behind. */
+  #takeUp(): void {
+    const { remains, world } = this;
+    if (remains === null || world.breaks.has('unguarded-start')) return;
+    const { deadline, lost, entries } = remains;
+    const { stopGraceMs, killVerifyMs } = this.definitions.domain;
+    const from = lost ? Math.min(this.now(), deadline) : deadline;
+    if (from === Number.POSITIVE_INFINITY) return;
+    const unless = (work: () => void) => () => {
+      if (!this.watchdog.alive && this.remains === remains) work();
+    };
+    const services = entries.map(({ service }) => service);
+    this.timerAt(
+      from,
+      unless(() => this.executor.kill(services, () => {})),
+    );
+    if (entries.some(({ kernelState }) => kernelState))
+      this.timerAt(
+        from + stopGraceMs + killVerifyMs,
+        unless(() => this.selfFence()),
+      );
   }
 
   #watchdogStarts(copyExpected: boolean): void {

@@ -85,6 +85,7 @@ export const BREAKS = {
   'lost-told': 'sm-watchdog loses permission and keeps it to itself',
   'copy-deadline': 'a restarted sm-watchdog gets a permission without end',
   'watch-watchdog': 'a hung sm-watchdog is not replaced',
+  'unguarded-start': 'what both processes left when they died at once is not looked at',
   'restart-sm': 'a dead sm is not started again',
   'kill-by-pgid': 'what has left the process group of its script is not killed',
   'kernel-state': 'killing its processes counts as the end of what a service holds in the kernel',

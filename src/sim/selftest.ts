@@ -74,6 +74,13 @@ export const EXPECTATIONS: readonly Expectation[] = [
     change: takeover,
   },
   { name: 'watch-watchdog', checkers: ['single-active'], faults: ['stall-watchdog'], change: takeover },
+  {
+    name: 'unguarded-start',
+    checkers: ['single-active'],
+    faults: ['kill-both', 'script-slow'],
+    everyMs: 3000,
+    change: (options) => inTheKernel(etcd(options)),
+  },
   { name: 'restart-sm', checkers: ['converged'], faults: ['kill-sm'] },
   {
     name: 'kill-by-pgid',
@@ -233,6 +240,15 @@ function slowDisk(options: SimOptions): SimOptions {
 function lateFrames(options: SimOptions): SimOptions {
   const network = { ...options.network, loss: 0.2, duplication: 0.1, lateDuplication: 0.4 };
   return { ...options, network };
+}
+
+/** Everything is held in the kernel, and the peer takes over soon. */
+function inTheKernel(options: SimOptions): SimOptions {
+  const groups = options.groups.map((group) => ({
+    ...group,
+    services: group.services.map((service) => ({ ...service, kernelState: true })),
+  }));
+  return { ...options, groups, domain: { ...options.domain, helloIntervalMs: 100, deadIntervalMs: 300 } };
 }
 
 /** The second node takes much longer to stop than the first. */

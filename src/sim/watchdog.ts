@@ -62,6 +62,7 @@ export class SimWatchdog extends SimProcess {
         regime: regimeOf(definitions),
         fences: peerName !== null && canFence(definitions, peerName),
         copyExpected,
+        inherited: () => (world.breaks.has('unguarded-start') ? null : this.#node.remains),
         breaks: world.breaks,
       },
       (effect) => this.#perform(effect),
@@ -93,6 +94,7 @@ export class SimWatchdog extends SimProcess {
     super.end();
     for (const timer of this.#timers.values()) timer.run = null;
     this.#timers.clear();
+    if (this.#guard?.awaitsCopy === false) this.#node.remains = this.#guard.remains();
     this.#guard = null;
   }
 

@@ -22,6 +22,7 @@ import type {
   GuardView,
   KillEntry,
   PermissionProof,
+  Remains,
 } from './interface.ts';
 import { PULSE_INTERVAL_MS } from './interface.ts';
 import { type LinkEnd, Peer } from './peer.ts';
@@ -80,6 +81,8 @@ export class Guard {
   #sequence = 0;
   /** Until `sm` lived once: nothing older than this process may be resumed. */
   #fresh: boolean;
+  /** What was inherited is nobody's yet: the `sm` that was started with this process is on its way, and has scripts to run. */
+  #isOrphaned = false;
   /** Nothing is renewed before the copy is here: the deadline in it may be over (rule 10). */
   #awaitsCopy: boolean;
   #lastStepAt = 0;
@@ -147,6 +150,7 @@ export class Guard {
     // Under a time-limited policy a guard that was given no copy has no permission until it sends on an up link.
     if (!this.#limited()) this.#deadline = Number.POSITIVE_INFINITY;
     this.#peer.lastReceiptAt = now;
+    if (!this.#options.copyExpected) this.#inherit(now);
     if (!this.#options.copyExpected) this.#startManager(false, 'start', now);
     this.#nextHelloAt = now;
     this.#hello(now);
@@ -193,6 +197,19 @@ export class Guard {
         ? { sole: this.#arbitration.sole, reason: this.#arbitration.reason }
         : null,
     };
+  }
+
+  /** Does not know yet what the watchdog before knew: what that one left is not to be forgotten. */
+  get awaitsCopy(): boolean {
+    return this.#awaitsCopy;
+  }
+
+  /** null = nothing: this node holds nothing, or nobody may replace it by time. */
+  remains(): Remains | null {
+    if (!this.#holding || !this.#limited()) return null;
+    // An announcement would not be on the wire any more, or not be obeyed.
+    const lost = this.#lostAt !== null || this.#outgoing.announceNumber > 0 || this.#told.announcement > 0;
+    return { deadline: this.#deadline, proof: this.proof(), lost, entries: [...this.#entries.values()] };
   }
 
   #handle(event: GuardEvent, now: number): void {
@@ -777,9 +794,9 @@ export class Guard {
     this.#tell({ type: 'guard.lost', reason });
     for (const service of this.#entries.keys()) this.#doubted.add(service);
     const { stopGraceMs, killVerifyMs } = this.#options.domain;
-    // Nobody stops what is frozen, and without sm nobody runs scripts.
+    // Nobody stops what is frozen, and without sm nobody runs scripts; one that is being started will.
     const graceMs = this.#manager.connected && !this.#frozen ? stopGraceMs : 0;
-    this.#timers.set('fence', now + graceMs + killVerifyMs);
+    this.#timers.set('fence', now + (this.#isOrphaned ? stopGraceMs : graceMs) + killVerifyMs);
     if (graceMs > 0) this.#timers.set('kill', now + graceMs);
     else this.#killAll(reason);
   }
@@ -836,6 +853,7 @@ export class Guard {
     this.#manager.connected = false;
     this.#manager.goneAt ??= now;
     if (this.#limiting !== null) this.#onLimited(this.#limiting);
+    if (this.#awaitsCopy) this.#hasNoCopy(now);
     if (this.#outgoing.leaving) return;
     const backoffMs = RESTART_BACKOFF_MS[Math.min(restarts - 1, RESTART_BACKOFF_MS.length - 1)] ?? 0;
     if (backoffMs === 0) this.#startManager(false, reason, now);
@@ -843,9 +861,8 @@ export class Guard {
   }
 
   #onConnected(now: number): void {
-    // The `sm` that had the copy is no more.
-    if (this.#awaitsCopy) this.#fresh = true;
-    this.#awaitsCopy = false;
+    if (this.#awaitsCopy) this.#hasNoCopy(now);
+    this.#isOrphaned = false;
     const fresh = this.#fresh;
     this.#manager.connected = true;
     this.#manager.lastPulseAt = now;
@@ -878,18 +895,43 @@ export class Guard {
     else if (this.#arbitration.sole) this.#onRuling({ kind: 'sole' }, now);
   }
 
-  #onCopy(event: Extract<GuardEvent, { type: 'sm.copy' }>, now: number): void {
-    for (const entry of event.entries) this.#entries.set(entry.service, entry);
+  /** The `sm` that had it is no more, or its watchdog died before it gave it one. */
+  #hasNoCopy(now: number): void {
     this.#awaitsCopy = false;
-    if (this.#limited()) {
-      // Given by one that guarded a node alone: nobody may replace it before there was time to hear it.
-      const { sole } = event.proof;
-      if (this.#regime === 'record' && sole === true && this.#limiting === null) this.#arbitration.takeSole();
-      const endless = event.deadline === Number.POSITIVE_INFINITY;
-      const deadline = endless && !this.#arbitration.sole ? now + this.#afterSendMs : event.deadline;
-      this.#deadline = Math.max(this.#deadline, deadline);
-      this.#takeProof(event.proof, now);
-    }
+    this.#fresh = true;
+    this.#inherit(now);
+  }
+
+  /** Both processes died, and what they did goes on within the permission that they had, or has lost it meanwhile. */
+  #inherit(now: number): void {
+    const remains = this.#limited() ? this.#options.inherited?.() : null;
+    if (remains === null || remains === undefined) return;
+    this.#fresh = false;
+    this.#isOrphaned = true;
+    this.#takeOver(remains, now);
+    this.#onHold(true, now);
+    if (!remains.lost && now < this.#deadline) return;
+    this.#lose(
+      'permission was lost before sm and sm-watchdog were started again',
+      Math.min(now, this.#deadline),
+    );
+  }
+
+  #takeOver({ deadline, proof, entries }: Omit<Remains, 'lost'>, now: number): void {
+    for (const entry of entries) this.#entries.set(entry.service, entry);
+    if (!this.#limited()) return;
+    // Given by one that guarded a node alone: nobody may replace it before there was time to hear it.
+    if (this.#regime === 'record' && proof.sole === true && this.#limiting === null)
+      this.#arbitration.takeSole();
+    const endless = deadline === Number.POSITIVE_INFINITY;
+    const until = endless && !this.#arbitration.sole ? now + this.#afterSendMs : deadline;
+    this.#deadline = Math.max(this.#deadline, until);
+    this.#takeProof(proof, now);
+  }
+
+  #onCopy(event: Extract<GuardEvent, { type: 'sm.copy' }>, now: number): void {
+    this.#awaitsCopy = false;
+    this.#takeOver(event, now);
     this.#onHold(event.holding, now);
     if (event.holding && (event.lost === true || now >= this.#deadline))
       this.#lose('permission was lost before sm-watchdog was restarted', now);

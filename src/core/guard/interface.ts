@@ -35,6 +35,8 @@ export interface GuardOptions {
    * the node holds nothing any more (rule 10).
    */
   readonly copyExpected: boolean;
+  /** What is known of a watchdog of this kernel life that died together with its `sm`; null = nothing. Asked when it is needed. */
+  readonly inherited?: () => Remains | null;
   /** Deliberate faults, for the simulator's self-test only. */
   readonly breaks?: ReadonlySet<string>;
 }
@@ -59,6 +61,18 @@ export interface PermissionProof {
   readonly links: readonly InterfaceRole[];
   /** The record is this node's `sole`: permission does not run out by time. Missing = it is not. */
   readonly sole?: boolean;
+}
+
+/**
+ * What would remain if both processes died now: kept outside of them, so that the next watchdog goes on with it as with the
+ * copy of a living `sm` (docs/SAFETY.md, rule 10). Only where permission runs out by time.
+ */
+export interface Remains {
+  readonly deadline: number;
+  readonly proof: PermissionProof;
+  /** Everything has to stop now, whatever the deadline says. */
+  readonly lost: boolean;
+  readonly entries: readonly KillEntry[];
 }
 
 export const NO_PROOF: PermissionProof = { deadline: Number.NEGATIVE_INFINITY, links: [] };

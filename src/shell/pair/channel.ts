@@ -75,6 +75,9 @@ export class Channel<In extends object, Out extends object> {
     stream.on('end', () => this.close('the other side ended'));
     stream.on('close', () => this.close('the other side ended'));
     stream.on('error', (error) => this.close(error.message));
+    // Nobody hears of an end that came before.
+    if (stream.readableEnded || stream.destroyed)
+      queueMicrotask(() => this.close('the other side had ended'));
   }
 
   /** At once, after what was queued. */

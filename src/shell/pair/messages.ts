@@ -61,6 +61,8 @@ export type FirstFromSm =
 export type FirstFromWatchdog = { readonly type: 'go' };
 
 export type FromSm =
+  /** From one that was started with a watchdog that waits for none of it: it goes on from what remains of a life before. */
+  | FirstFromSm
   /** First of all. `copy`: to a watchdog that this `sm` started. */
   | { readonly type: 'life'; readonly process: ProcessIdentity; readonly copy: Copy | null }
   | { readonly type: 'event'; readonly event: PlainSmEvent }

@@ -3,7 +3,7 @@
  * deadline neither disk nor exec is needed. Outside the first pid namespace of a kernel nothing is ever armed: the machine
  * would be somebody else's too.
  */
-import { constants, openSync, readlinkSync, realpathSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync, realpathSync, statSync, writeSync } from 'node:fs';
 import { failure, type Result } from '../../core/kernel/errors.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../ports.ts';
@@ -14,9 +14,11 @@ export interface ArmedFence {
   /** Ends the machine at once; null = nothing of that kind is armed. It returns where it fails. */
   readonly strike: (() => void) | null;
   readonly device: WatchdogDevice | null;
+  /** Lets go of what `strike` needs; it does nothing from then on. */
+  readonly disarm: () => void;
 }
 
-export const UNARMED: ArmedFence = { strike: null, device: null };
+export const UNARMED: ArmedFence = { strike: null, device: null, disarm: () => {} };
 
 /** Where the ends of this machine are. Tests hand in others: plain files, named pipes, programs that only tell. */
 export interface FencePlace {
@@ -58,18 +60,20 @@ export async function armFence(
   if (!strike.ok) return strike;
   const device = deviceOf(config, place, waits, log);
   if (!device.ok) return device;
-  return { ok: true, value: { strike: strike.value, device: device.value } };
+  return { ok: true, value: { ...strike.value, device: device.value } };
 }
+
+type Strike = Pick<ArmedFence, 'strike' | 'disarm'>;
 
 async function strikeOf(
   { selfFence }: FenceConfig,
   place: FencePlace,
   waits: boolean,
   log: Log,
-): Promise<Result<(() => void) | null>> {
+): Promise<Result<Strike>> {
   switch (selfFence) {
     case 'processes':
-      return { ok: true, value: null };
+      return { ok: true, value: UNARMED };
     case 'sysrq':
       return armSysrq(place, log);
     case 'reboot':
@@ -77,9 +81,9 @@ async function strikeOf(
   }
 }
 
-function armSysrq(place: FencePlace, log: Log): Result<(() => void) | null> {
+function armSysrq(place: FencePlace, log: Log): Result<Strike> {
   const path = place.sysrqTrigger;
-  if (mustNot(path, place, log)) return { ok: true, value: null };
+  if (mustNot(path, place, log)) return { ok: true, value: UNARMED };
   let file: number;
   try {
     file = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -94,17 +98,17 @@ function armSysrq(place: FencePlace, log: Log): Result<(() => void) | null> {
       log.fatal({ error: messageOf(error) }, 'self-fence: sysrq was refused');
     }
   };
-  return { ok: true, value: strike };
+  return { ok: true, value: { strike, disarm: () => closeSync(file) } };
 }
 
 async function armReboot(
   { rebootProgram, isWholeMachine }: FencePlace,
   waits: boolean,
   log: Log,
-): Promise<Result<(() => void) | null>> {
+): Promise<Result<Strike>> {
   if (rebootProgram === REBOOT_PROGRAM && !isWholeMachine) {
     log.warn({}, `selfFence: reboot is not armed: ${ELSEWHERE}`);
-    return { ok: true, value: null };
+    return { ok: true, value: UNARMED };
   }
   if (rebootProgram.length === 0) return unarmed('selfFence: reboot', 'it is not known for this processor');
   const helper = new RebootHelper(rebootProgram, log);
@@ -114,7 +118,7 @@ async function armReboot(
     return unarmed('selfFence: reboot', fault);
   }
   log.info({}, 'self-fence armed: reboot');
-  return { ok: true, value: () => helper.strike() };
+  return { ok: true, value: { strike: () => helper.strike(), disarm: () => helper.close() } };
 }
 
 function deviceOf(

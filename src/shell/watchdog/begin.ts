@@ -13,21 +13,55 @@ import { isAlive } from '../process-identity.ts';
 import { StandIn } from '../stand-in.ts';
 import { hasServiceManager, serviceManager } from '../systemd.ts';
 import { realTime } from '../time.ts';
-import { runWatchdog, watchdogLock } from './daemon.ts';
-import { readPlan, type WatchdogPlan } from './plan.ts';
+import { runWatchdog } from './daemon.ts';
+import { lockPath } from './lock-path.ts';
+import { planPath, readPlan, type WatchdogPlan } from './plan.ts';
+import { takeUp, type Unguarded } from './unguarded.ts';
 
 type Config = WatchdogPlan['config'];
 
+/** What was started, and found, before this module was loaded. */
+export interface Begun {
+  readonly sm: StartedProgram;
+  readonly configPath: string;
+  readonly unguarded: Unguarded | null;
+}
+
 /** Resolves when everything runs; the process ends by itself. */
-export async function beginNode(sm: StartedProgram): Promise<void> {
+export async function beginNode({ sm, configPath, unguarded }: Begun): Promise<void> {
   // Its end is told by the pipe's end.
   sm.stream.on('error', () => {});
+  const known = unguarded === null ? null : planOnHand(unguarded);
+  if (known !== null) {
+    const { config } = known;
+    const log = createLogger({ program: 'sm-watchdog', node: config.node, log: config.log });
+    return runWatchdog({ config, plan: () => goAhead(sm, known), adopted: null, sm, unguarded, log });
+  }
   const first = await nextMessage<FirstFromSm>(sm.stream);
   if (first?.type !== 'config') return endWith(sm);
   const { config } = first;
   const log = createLogger({ program: 'sm-watchdog', node: config.node, log: config.log });
   if (standsIn(config, log)) return sm.end();
-  await runWatchdog({ config, plan: () => planFrom(sm), adopted: null, sm, log });
+  const watched = unguarded ?? takeUp(configPath, config.runDirectory);
+  await runWatchdog({ config, plan: () => planFrom(sm), adopted: null, sm, unguarded: watched, log });
+}
+
+/**
+ * There is no time to wait for what `sm` finds out: until then the plan of the life before holds, as it would if only `sm` had
+ * died. Should this one read something else, it replaces this watchdog.
+ */
+function planOnHand({ found }: Unguarded): WatchdogPlan | null {
+  try {
+    return readPlan(planPath(found.runDirectory));
+  } catch {
+    return null;
+  }
+}
+
+function goAhead(sm: StartedProgram, plan: WatchdogPlan): WatchdogPlan {
+  const go: FirstFromWatchdog = { type: 'go' };
+  say(sm.stream, go);
+  return plan;
 }
 
 /** When nobody else can be running for this node. Null = `sm` could not go on, and has said why. */
@@ -48,7 +82,7 @@ async function endWith(sm: StartedProgram): Promise<void> {
 
 /** True when systemd has started us beside a node that runs. */
 function standsIn(config: Config, log: Log): boolean {
-  const holder = () => readHolder(watchdogLock(config));
+  const holder = () => readHolder(lockPath(config.runDirectory));
   const present = holder();
   if (!hasServiceManager(process.env) || present === null || !isAlive(present)) return false;
   const standIn = new StandIn({

@@ -2,14 +2,17 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { isTimed } from '../../core/arbiter/regime.ts';
 import type { LifeId } from '../../core/link/types.ts';
 import type { ArbiterPlan } from '../arbiter/messages.ts';
 import type { Config } from '../config.ts';
+import { CONFIG_PATH } from '../config-path.ts';
 import { Containment } from '../exec/containment.ts';
 import { KillHandle, killEntriesSync } from '../exec/kill-entry.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE } from '../exit-codes.ts';
+import { isLabNode } from '../lab-node.ts';
 import { acquireLock } from '../lock.ts';
 import { kernelLife, newProcessLife, productUuid } from '../node-facts.ts';
 import type { FromWatchdog } from '../pair/messages.ts';
@@ -21,20 +24,19 @@ import { ArbiterLink } from './arbiter-link.ts';
 import { type ArmedFence, armFence, thisMachine, UNARMED } from './armed-fence.ts';
 import { KeyRing } from './keyring.ts';
 import { KillList } from './kill-list.ts';
+import { lockPath } from './lock-path.ts';
 import { basisOf, type WatchdogPlan } from './plan.ts';
 import { type ArbiterHandlers, WatchdogProcess } from './process.ts';
+import { type Found, RemainsFile } from './remains.ts';
 import { endOfNamespace, selfFence } from './self-fence.ts';
 import { clusterIdOf } from './sign.ts';
+import { findRemains, type Unguarded } from './unguarded.ts';
 import { Wire, type WireHandlers } from './wire.ts';
 
 /** A watchdog that was killed may take a moment to be gone. */
 const LOCK_LIMIT_MS = 2000;
 /** At a start without a copy, everything of an earlier life is killed first. */
 const LEFT_OVER_KILL_MS = 2000;
-
-export function watchdogLock(config: Config): string {
-  return join(config.runDirectory, 'sm-watchdog.lock');
-}
 
 export interface WatchdogStart {
   readonly config: Config;
@@ -44,6 +46,8 @@ export interface WatchdogStart {
   readonly adopted: Duplex | null;
   /** The `sm` that was started with us and waits for our first word; null = there is none yet. */
   readonly sm?: Started;
+  /** Both processes of an earlier life of this kernel died; null = nothing remains of one. */
+  readonly unguarded?: Unguarded | null;
   readonly log: Log;
 }
 
@@ -54,7 +58,7 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
   if (adopted !== null) await firstWord(adopted);
   mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
   const lockLimitMs = adopted === null ? 0 : LOCK_LIMIT_MS;
-  const lock = await acquireLock(watchdogLock(config), lockLimitMs, realTime);
+  const lock = await acquireLock(lockPath(config.runDirectory), lockLimitMs, realTime);
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
   const plan = await start.plan();
   if (plan === null) return;
@@ -70,18 +74,69 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
     log.error({ code }, message);
   }
   if (config.realtime === 'yes') requestRealtime(log);
-  if (adopted === null) killLeftOver(plan, log);
+  const ids = { kernelLife: life, productUuid: uuid };
+  const fence = armed.ok ? armed.value : UNARMED;
+  const remains = remainsOf(plan, life, log);
+  const inherited =
+    adopted === null ? inheritedFrom(start.unguarded ?? null, plan, fence, log) : findOwn(plan);
+  if (adopted === null && inherited() === null) killLeftOver(plan, log);
   const exit = (code: number) => {
     if (code === 0) lock.release();
     process.exit(code);
   };
-  const ids = { kernelLife: life, productUuid: uuid };
-  const ends = { adopted, sm: start.sm ?? null, exit, armed: armed.ok ? armed.value : UNARMED };
+  const ends = { adopted, sm: start.sm ?? null, exit, armed: fence, remains, inherited };
   const watchdog = makeWatchdog(plan, ids, ends, log);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => watchdog.stop(signal));
   // The terminal that started us may go; we stay.
   process.on('SIGHUP', () => {});
   watchdog.start();
+  start.unguarded?.release();
+}
+
+/** Absolute path of the configuration that the plan was made from. */
+function configOf({ smArguments }: WatchdogPlan): string {
+  return resolve(smArguments[smArguments.indexOf('--config') + 1] ?? CONFIG_PATH);
+}
+
+function remainsOf(plan: WatchdogPlan, life: LifeId, log: Log): RemainsFile {
+  const { config, domain } = plan;
+  const { kernelLifeFile, selfFence } = config;
+  const { stopGraceMs, killVerifyMs } = domain;
+  const owner = {
+    config: configOf(plan),
+    kernelLifeFile,
+    kernelLife: life,
+    selfFence,
+    stopGraceMs,
+    killVerifyMs,
+  };
+  return new RemainsFile(config.runDirectory, owner, log);
+}
+
+/**
+ * What a node goes on from after both processes died. Where nothing can end what services hold in the kernel, and their time is
+ * over, it is stopped by its scripts as soon as possible, as after any start.
+ */
+function inheritedFrom(
+  unguarded: Unguarded | null,
+  { peer, regime }: WatchdogPlan,
+  { strike, device }: ArmedFence,
+  log: Log,
+): () => Found | null {
+  if (unguarded === null || peer === null || !isTimed(regime)) return () => null;
+  const { found } = unguarded;
+  const { deadline, lost } = found;
+  const leftMs = Math.round(deadline - realTime.now());
+  const endsMachine = strike !== null || device !== null || isLabNode(process.env);
+  const isOver = lost || leftMs <= 0;
+  const words = isOver ? 'permission has run out meanwhile' : 'what they guarded goes on';
+  log.warn({ leftMs, lost }, `sm and sm-watchdog had died at once: ${words}`);
+  return () => (isOver && !endsMachine ? null : found);
+}
+
+/** For one whose `sm` dies before it has handed its copy over. */
+function findOwn(plan: WatchdogPlan): () => Found | null {
+  return () => findRemains(plan.config.runDirectory, configOf(plan));
 }
 
 /** A spare waits here, and says that it is ready, until `sm` needs it; it ends with `sm`. */
@@ -105,6 +160,8 @@ function makeWatchdog(
     readonly sm: Started | null;
     readonly exit: (code: number) => void;
     readonly armed: ArmedFence;
+    readonly remains: RemainsFile;
+    readonly inherited: () => Found | null;
   },
   log: Log,
 ): WatchdogProcess {
@@ -142,6 +199,8 @@ function makeWatchdog(
     selfFence: (killRecorded) => selfFence(ends.armed, killRecorded, endNode, log),
     startSm,
     adopted,
+    remains: ends.remains,
+    inherited: ends.inherited,
     basis: basisOf(plan),
     serviceManager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
     exit,

@@ -7,7 +7,7 @@ import { openSync, readSync } from 'node:fs';
 import type { GuardFact } from '../../core/engine-interface.ts';
 
 /** /proc/uptime counts suspension, in steps of 10 ms. */
-const RESOLUTION_MS = 30;
+export const RESOLUTION_MS = 30;
 /**
  * Asked twice within this time, a machine was not suspended between: before it sleeps and after it wakes it needs far longer,
  * by this clock, to stop and start its processes and devices. The frames of all links come within a millisecond.
@@ -50,6 +50,11 @@ export class GuardClock {
   /** The same without looking whether the machine slept since `now`: for the rest of a step. */
   reckon(): number {
     return this.#monotonic() + this.#suspendedMs;
+  }
+
+  /** How far the clock that counts suspensions is ahead of CLOCK_MONOTONIC; null = it can not be read. */
+  ahead(): number | null {
+    return this.#difference();
   }
 
   fromSm(time: number): number {
@@ -95,7 +100,7 @@ export class GuardClock {
 }
 
 /** Milliseconds since boot, suspension included; null where it can not be read. The file stays open. */
-function openUptime(): () => number | null {
+export function openUptime(): () => number | null {
   let fd: number;
   try {
     fd = openSync('/proc/uptime', 'r');

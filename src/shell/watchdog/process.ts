@@ -9,9 +9,11 @@ import {
   type GuardEffect,
   type GuardEvent,
   type GuardOptions,
+  type KillEntry,
   LINK_TIMERS,
   NO_PROOF,
   type PermissionProof,
+  type Remains,
 } from '../../core/guard/interface.ts';
 import type { FromArbiter } from '../arbiter/messages.ts';
 import { ticksNow, ticksOf } from '../exec/procfs.ts';
@@ -33,6 +35,7 @@ import { fromArbiter, toArbiter } from './arbiter-clock.ts';
 import type { ArbiterLink, ArbiterLinkOptions } from './arbiter-link.ts';
 import { GuardClock } from './guard-clock.ts';
 import type { KillList } from './kill-list.ts';
+import type { Found, RemainsFile } from './remains.ts';
 import type { SelfFence } from './self-fence.ts';
 import type { Wire, WireHandlers } from './wire.ts';
 
@@ -52,6 +55,10 @@ export interface WatchdogOptions {
   readonly startSm: () => Started;
   /** The pipe to the `sm` that started us; null = we start it. */
   readonly adopted: Duplex | null;
+  /** What is kept for a successor, should both processes die. */
+  readonly remains: Pick<RemainsFile, 'add' | 'remove' | 'clear' | 'lives' | 'keep' | 'forget'>;
+  /** What a predecessor has kept, in the clock of `time`; null = nothing. */
+  readonly inherited: () => Pick<Found, 'deadline' | 'proof' | 'lost' | 'entries' | 'lives'> | null;
   /** Installation and plan that it was started from. */
   readonly basis: string;
   readonly serviceManager: ServiceManager;
@@ -94,7 +101,9 @@ export class WatchdogProcess {
     const { time } = options;
     this.#clock = new GuardClock(time.now);
     this.#timers = new TimerTable({ ...time, now: () => this.#clock.reckon() }, () => this.#step([]));
-    this.#guard = new Guard(options.guard, (effect) => this.#perform(effect));
+    this.#guard = new Guard({ ...options.guard, inherited: () => this.#inherit() }, (effect) =>
+      this.#perform(effect),
+    );
     this.#wire =
       options.wire?.({
         frame: (role, frame) => this.#step([{ type: 'frame', role, frame }]),
@@ -112,7 +121,8 @@ export class WatchdogProcess {
   }
 
   start(): void {
-    const { adopted } = this.#options;
+    const { adopted, remains } = this.#options;
+    remains.lives(this.#lives());
     this.#guarded(() => this.#guard.start(this.#clock.now()));
     if (adopted === null) this.#listen();
     else this.#attach(adopted, () => {});
@@ -141,6 +151,39 @@ export class WatchdogProcess {
       this.#killRecorded();
       this.#end(1);
     });
+  }
+
+  /** Before the guard goes on with it. */
+  #inherit(): Remains | null {
+    const found = this.#options.inherited();
+    if (found === null) return null;
+    const { deadline, proof, lost, entries, lives } = found;
+    this.#recall(lives);
+    for (const entry of entries) this.#list(entry);
+    this.#wire?.watchClosely(true);
+    return { lost, entries, ...this.#fromSm(deadline, proof) };
+  }
+
+  #recall(lives: KnownLives): void {
+    this.#wire?.recall(lives);
+    this.#options.remains.lives(this.#lives());
+  }
+
+  #fromSm(deadline: number, proof: PermissionProof): Pick<Remains, 'deadline' | 'proof'> {
+    return {
+      deadline: this.#clock.fromSm(deadline),
+      proof: { ...proof, deadline: this.#clock.fromSm(proof.deadline) },
+    };
+  }
+
+  /** Keeps for a successor what it would have to know, before anybody can rely on it. */
+  #keepRemains(): void {
+    if (this.#guard.awaitsCopy) return;
+    const remains = this.#guard.remains();
+    const kept = remains === null ? null : { ...remains, deadline: this.#clock.toSm(remains.deadline) };
+    this.#options.remains.keep(kept === null ? null : { ...kept, proof: this.#proof() }, () =>
+      this.#clock.ahead(),
+    );
   }
 
   // --- the guard -----------------------------------------------------------------------------------------------------
@@ -180,6 +223,7 @@ export class WatchdogProcess {
     this.#stepping = true;
     try {
       work();
+      this.#keepRemains();
     } catch (error) {
       // A guard that does not know what it does guards nothing: `sm` starts another and hands its copy over.
       log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'broken invariant');
@@ -204,9 +248,11 @@ export class WatchdogProcess {
         this.#tell(effect);
         return;
       case 'listed':
+        this.#keepRemains();
         this.#manager?.channel.queue(effect);
         return;
       case 'ask-arbiter':
+        this.#keepRemains();
         this.#arbiter?.send(toArbiter(effect.message, this.#clock));
         return;
       case 'freeze':
@@ -247,7 +293,10 @@ export class WatchdogProcess {
     else this.#manager?.channel.send(word);
     // From the end of an announcement on, the frames that made it are old ones.
     const isNews = fact.type === 'guard.peer' ? fact.heard : fact.type === 'guard.announcement';
-    if (isNews) this.#manager?.channel.send({ type: 'lives', lives: this.#lives() });
+    if (!isNews) return;
+    const lives = this.#lives();
+    this.#options.remains.lives(lives);
+    this.#manager?.channel.send({ type: 'lives', lives });
   }
 
   /** Of a renewal that nothing was said after; null = something was. */
@@ -286,6 +335,7 @@ export class WatchdogProcess {
   /** Where a watchdog device resets the machine, this process stays until then, and does nothing: another would go on. */
   #fence(reason: string): void {
     this.#ended = true;
+    this.#options.remains.forget();
     this.#selfFence.fire(reason);
     this.#timers.stop();
     void this.#wire?.stop();
@@ -364,10 +414,10 @@ export class WatchdogProcess {
       this.#linger();
       return;
     }
-    this.#listen();
     // A process without its pipe is no use, and must not act beside the next one.
     manager.kill();
     this.#step([{ type: 'sm.gone', reason: `sm is gone: ${reason}` }]);
+    this.#listen();
   }
 
   #receive(manager: Manager, message: FromSm): void {
@@ -396,6 +446,10 @@ export class WatchdogProcess {
       case 'status':
         manager.channel.send({ type: 'status', number: message.number, status: this.#status() });
         return;
+      case 'config':
+      case 'plan':
+        // It was started with us, and what it has read so far is known.
+        return;
       case 'bye':
         manager.saidBye = true;
     }
@@ -403,28 +457,36 @@ export class WatchdogProcess {
 
   /** The copy comes before the greeting, so that what is told first is already true. */
   #adopt({ copy }: Extract<FromSm, { type: 'life' }>): void {
-    if (copy !== null) this.#wire?.recall(copy.lives ?? NO_LIVES);
-    this.#listen();
     if (copy === null) {
       this.#step([{ type: 'sm.connected' }]);
-      return;
+      return this.#listen();
     }
-    for (const entry of copy.entries) this.#options.killList.add(entry);
+    this.#recall(copy.lives ?? NO_LIVES);
+    this.#listen();
+    for (const entry of copy.entries) this.#list(entry);
     this.#wire?.watchClosely(copy.holding);
-    const deadline = this.#clock.fromSm(copy.deadline);
-    const known = copy.proof ?? NO_PROOF;
-    const proof = { ...known, deadline: this.#clock.fromSm(known.deadline) };
-    this.#step([{ ...copy, type: 'sm.copy', deadline, proof }, { type: 'sm.connected' }]);
+    const permission = this.#fromSm(copy.deadline, copy.proof ?? NO_PROOF);
+    this.#step([{ ...copy, type: 'sm.copy', ...permission }, { type: 'sm.connected' }]);
+  }
+
+  #list(entry: KillEntry): void {
+    this.#options.killList.add(entry);
+    this.#options.remains.add(entry);
   }
 
   /** Keeps the handles in step with the guard's list. */
   #note(event: GuardEvent): void {
-    const { killList } = this.#options;
-    if (event.type === 'sm.list' && event.activating) killList.add(event.entry);
-    if (event.type === 'sm.verified') killList.remove(event.service);
+    const { killList, remains } = this.#options;
+    if (event.type === 'sm.list' && event.activating) this.#list(event.entry);
+    if (event.type === 'sm.verified') {
+      killList.remove(event.service);
+      remains.remove(event.service);
+    }
     if (event.type !== 'sm.hold') return;
     this.#wire?.watchClosely(event.holding);
-    if (!event.holding) killList.clear();
+    if (event.holding) return;
+    killList.clear();
+    remains.clear();
   }
 
   #status(): WatchdogStatus {
@@ -454,6 +516,7 @@ export class WatchdogProcess {
   #end(code: number): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#options.remains.forget();
     this.#timers.stop();
     this.#arbiter?.stop();
     if (code === 0) this.#selfFence.close();

@@ -194,14 +194,22 @@ describe('two nodes', () => {
     for (const service of SERVICES) expect(standby.journal(service)).toEqual([]);
   });
 
-  it('stop everything of a node of which both processes died, when it starts again', async () => {
+  it('go on on a node of which both processes died, when they are there again within its permission', async () => {
+    const { active, standby } = await startPair(4000);
+    const pids = pidsOf(active);
+    await killBoth(active);
+    active.start();
+    await active.until('it is back', 10_000, (view) => view.peer?.exchanged === true && isGroupActive(view));
+    expect(pidsOf(active)).toEqual(pids);
+    expect(active.log.join('\n')).toContain('what they guarded goes on');
+    for (const service of SERVICES) expect(standby.journal(service)).toEqual([]);
+  });
+
+  it('stop everything of a node of which both processes died, when it starts too late', async () => {
     const { active, standby } = await startPair();
-    const before = (await active.view()) as NodeView;
     const pids = SERVICES.map((service) => active.pid(service));
-    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
-      for (const pid of [before.shell.watchdog?.pid, before.shell.pid]) signalTo(pid, signal);
-    }
-    await active.exit;
+    await killBoth(active);
+    await standby.until('it is not heard', 10_000, (view) => view.peer?.heard === false);
     active.start();
     await active.until('it is back', 10_000, (view) => view.peer?.exchanged === true);
     for (const service of SERVICES) expect(pids).not.toContain(active.pid(service));
@@ -249,6 +257,15 @@ describe('two nodes', () => {
     expect(isGroupActive((await active.view()) as NodeView)).toBe(true);
   });
 });
+
+/** Neither can start the other again. */
+async function killBoth(node: TestNode): Promise<void> {
+  const { shell } = (await node.view()) as NodeView;
+  for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+    for (const pid of [shell.watchdog?.pid, shell.pid]) signalTo(pid, signal);
+  }
+  await node.exit;
+}
 
 /** As an operator does who forgets to end a transaction in a shell. */
 function holdDatabase(node: TestNode): () => void {

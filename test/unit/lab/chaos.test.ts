@@ -76,7 +76,6 @@ test('a run without double activity that recovered is well', () => {
     recovered: true,
     gaps: {},
     resume: { faults: 1, overlaps: 0, overlap_ms: 0 },
-    unguarded: { faults: 0, overlaps: 0, overlap_ms: 0 },
     seed: 1,
   });
 });

@@ -77,8 +77,14 @@ beforeEach(async () => {
   listed = [];
   killed = [];
   successors = [];
-  client = new GuardClient({
-    stream: pipe.stream,
+  client = make(pipe);
+  client.start();
+  await greet(pipe);
+});
+
+function make({ stream }: Pipe): GuardClient {
+  return new GuardClient({
+    stream,
     permissionMs: P,
     startWatchdog: () => {
       const started = new Pipe();
@@ -101,9 +107,7 @@ beforeEach(async () => {
     time,
     log: silentLog,
   });
-  client.start();
-  await greet(pipe);
-});
+}
 
 /** Time passes while the watchdog answers every ping. */
 async function live(on: Pipe, durationMs: number): Promise<void> {
@@ -388,4 +392,20 @@ describe('the copy of the deadline', () => {
     time.advance(1);
     expect(killed).toEqual([['s']]);
   });
+});
+
+it('a watchdog that died before anybody listened to it is noticed at once, and the next one is given no copy', async () => {
+  const dead = new Pipe();
+  // As a socket does that finds the end of the stream when it is made.
+  dead.stream.resume();
+  dead.stream.push(null);
+  dead.stream.end();
+  await settled();
+  expect(dead.stream.readableEnded).toBe(true);
+  client = make(dead);
+  client.start();
+  await settled();
+  time.advance(0);
+  expect(later).toHaveLength(1);
+  expect(newest().of('life')).toMatchObject([{ copy: null }]);
 });

@@ -29,6 +29,8 @@ function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): W
     selfFence: () => ({ fire: () => {}, alive: () => {}, close: () => {} }),
     startSm: () => ({ stream: new PassThrough(), end: () => {}, alive: () => true, pid: 2 }),
     adopted: null,
+    remains: { add() {}, remove() {}, clear() {}, lives() {}, keep() {}, forget() {} },
+    inherited: () => null,
     basis: '',
     serviceManager: { ready: () => {}, alive: () => {}, stopping: () => {} },
     exit: () => {},

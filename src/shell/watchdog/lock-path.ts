@@ -1,0 +1,6 @@
+import { join } from 'node:path';
+
+/** Held by the sm-watchdog that guards the node. */
+export function lockPath(runDirectory: string): string {
+  return join(runDirectory, 'sm-watchdog.lock');
+}
