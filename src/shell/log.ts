@@ -38,6 +38,10 @@ export function createLogger(options: LogOptions, to: DestinationStream = open(o
 
 function open({ log }: LogOptions): DestinationStream {
   const common = { sync: false, minLength: 0, maxLength: BUFFER_BYTES_MAX };
-  if (log.file === null) return destination({ ...common, fd: 2 });
-  return destination({ ...common, dest: log.file, mkdir: true, mode: 0o600 });
+  const to =
+    log.file === null
+      ? destination({ ...common, fd: 2 })
+      : destination({ ...common, dest: log.file, mkdir: true, mode: 0o600 });
+  // A full disk costs lines: an error that nobody hears would end the process, and both of a node have the same disk.
+  return to.on('error', () => {});
 }

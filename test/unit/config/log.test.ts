@@ -1,4 +1,6 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import { symbols } from 'pino';
 import { expect, test } from 'vitest';
 import { createLogger } from '../../../src/shell/log.ts';
 
@@ -50,4 +52,15 @@ test('lines below the level are not written', () => {
   const { log, lines } = logger();
   log.debug('x');
   expect(lines).toEqual([]);
+});
+
+test('a full disk costs lines, and not the process', () => {
+  const log = createLogger({
+    program: 'sm',
+    node: 'controller-0',
+    log: { level: 'info', file: '/dev/null' },
+  });
+  const stream = (log as unknown as Record<symbol, EventEmitter>)[symbols.streamSym];
+  // It throws where nobody listens.
+  expect(stream?.emit('error', new Error('ENOSPC: no space left on device, write'))).toBe(true);
 });
