@@ -2,6 +2,7 @@
  * The REST server: one fastify instance with every route, its limits, and what holds for all of them: who asks, what the
  * answer says of the age of its facts, how failures look, and the audit.
  */
+import { STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import rateLimit from '@fastify/rate-limit';
@@ -98,6 +99,7 @@ export async function buildServer(options: ServerOptions): Promise<App> {
         .type('application/json; charset=utf-8')
         .send(JSON.stringify(problemBody(failed)));
     },
+    clientErrorHandler: refuseUnreadable,
     http: limits,
     ...(tls === undefined ? {} : { https: { ...tls, ...limits } }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
@@ -138,6 +140,27 @@ export async function buildServer(options: ServerOptions): Promise<App> {
   addPresent(app, context);
   addLive(app, context);
   return app;
+}
+
+/** What node's parser says no to, by its codes: the status and what it says of it. */
+const UNREADABLE: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'it did not come to an end in time'],
+  HPE_HEADER_OVERFLOW: [431, `its head has more than ${LIMITS.headerBytes} bytes`],
+};
+
+/** Where no request came about there is no answer of the framework: the same Fault, and the connection ends. */
+function refuseUnreadable({ code }: { readonly code?: string }, socket: Socket): void {
+  if (code === 'ECONNRESET' || socket.destroyed) return;
+  const [status, detail] = UNREADABLE[code ?? ''] ?? [400, 'it is not HTTP/1.1'];
+  const body = JSON.stringify(problemBody(problem('SM_API_INPUT', { place: 'request', detail })));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.destroySoon();
 }
 
 const buildLocalReference = (
