@@ -151,6 +151,8 @@ const UNREADABLE: Readonly<Record<string, readonly [status: number, detail: stri
 /** Where no request came about there is no answer of the framework: the same Fault, and the connection ends. */
 function refuseUnreadable({ code }: { readonly code?: string }, socket: Socket): void {
   if (code === 'ECONNRESET' || socket.destroyed) return;
+  // An answer is under way: nothing can be said beside it.
+  if (isAnswering(socket)) return void socket.destroy();
   const [status, detail] = UNREADABLE[code ?? ''] ?? [400, 'it is not HTTP/1.1'];
   const body = JSON.stringify(problemBody(problem('SM_API_INPUT', { place: 'request', detail })));
   const head = [
@@ -162,6 +164,11 @@ function refuseUnreadable({ code }: { readonly code?: string }, socket: Socket):
   if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
   socket.destroySoon();
 }
+
+/** node:http keeps the answer of a connection at its socket, and does the same where nobody handles 'clientError'. */
+const isAnswering = (
+  socket: Socket & { readonly _httpMessage?: { readonly headersSent?: boolean } },
+): boolean => socket._httpMessage?.headersSent === true;
 
 const buildLocalReference = (
   json: { $id?: string },

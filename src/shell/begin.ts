@@ -2,7 +2,6 @@
  * The first part of a start of `sm`: everything up to the plan that sm-watchdog waits for where the node begins. It is apart
  * from the rest, which is loaded meanwhile.
  */
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Config } from './config.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE } from './exit-codes.ts';
@@ -12,6 +11,7 @@ import type { FirstFromSm, FirstFromWatchdog } from './pair/messages.ts';
 import type { Log } from './ports.ts';
 import { type Preparation, prepare } from './prepare.ts';
 import { realTime } from './time.ts';
+import { managerLockPath } from './watchdog/lock-path.ts';
 import { planOf, type WatchdogPlan, writePlan } from './watchdog/plan.ts';
 
 /** An earlier `sm` that was killed may take a moment to be gone. */
@@ -37,7 +37,7 @@ export interface Prepared extends Omit<Extract<Preparation, { ok: true }>, 'ok'>
 export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
   const { config, log, begins, stream } = beginning;
   if (begins) await permissionToBegin(stream);
-  const lock = await acquireLock(join(config.runDirectory, 'sm.lock'), LOCK_LIMIT_MS, realTime);
+  const lock = await acquireLock(managerLockPath(config.runDirectory), LOCK_LIMIT_MS, realTime);
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
   const prepared = prepare(config, log, begins);
   if (!prepared.ok) return giveUp(log, EXIT_CONFIG, `${prepared.code}: ${prepared.message}`);

@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { Wish } from '../core/arbiter/interface.ts';
 import type { EngineEffect, GuardFact } from '../core/engine-interface.ts';
-import { type KillEntry, NO_PROOF, type PermissionProof } from '../core/guard/interface.ts';
+import { deadlineUnheard, type KillEntry, NO_PROOF, type PermissionProof } from '../core/guard/interface.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport } from '../core/link/report.ts';
 import { Channel } from './pair/channel.ts';
@@ -428,21 +428,31 @@ export class GuardClient implements GuardPort, KillListPort {
 
   // --- the deadline, in case the watchdog is not there ---------------------------------------------------------------
 
-  #deadlineWatched = false;
+  /** The deadline for which a timer is armed; null = none is. A later one is found when it ends. */
+  #watchedDeadline: number | null = null;
+  #cancelWatch: () => void = () => {};
+
+  /** Behind a peer that does not hear us an sm-watchdog that does not answer may have missed that it takes over (rule 10). */
+  get #deadlineAlone(): number {
+    return deadlineUnheard(this.#deadline, this.#proof);
+  }
 
   #watchDeadline(): void {
-    if (this.#deadlineWatched || !this.#holding || this.#lost || this.#ended) return;
-    if (this.#deadline === Number.POSITIVE_INFINITY) return;
-    this.#deadlineWatched = true;
+    const deadline = this.#deadlineAlone;
+    if (!this.#holding || this.#lost || this.#ended || deadline === Number.POSITIVE_INFINITY) return;
+    if (this.#watchedDeadline !== null && this.#watchedDeadline <= deadline) return;
+    this.#cancelWatch();
+    this.#watchedDeadline = deadline;
     const { time } = this.#options;
-    const left = Math.ceil(this.#deadline - time.now());
+    const left = Math.ceil(deadline - time.now());
     // Asked in time, a watchdog that lives has answered when the deadline is there.
     const asksFirst = left > DEADLINE_ASK_MS;
     const waitMs = asksFirst ? left - DEADLINE_ASK_MS : left > 0 ? left : DEADLINE_REPEAT_MS;
-    this.#after(waitMs, () => {
+    this.#cancelWatch = this.#after(waitMs, () => {
       // What the watchdog said meanwhile is read first: it renews far more often than it lets time run out.
       time.defer(() => {
-        this.#deadlineWatched = false;
+        if (this.#watchedDeadline !== deadline) return;
+        this.#watchedDeadline = null;
         if (asksFirst) this.#askBeforeDeadline();
         else this.#enforceDeadline();
         this.#watchDeadline();
@@ -451,28 +461,38 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #askBeforeDeadline(): void {
-    if (this.#deadline - this.#options.time.now() <= DEADLINE_ASK_MS) this.#ping();
+    if (this.#deadlineAlone - this.#options.time.now() <= DEADLINE_ASK_MS) this.#ping();
   }
 
   #enforceDeadline(): void {
     const { time, log, kill, post } = this.#options;
     const now = time.now();
-    if (!this.#holding || this.#lost || now < this.#deadline) return;
+    if (!this.#holding || this.#lost || now < this.#deadlineAlone) return;
     const watchdogLives = this.#greeted && now - this.#lastHeardAt <= DEADLINE_ASK_MS;
-    if (watchdogLives) return;
-    const reason = 'permission ran out while sm-watchdog was away';
+    if (watchdogLives) return this.#ping();
+    const reason =
+      now < this.#deadline
+        ? 'the peer does not hear this node, and sm-watchdog, which would hear that it takes over, was away'
+        : 'permission ran out while sm-watchdog was away';
     log.error({ entries: this.#entries.size }, reason);
     this.#lost = true;
     kill([...this.#entries.values()], reason);
     post({ type: 'guard.lost', reason });
   }
 
-  #after(delayMs: number, work: () => void): void {
-    const cancel = this.#options.time.after(delayMs, () => {
+  #after(delayMs: number, work: () => void): () => void {
+    const over = (): void => {
       this.#cancelTimers = this.#cancelTimers.filter((other) => other !== cancel);
+    };
+    const cancel = this.#options.time.after(delayMs, () => {
+      over();
       work();
     });
     this.#cancelTimers.push(cancel);
+    return () => {
+      cancel();
+      over();
+    };
   }
 
   #stopTimers(): void {

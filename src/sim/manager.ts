@@ -6,6 +6,7 @@ import type { Wish } from '../core/arbiter/interface.ts';
 import { Engine } from '../core/engine.ts';
 import type { EngineEffect, EngineEvent, GuardFact, PersistEffect } from '../core/engine-interface.ts';
 import {
+  deadlineUnheard,
   type KillEntry,
   NO_PROOF,
   type PermissionProof,
@@ -22,6 +23,8 @@ import type { Scheduled } from './queue.ts';
 import { killEntry } from './watchdog.ts';
 
 const LOOP_DELAY_MS = 0.05;
+/** It is asked, and has as long to answer. */
+const WATCHDOG_ANSWERS_MS = 50;
 const COMMIT_RETRY_MS = 100;
 const START_MS: readonly [number, number] = [80, 250];
 
@@ -58,6 +61,8 @@ export class SimManager extends SimProcess {
   #copy: GuardCopy = emptyCopy();
   /** Dies after this many more effects of a turn: a crash at an effect's boundary. */
   #crashAfter: number | null = null;
+  /** Looks at the deadline; only the last one that was arranged counts. */
+  #acts = 0;
 
   constructor(node: SimNode) {
     super(node.world);
@@ -527,19 +532,43 @@ export class SimManager extends SimProcess {
 
   /** `sm` acts at its copy of the deadline too, where nobody else is there to do it (rule 10). */
   #act(): void {
-    const { holding, connected, deadline } = this.#copy;
-    if (connected || !holding || deadline === Number.POSITIVE_INFINITY) return;
+    const { holding, connected, proof } = this.#copy;
+    // One that is there acts itself; but it has to be asked whether it is, while a deaf peer may announce.
+    if (!holding || (connected && proof.isDeaf !== true)) return;
+    this.#actAt(this.#deadlineAlone);
+  }
+
+  get #deadlineAlone(): number {
+    const { deadline, proof } = this.#copy;
+    return deadlineUnheard(deadline, proof);
+  }
+
+  #actAt(at: number): void {
+    if (at === Number.POSITIVE_INFINITY) return;
     const { life } = this;
-    this.#node.timerAt(deadline, () => {
-      if (this.life !== life) return;
-      this.deliver(() => {
-        const { connected, holding, entries, lost } = this.#copy;
-        if (connected || !holding || lost || this.#node.now() < this.#copy.deadline) return;
-        this.#copy.lost = true;
-        this.#node.executor.kill([...entries.keys()], () => {});
-        this.post({ type: 'guard.lost', reason: 'permission ran out and sm-watchdog is away' });
-      }, true);
+    this.#acts += 1;
+    const act = this.#acts;
+    this.#node.timerAt(at, () => {
+      if (this.life !== life || this.#acts !== act) return;
+      this.deliver(() => this.#judgeDeadline(), true);
     });
+  }
+
+  #judgeDeadline(): void {
+    const { connected, holding, entries, lost, proof, answeredAt } = this.#copy;
+    const { watchdog, world } = this.#node;
+    const now = this.#node.now();
+    if (!holding || lost || now < this.#deadlineAlone) return;
+    if (connected) {
+      if (proof.isDeaf !== true) return;
+      const answers = watchdog.alive && !watchdog.stalled;
+      if (answers) this.#copy.answeredAt = world.now;
+      if (answers || world.now - answeredAt <= WATCHDOG_ANSWERS_MS)
+        return this.#actAt(now + WATCHDOG_ANSWERS_MS);
+    }
+    this.#copy.lost = true;
+    this.#node.executor.kill([...entries.keys()], () => {});
+    this.post({ type: 'guard.lost', reason: 'permission ran out and sm-watchdog is away' });
   }
 }
 

@@ -204,12 +204,17 @@ export class Guard {
     return this.#awaitsCopy;
   }
 
-  /** null = nothing: this node holds nothing, or nobody may replace it by time. */
+  /**
+   * null = nothing: this node holds nothing, or nobody may replace it by time. What it sent counts under `takeover` because it
+   * would hear an announcement: where both processes have died nobody hears, and only what the peer echoed counts (rule 3).
+   */
   remains(): Remains | null {
     if (!this.#holding || !this.#limited()) return null;
+    const proof = this.proof();
+    const deadline = this.#regime === 'takeover' ? Math.min(this.#deadline, proof.deadline) : this.#deadline;
     // An announcement would not be on the wire any more, or not be obeyed.
     const lost = this.#lostAt !== null || this.#outgoing.announceNumber > 0 || this.#told.announcement > 0;
-    return { deadline: this.#deadline, proof: this.proof(), lost, entries: [...this.#entries.values()] };
+    return { deadline, proof, lost, entries: [...this.#entries.values()] };
   }
 
   #handle(event: GuardEvent, now: number): void {
@@ -531,7 +536,19 @@ export class Guard {
       ? this.#peer.lastEchoedSentAt + this.#afterSendMs
       : Number.POSITIVE_INFINITY;
     const links = this.#lastHeardLinks().map(({ role }) => role);
-    return this.#arbitration.sole ? { deadline, links, sole: true } : { deadline, links };
+    return {
+      deadline,
+      links,
+      ...(this.#arbitration.sole ? { sole: true } : {}),
+      ...(this.#isPeerDeaf() ? { isDeaf: true } : {}),
+    };
+  }
+
+  /** What it echoes was sent more than a hello before it was heard: nothing of what was sent since has arrived there. */
+  #isPeerDeaf(): boolean {
+    const { lastReceiptAt, lastEchoedSentAt } = this.#peer;
+    const lateMs = lastReceiptAt - lastEchoedSentAt;
+    return this.#regime === 'takeover' && lateMs > this.#options.domain.helloIntervalMs + ECHO_JITTER_MS;
   }
 
   #tellLink(link: LinkEnd): void {
@@ -1039,3 +1056,5 @@ const LAST_WORD_MS = 2;
 const LOOK_AGAIN_MS = 1000;
 /** A heartbeat and its answer, whoever sends first. */
 const DOUBT_HELLOS = 1.5;
+/** On top of a hello: an echo may wait as long for the next frame of the peer. */
+const ECHO_JITTER_MS = 50;

@@ -61,6 +61,16 @@ export interface PermissionProof {
   readonly links: readonly InterfaceRole[];
   /** The record is this node's `sole`: permission does not run out by time. Missing = it is not. */
   readonly sole?: boolean;
+  /**
+   * The peer is heard and does not hear this node: it is about to announce that it takes over, and somebody here has to hear
+   * that. While nobody does, only `deadline` above counts. Missing = it is not so.
+   */
+  readonly isDeaf?: boolean;
+}
+
+/** Until when `sm` may let things run while sm-watchdog is away, or does not answer. */
+export function deadlineUnheard(deadline: number, proof: PermissionProof): number {
+  return proof.isDeaf === true ? Math.min(deadline, proof.deadline) : deadline;
 }
 
 /**

@@ -297,7 +297,8 @@ export class Containment {
     this.#untidy.clear();
     const unread = [...this.#unread];
     this.#unread.clear();
-    for (const service of unread) await this.#services.get(service)?.refresh();
+    // Not waited for: a pid file may lie on a disk that hangs.
+    for (const service of unread) void this.#services.get(service)?.refresh();
     for (const cgroup of cgroups) {
       for (const path of await childGroups(cgroup)) {
         // A group that was just made is empty too, until its script enters it.

@@ -38,12 +38,13 @@ export async function beginNode({ sm, configPath, unguarded }: Begun): Promise<v
     return runWatchdog({ config, plan: () => goAhead(sm, known), adopted: null, sm, unguarded, log });
   }
   const first = await nextMessage<FirstFromSm>(sm.stream);
-  if (first?.type !== 'config') return endWith(sm);
+  if (first?.type !== 'config') return endWith(sm, unguarded);
   const { config } = first;
   const log = createLogger({ program: 'sm-watchdog', node: config.node, log: config.log });
   if (standsIn(config, log)) return sm.end();
   const watched = unguarded ?? takeUp(configPath, config.runDirectory);
-  await runWatchdog({ config, plan: () => planFrom(sm), adopted: null, sm, unguarded: watched, log });
+  const plan = () => planFrom(sm, watched);
+  await runWatchdog({ config, plan, adopted: null, sm, unguarded: watched, log });
 }
 
 /**
@@ -65,18 +66,19 @@ function goAhead(sm: StartedProgram, plan: WatchdogPlan): WatchdogPlan {
 }
 
 /** When nobody else can be running for this node. Null = `sm` could not go on, and has said why. */
-async function planFrom(sm: StartedProgram): Promise<WatchdogPlan | null> {
+async function planFrom(sm: StartedProgram, unguarded: Unguarded | null): Promise<WatchdogPlan | null> {
   const go: FirstFromWatchdog = { type: 'go' };
   say(sm.stream, go);
   const message = await nextMessage<FirstFromSm>(sm.stream);
   if (message?.type === 'plan') return readPlan(message.path);
-  await endWith(sm);
+  await endWith(sm, unguarded);
   return null;
 }
 
-/** `sm` has said why it ended; this process ends for the same reason. */
-async function endWith(sm: StartedProgram): Promise<void> {
+/** `sm` has said why it ended; this process ends for the same reason, when nothing is left that it has to end before. */
+async function endWith(sm: StartedProgram, unguarded: Unguarded | null): Promise<void> {
   const code = await sm.ended;
+  await unguarded?.over;
   process.exit(code === null || code === 0 ? EXIT_UNAVAILABLE : code);
 }
 

@@ -53,7 +53,7 @@ export interface WatchdogStart {
 
 /** Resolves when everything runs; the process ends by itself. */
 export async function runWatchdog(start: WatchdogStart): Promise<void> {
-  const { config, adopted, log } = start;
+  const { config, adopted, log, unguarded = null } = start;
   process.title = 'sm-watchdog';
   if (adopted !== null) await firstWord(adopted);
   mkdirSync(config.runDirectory, { recursive: true, mode: 0o700 });
@@ -62,23 +62,27 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
   const plan = await start.plan();
   if (plan === null) return;
+  const refuse = async (reason: string) => {
+    await unguarded?.over;
+    giveUp(log, EXIT_CONFIG, reason);
+  };
   const life = kernelLife(config.kernelLifeFile);
-  if (life === null) return giveUp(log, EXIT_CONFIG, `${config.kernelLifeFile} can not be read`);
+  if (life === null) return refuse(`${config.kernelLifeFile} can not be read`);
   const uuid = productUuid(config.productUuidFile, config.node);
-  if (uuid === null) return giveUp(log, EXIT_CONFIG, `${config.productUuidFile} can not be read`);
-  // A node that begins may refuse to; one that is guarded already is guarded on.
-  const armed = await armFence(config, thisMachine(), adopted === null, log);
+  if (uuid === null) return refuse(`${config.productUuidFile} can not be read`);
+  // A node that begins may refuse to; where something runs already, it is guarded on.
+  const begins = adopted === null && unguarded === null;
+  const armed = await armFence(config, thisMachine(), begins, log);
   if (!armed.ok) {
     const { code, message } = armed.error;
-    if (adopted === null) return giveUp(log, EXIT_CONFIG, `${code}: ${message}`);
+    if (begins) return refuse(`${code}: ${message}`);
     log.error({ code }, message);
   }
   if (config.realtime === 'yes') requestRealtime(log);
   const ids = { kernelLife: life, productUuid: uuid };
   const fence = armed.ok ? armed.value : UNARMED;
   const remains = remainsOf(plan, life, log);
-  const inherited =
-    adopted === null ? inheritedFrom(start.unguarded ?? null, plan, fence, log) : findOwn(plan);
+  const inherited = adopted === null ? inheritedFrom(unguarded, plan, fence, log) : findOwn(plan);
   if (adopted === null && inherited() === null) killLeftOver(plan, log);
   const exit = (code: number) => {
     if (code === 0) lock.release();
@@ -90,7 +94,7 @@ export async function runWatchdog(start: WatchdogStart): Promise<void> {
   // The terminal that started us may go; we stay.
   process.on('SIGHUP', () => {});
   watchdog.start();
-  start.unguarded?.release();
+  unguarded?.release();
 }
 
 /** Absolute path of the configuration that the plan was made from. */

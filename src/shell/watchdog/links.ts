@@ -89,7 +89,7 @@ export class LinkMonitor {
   start(linkDownDetectMs: number): void {
     this.#closeMs = Math.max(LOOK_INTERVAL_MS_MIN, Math.min(LOOK_SHARE * linkDownDetectMs, WHOLE_LOOK_MS));
     this.poll();
-    this.#lookEvery(WHOLE_LOOK_MS);
+    this.#lookEvery(this.#closely ? this.#closeMs : WHOLE_LOOK_MS);
     this.#unwatch = this.#ports.watch(() => this.poll());
   }
 

@@ -4,3 +4,8 @@ import { join } from 'node:path';
 export function lockPath(runDirectory: string): string {
   return join(runDirectory, 'sm-watchdog.lock');
 }
+
+/** Held by the `sm` of the node. */
+export function managerLockPath(runDirectory: string): string {
+  return join(runDirectory, 'sm.lock');
+}

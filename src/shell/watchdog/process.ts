@@ -263,6 +263,8 @@ export class WatchdogProcess {
         killList.setFrozen(effect.services, effect.frozen);
         return;
       case 'kill':
+        // It takes its time, and why it is done has to outlive us.
+        this.#keepRemains();
         this.#kill(effect);
         return;
       case 'self-fence':

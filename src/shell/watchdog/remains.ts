@@ -6,7 +6,16 @@
  * The first STATE_BYTES are the permission, written over at each renewal by one pwrite. Below it stands whose it is, and then
  * one line for each change of the kill list and of the peer's lives.
  */
-import { closeSync, constants, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { KillEntry, PermissionProof, Remains } from '../../core/guard/interface.ts';
 import type { LifeId } from '../../core/link/types.ts';
@@ -108,7 +117,7 @@ export class RemainsFile {
     this.#try(() => {
       const state = stateLine({ deadline, proof, lost, aheadMs: aheadMs() });
       if (this.#file === null) this.#write(state);
-      else writeSync(this.#file, state, 0, STATE_BYTES, 0);
+      else writeWhole(this.#file, state, 0);
       this.#written = text;
     });
   }
@@ -135,7 +144,7 @@ export class RemainsFile {
     const { O_CREAT, O_TRUNC, O_WRONLY, O_NOFOLLOW } = constants;
     this.#close();
     this.#file = openSync(`${this.#path}.new`, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW, 0o600);
-    writeSync(this.#file, text, 0, text.length, 0);
+    writeWhole(this.#file, text, 0);
     renameSync(`${this.#path}.new`, this.#path);
     this.#mayBeThere = true;
     this.#bytes = text.length;
@@ -147,7 +156,7 @@ export class RemainsFile {
     if (file === null) return;
     this.#try(() => {
       const line = Buffer.from(`${toJson(change)}\n`);
-      writeSync(file, line, 0, line.length, this.#bytes);
+      writeWhole(file, line, this.#bytes);
       this.#bytes += line.length;
       // Written anew with the next permission, which is a fraction of a second away.
       if (this.#bytes > Math.max(REWRITE_BYTES_MIN, 4 * this.#bytesWhenNew)) this.#close();
@@ -174,6 +183,12 @@ export class RemainsFile {
   }
 }
 
+/** A file system without room takes a part, and says so only by the number. */
+function writeWhole(file: number, bytes: Buffer, at: number): void {
+  const written = writeSync(file, bytes, 0, bytes.length, at);
+  if (written < bytes.length) throw new Error(`${written} of ${bytes.length} bytes were written`);
+}
+
 function stateLine(kept: Kept): Buffer {
   const text = toJson(kept);
   if (text.length >= STATE_BYTES) throw new Error(`a permission of ${text.length} bytes`);
@@ -182,13 +197,8 @@ function stateLine(kept: Kept): Buffer {
 
 /** null = nothing is there that could be gone on with. */
 export function readRemains(runDirectory: string): Found | null {
-  let text: string;
-  try {
-    text = readFileSync(remainsPath(runDirectory), 'utf8');
-  } catch {
-    return null;
-  }
-  if (text.length > READ_BYTES_MAX) return null;
+  const text = readPlainFile(remainsPath(runDirectory));
+  if (text === null) return null;
   const [state, owner, ...changes] = text.split('\n').map(objectOf);
   if (!isKept(state) || !isOwner(owner)) return null;
   const entries = new Map<string, KillEntry>();
@@ -201,6 +211,24 @@ export function readRemains(runDirectory: string): Found | null {
     else if (areLives(change.lives)) lives = change.lives;
   }
   return { ...state, runDirectory, owner, entries: [...entries.values()], lives };
+}
+
+/** null = it is not there, is no plain file, or larger than any that was written here. */
+function readPlainFile(path: string): string | null {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+  try {
+    const found = fstatSync(file);
+    return found.isFile() && found.size <= READ_BYTES_MAX ? readFileSync(file, 'utf8') : null;
+  } catch {
+    return null;
+  } finally {
+    closeSync(file);
+  }
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -260,5 +288,8 @@ function isEntry(fields: unknown): fields is KillEntry {
 
 function areLives(fields: unknown): fields is KnownLives {
   const { own, peer } = fieldsOf(fields) ?? {};
-  return areTexts(own) && areTexts(fieldsOf(peer)?.ended);
+  const { ended, current } = fieldsOf(peer) ?? {};
+  const { life, sequence } = fieldsOf(current) ?? {};
+  const isKnown = current === null || (typeof life === 'string' && isNumber(sequence));
+  return areTexts(own) && areTexts(ended) && isKnown;
 }

@@ -15,13 +15,15 @@ import { isAlive } from '../process-identity.ts';
 import { realTime } from '../time.ts';
 import { type ArmedFence, armFence, thisMachine, UNARMED } from './armed-fence.ts';
 import { openUptime, RESOLUTION_MS } from './guard-clock.ts';
-import { lockPath } from './lock-path.ts';
+import { lockPath, managerLockPath } from './lock-path.ts';
 import { type Found, readRemains } from './remains.ts';
 import { endOfNamespace } from './self-fence.ts';
 
 /** What is watched until a guard is there. */
 export interface Unguarded {
   readonly found: Found;
+  /** Resolves when the time of what was left is over: whoever can not guard it may end then, and not before. */
+  readonly over: Promise<void>;
   /** Somebody who guards it has come. */
   readonly release: () => void;
 }
@@ -56,19 +58,21 @@ function suspendedSince(aheadMs: number | null): number {
  * known for certain only when the configuration was read whole, which takes longer than there may be time.
  */
 export function takeUp(configPath: string, runDirectory = seemingRunDirectory(configPath)): Unguarded | null {
-  const isGuarded = () => {
-    const holder = readHolder(lockPath(runDirectory));
+  const isHeld = (path: string) => {
+    const holder = readHolder(path);
     return holder !== null && holder.pid !== process.pid && isAlive(holder);
   };
+  const isGuarded = () => isHeld(lockPath(runDirectory));
   const found = findRemains(runDirectory, resolve(configPath));
-  if (found === null || isGuarded()) return null;
+  // An `sm` that lives starts another watchdog, and hands its copy over.
+  if (found === null || isGuarded() || isHeld(managerLockPath(runDirectory))) return null;
   return watchOver(found, isGuarded);
 }
 
 function watchOver(found: Found, isGuarded: () => boolean): Unguarded {
   const { entries, lost, deadline, owner } = found;
   const from = lost ? Math.min(deadline, realTime.now()) : deadline;
-  if (from === Number.POSITIVE_INFINITY) return { found, release: () => {} };
+  if (from === Number.POSITIVE_INFINITY) return { found, over: Promise.resolve(), release: () => {} };
   const handles = entries.map((entry) => new KillHandle(entry));
   const fence = armEnd(owner);
   const doubted = new Set(entries.filter(({ kernelState }) => kernelState).map(({ service }) => service));
@@ -80,7 +84,12 @@ function watchOver(found: Found, isGuarded: () => boolean): Unguarded {
     if (killed.length > 0)
       say(`both processes had died, and permission ran out: killed ${killed.join(', ')}`);
   };
+  let isOver = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    isOver = resolve;
+  });
   const end = () => {
+    isOver();
     if (isGuarded() || doubted.size === 0) return;
     say(`self-fence: both processes had died, and nobody has stopped ${[...doubted].join(', ')} in time`);
     fence.strike();
@@ -92,7 +101,7 @@ function watchOver(found: Found, isGuarded: () => boolean): Unguarded {
     for (const handle of handles) handle.close();
     fence.disarm();
   };
-  return { found, release };
+  return { found, over, release };
 }
 
 /** Ends the machine by what its owner had armed; where that is nothing, whoever stops in order comes first. */
@@ -103,7 +112,7 @@ function armEnd({ selfFence }: Found['owner']): Pick<ArmedFence, 'disarm'> & { r
     if (!armed.ok) return;
     if (isOver) armed.value.disarm();
     else fence = armed.value;
-  });
+  }, notArmed);
   return {
     strike: () => {
       fence.strike?.();
@@ -114,6 +123,11 @@ function armEnd({ selfFence }: Found['owner']): Pick<ArmedFence, 'disarm'> & { r
       fence.disarm();
     },
   };
+}
+
+/** What stands in the file may be of another version. */
+function notArmed(error: unknown): void {
+  say(`the self-fence is not armed: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 /** The log is not there yet. */

@@ -1,7 +1,7 @@
 /** Both processes died: what remains is gone on with like a copy, within the permission that was left (rules 10, 12, 13). */
 import { describe, expect, it } from 'vitest';
 import { NO_PROOF, type Remains } from '../../../src/core/guard/interface.ts';
-import { entry, GuardDriver } from '../../support/guard-driver.ts';
+import { entry, FakePeer, GuardDriver } from '../../support/guard-driver.ts';
 
 const BEGIN = 10_000;
 const DISK = entry('disk', true);
@@ -106,12 +106,24 @@ it('a watchdog that sm has started takes what remains where sm dies, or has no c
 
 describe('what remains', () => {
   it('is nothing until something is held; then deadline, proof and list; lost when the peer announces', () => {
-    const g = new GuardDriver();
+    const g = new GuardDriver({ guard: { regime: 'record' } });
     expect(g.guard.remains()).toBeNull();
+    new FakePeer(g).talk(1000);
     g.step({ type: 'sm.hold', holding: true });
     g.step({ type: 'sm.list', run: 1, entry: DISK, activating: true });
-    expect(g.guard.remains()).toMatchObject({ deadline: g.deadline, lost: false, entries: [DISK] });
+    expect(g.guard.remains()).toMatchObject({ deadline: g.deadline, lost: false });
+    expect(g.guard.remains()?.entries).toEqual([DISK]);
     g.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 4, leaving: false });
     expect(g.guard.remains()?.lost).toBe(true);
+  });
+
+  it('counts only what the peer has echoed, where it would have to be heard that the peer takes over', () => {
+    const g = new GuardDriver();
+    new FakePeer(g).talk(1000);
+    g.step({ type: 'sm.hold', holding: true });
+    g.pass(200);
+    const { deadline } = g.guard.proof();
+    expect(deadline).toBeLessThan(g.deadline);
+    expect(g.guard.remains()).toMatchObject({ deadline });
   });
 });

@@ -166,7 +166,8 @@ describe('the watchdog is restarted by sm (rule 10)', () => {
 
     it('has a successor of its own that knows as much', () => {
       const g = lostFrames([MANAGEMENT]);
-      expect(g.guard.view().proof).toEqual({ deadline: 10_150, links: [MANAGEMENT] });
+      // The peer was heard since it last echoed: it is about to take over.
+      expect(g.guard.view().proof).toEqual({ deadline: 10_150, links: [MANAGEMENT], isDeaf: true });
     });
   });
 

@@ -383,6 +383,37 @@ describe('the copy of the deadline', () => {
     expect(newest().of('life')[0]?.copy).toMatchObject({ deadline: fact.deadline, proof });
   });
 
+  describe('behind a peer that does not hear this node', () => {
+    const word = (isDeaf: boolean) => {
+      const proof = { deadline: time.now() + 100, links: [], ...(isDeaf ? { isDeaf } : {}) };
+      const fact = { type: 'guard.permission' as const, deadline: time.now() + 400 };
+      return pipe.say({ type: 'fact', fact, proof });
+    };
+
+    it('counts only what the peer has echoed, once the watchdog does not answer', async () => {
+      await word(true);
+      time.advance(99);
+      expect(killed).toEqual([]);
+      time.advance(1);
+      expect(killed).toEqual([['s']]);
+      expect(facts.at(-1)).toMatchObject({ reason: expect.stringContaining('does not hear this node') });
+    });
+
+    it('is left to a watchdog that answers, for as long as it does', async () => {
+      await word(true);
+      await answering(pipe, 300);
+      expect(killed).toEqual([]);
+      time.advance(100);
+      expect(killed).toEqual([['s']]);
+    });
+
+    it('stands where the peer does hear it', async () => {
+      await word(false);
+      time.advance(299);
+      expect(killed).toEqual([]);
+    });
+  });
+
   it('moves with the permission', async () => {
     await pipe.say({ type: 'fact', fact: { type: 'guard.permission', deadline: time.now() + 1000 } });
     pipe.stream.destroy();

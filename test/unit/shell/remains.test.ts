@@ -1,4 +1,5 @@
 /** The file from which a node goes on after both of its processes died. */
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   mkdirSync,
@@ -182,6 +183,20 @@ describe('who may take it up', () => {
     expect(takeUp(owner.config)).toBeNull();
     writeFileSync(lock, JSON.stringify({ pid: process.ppid, startTime: '1' }));
     expect(takeUp(owner.config)).not.toBeNull();
+    // Nor while an `sm` lives, which starts another one.
+    writeFileSync(join(run, 'sm.lock'), JSON.stringify({ pid: process.ppid, startTime }));
+    expect(takeUp(owner.config)).toBeNull();
+  });
+
+  it('nothing of a file that is none, or that says what nobody wrote', () => {
+    leave();
+    const path = remainsPath(run);
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replaceAll('"current":null', '"current":{}'));
+    expect(readRemains(run)?.lives.peer.current ?? null).toBeNull();
+    rmSync(path);
+    spawnSync('mkfifo', [path]);
+    expect(readRemains(run)).toBeNull();
   });
 
   it.each([
