@@ -613,6 +613,8 @@ export class Cluster {
   #useGrant(peer: PeerState, { ticket, number, reason }: Grant, now: number): void {
     this.#used = ticket;
     this.#releasePeer(`${peer.name} is replaced: ${reason}`);
+    // Neither a report of it nor a record says which numbers it has given since we knew it.
+    if (peer.report === null && this.#arbiters.regime !== 'record') this.#numbers.leap();
     const highest = this.#highestNumber();
     if (!this.#role.leads)
       this.#becomeLeader(number > this.#role.number ? Math.max(number, highest) : highest + 1, reason, now);

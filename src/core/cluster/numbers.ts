@@ -5,6 +5,9 @@
 import type { GroupNumbers, PersistEffect } from '../engine-interface.ts';
 import { assert } from '../kernel/assert.ts';
 
+/** A node that activates a group anew every minute, without its peer ever hearing of it, needs two years for so many. */
+const UNSEEN_MAX = 1_000_000;
+
 export class Numbers {
   readonly #byGroup = new Map<string, GroupNumbers>();
   readonly #emit: (effect: PersistEffect) => void;
@@ -40,6 +43,11 @@ export class Numbers {
   /** A number was seen anywhere: later grants start above it. */
   see(group: string, activation: number): void {
     if (activation > this.of(group).max) this.#change(group, { max: activation });
+  }
+
+  /** A peer that this node has not exchanged with is replaced: it may have given any numbers meanwhile, but never so many. */
+  leap(): void {
+    for (const { group, max } of this.all()) if (max > 0) this.#change(group, { max: max + UNSEEN_MAX });
   }
 
   /** This node may run the group under this number from now on. */
