@@ -112,6 +112,8 @@ export class Cluster {
   #fenced = false;
   /** Ticket of the grant that was used last. */
   #used = 0;
+  /** The grant that this node acts on since; 0 = none, or its permission was gone meanwhile. */
+  #actsOn = 0;
   #startedAt = 0;
   readonly #freshKernel: boolean;
   #changed = false;
@@ -419,7 +421,10 @@ export class Cluster {
   }
 
   #onPermission(deadline: number, now: number): void {
-    const waited = this.#guard.lost || now >= this.#guard.deadline || this.#own.refusals.size > 0;
+    const wasGone = this.#guard.lost || now >= this.#guard.deadline;
+    const waited = wasGone || this.#own.refusals.size > 0;
+    // Where nothing was held nobody has said that it was lost.
+    if (wasGone) this.#actsOn = 0;
     this.#guard.deadline = deadline;
     this.#guard.lost = false;
     if (waited) this.evaluate(now);
@@ -428,6 +433,7 @@ export class Cluster {
 
   #onLost(reason: string, now: number): void {
     this.#guard.lost = true;
+    this.#actsOn = 0;
     this.#guard.reason = reason;
     // Only a holder loses permission: if nothing is held here, it is told so again.
     this.#holding = true;
@@ -612,6 +618,7 @@ export class Cluster {
   /** The peer must have stopped, or is dead: what it held is free, and this node leads above every number ever shown. */
   #useGrant(peer: PeerState, { ticket, number, reason }: Grant, now: number): void {
     this.#used = ticket;
+    this.#actsOn = ticket;
     this.#releasePeer(`${peer.name} is replaced: ${reason}`);
     // Neither a report of it nor a record says which numbers it has given since we knew it.
     if (peer.report === null && this.#arbiters.regime !== 'record') this.#numbers.leap();
@@ -630,7 +637,7 @@ export class Cluster {
   #mayHaveTakenOver(group: string, now: number): boolean {
     const peer = this.#peer;
     if (peer === null || this.#onlyProof || peer.exchanged || (peer.heard && peer.leaving)) return false;
-    if (peer.grant !== null && peer.grant.ticket === this.#used) return false;
+    if (peer.grant !== null && peer.grant.ticket === this.#actsOn) return false;
     return this.#arbiters.regime === 'record' ? !this.#arbiters.mayAdd(group, now) : !this.#takeover.isDone;
   }
 
