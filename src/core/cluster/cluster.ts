@@ -620,8 +620,8 @@ export class Cluster {
     this.#used = ticket;
     this.#actsOn = ticket;
     this.#releasePeer(`${peer.name} is replaced: ${reason}`);
-    // Neither a report of it nor a record says which numbers it has given since we knew it.
-    if (peer.report === null && this.#arbiters.regime !== 'record') this.#numbers.leap();
+    // No record says which numbers it has given since its newest report, or at all.
+    if (this.#arbiters.regime !== 'record') this.#numbers.leap(peer.report !== null);
     const highest = this.#highestNumber();
     if (!this.#role.leads)
       this.#becomeLeader(number > this.#role.number ? Math.max(number, highest) : highest + 1, reason, now);

@@ -5,8 +5,10 @@
 import type { GroupNumbers, PersistEffect } from '../engine-interface.ts';
 import { assert } from '../kernel/assert.ts';
 
-/** A node that activates a group anew every minute, without its peer ever hearing of it, needs two years for so many. */
-const UNSEEN_MAX = 1_000_000;
+/** What a node gives itself between its last report and its death: one in ten seconds of a cut of hours. */
+const UNSEEN_SINCE_REPORT = 1000;
+/** Or while the other one was not there: one every minute for two years. */
+const UNSEEN_AT_ALL = 1_000_000;
 
 export class Numbers {
   readonly #byGroup = new Map<string, GroupNumbers>();
@@ -45,9 +47,10 @@ export class Numbers {
     if (activation > this.of(group).max) this.#change(group, { max: activation });
   }
 
-  /** A peer that this node has not exchanged with is replaced: it may have given any numbers meanwhile, but never so many. */
-  leap(): void {
-    for (const { group, max } of this.all()) if (max > 0) this.#change(group, { max: max + UNSEEN_MAX });
+  /** A dead peer is replaced, which may have given numbers that nobody has seen. `known`: its report was here once. */
+  leap(known: boolean): void {
+    const by = known ? UNSEEN_SINCE_REPORT : UNSEEN_AT_ALL;
+    for (const { group, max } of this.all()) if (max > 0) this.#change(group, { max: max + by });
   }
 
   /** This node may run the group under this number from now on. */

@@ -43,6 +43,17 @@ describe('activation numbers (rule 5)', () => {
     expect(n.of(G).max).toBe(9);
   });
 
+  it('leaps over what a dead peer may have given, the farther the less was known of it', () => {
+    const { numbers: n, effects } = numbers();
+    n.leap(false);
+    expect(effects).toEqual([]);
+    n.see(G, 3);
+    n.leap(true);
+    expect(n.of(G).max).toBe(1003);
+    n.leap(false);
+    expect(n.of(G)).toMatchObject({ max: 1_001_003, held: 0, stopped: 0 });
+  });
+
   it('goes on where the store ended, for groups of this definition set only', () => {
     const row = { group: G, held: 0, stopped: 5, max: 8, holder: 'controller-1', holderActivation: 8 };
     const { numbers: n } = numbers([row, { ...row, group: 'gone' }]);
