@@ -83,6 +83,8 @@ export type GuardFact =
     }
   | {
       readonly type: 'guard.peer-links';
+      /** Of the newest report that the peer has begun to send: told with `guard.report` once it is here whole. */
+      readonly reportVersion: number;
       readonly linkBits: number;
       readonly managerDownMs: number;
       readonly leaving: boolean;

@@ -271,6 +271,13 @@ export class ClusterDriver {
     });
   }
 
+  /** A newer report of the peer is on its way: a part of it, or a heartbeat that names it, has come. */
+  reportAwaited(): void {
+    const reportVersion = this.#reports + 1;
+    const facts = { reportVersion, managerDownMs: 0, linkBits: 0b0111_0111, leaving: false };
+    this.fact({ type: 'guard.peer-links', ...facts });
+  }
+
   /** Exchanged; this node leads, with number 2. */
   lead(): this {
     for (const role of ROLES) this.fact({ type: 'guard.link', role, up: true, heard: true, reason: '' });

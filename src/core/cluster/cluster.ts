@@ -32,7 +32,7 @@ import { NodeRecords } from './node-records.ts';
 import { Numbers } from './numbers.ts';
 import { Operations } from './operations.ts';
 import { OwnGroups } from './own-groups.ts';
-import { type Grant, PeerState } from './peer-state.ts';
+import { type Grant, NEWS_AWAITED, PeerState } from './peer-state.ts';
 import { refusal, type Verdict } from './permission.ts';
 import { OperationProgress } from './progress.ts';
 import { Readiness } from './readiness.ts';
@@ -581,8 +581,9 @@ export class Cluster {
     });
     switch (verdict.kind) {
       case 'lead':
-        if (!mine.leads) this.#becomeLeader(verdict.number, 'exchanged with the peer', now);
-        else if (verdict.number !== this.#role.number) this.#role.setNumber(verdict.number);
+        if (!mine.leads) {
+          if (peer.isCurrent) this.#becomeLeader(verdict.number, 'exchanged with the peer', now);
+        } else if (verdict.number !== this.#role.number) this.#role.setNumber(verdict.number);
         return;
       case 'follow':
         if (
@@ -631,12 +632,12 @@ export class Cluster {
 
   /**
    * Where a silent peer may take over by time, it may have done so whenever our permission was gone, and being the leader of
-   * before says nothing: only the exchange with it, its word, the record, or a take-over of our own tells that it has not. Its
+   * before says nothing: only its newest report, its word, the record, or a take-over of our own tells that it has not. Its
    * word that it leaves is worth nothing in a later silence: it may be back.
    */
   #mayHaveTakenOver(group: string, now: number): boolean {
     const peer = this.#peer;
-    if (peer === null || this.#onlyProof || peer.exchanged || (peer.heard && peer.leaving)) return false;
+    if (peer === null || this.#onlyProof || peer.isCurrent || (peer.heard && peer.leaving)) return false;
     if (peer.grant !== null && peer.grant.ticket === this.#actsOn) return false;
     return this.#arbiters.regime === 'record' ? !this.#arbiters.mayAdd(group, now) : !this.#takeover.isDone;
   }
@@ -678,7 +679,7 @@ export class Cluster {
     const granted = theirs.holder === this.#me && theirs.holderActivation > stopped;
     if (theirs.order === 'active') {
       if (!granted) return;
-      const refused = refusal(this.#verdict(now));
+      const refused = refusal(this.#verdict(now)) ?? (this.#peer?.isCurrent === true ? null : NEWS_AWAITED);
       // Not taken before it can begin: given up in the same breath, it would be given again, without an end.
       if (held < theirs.holderActivation && refused !== null) return this.#own.refuse(name, refused, now);
       if (held < theirs.holderActivation) this.#numbers.hold(name, theirs.holderActivation);

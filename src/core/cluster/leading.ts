@@ -10,6 +10,7 @@ import type { LinkView } from '../view.ts';
 import { type ClusterContext, groupOn } from './context.ts';
 import { newNode } from './node-records.ts';
 import type { OwnGroups } from './own-groups.ts';
+import { NEWS_AWAITED } from './peer-state.ts';
 import { refusal, type Verdict } from './permission.ts';
 import { linkScore, SteadyScores } from './survivor.ts';
 
@@ -114,7 +115,9 @@ export class Leading {
   #obstacle(group: GroupDefinition, target: string, now: number): string {
     const { definitions, peer, me } = this.#context;
     if (target === me && this.#options.mayHaveTakenOver(group.name, now))
-      return `${peer?.name} is silent and may have taken over: what is active stays, nothing is added`;
+      return peer?.exchanged === true
+        ? NEWS_AWAITED
+        : `${peer?.name} is silent and may have taken over: what is active stays, nothing is added`;
     if (target !== me && !this.#own.inactive(group.name))
       return `${me} has not yet verified that it does not run it`;
     if (target === me && peer?.group(group.name)?.inactive === false)

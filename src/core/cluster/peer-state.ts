@@ -15,6 +15,9 @@ type PeerFact = Extract<
   }
 >;
 
+/** Why nothing is begun on an older report (PeerState.isCurrent). */
+export const NEWS_AWAITED = 'a newer report of the peer is on its way';
+
 export type Grant = Omit<Extract<GuardFact, { type: 'guard.granted' }>, 'type'>;
 
 export class PeerState {
@@ -25,6 +28,8 @@ export class PeerState {
   /** The newest report of the life that is heard; null = not exchanged. */
   report: Report | null = null;
   reportVersion = 0;
+  /** Of the newest report that it has begun to send: higher while that is on its way. */
+  #versionSent = 0;
   managerDownMs = 0;
   linkBits = 0;
   /** The peer's signed word that it stops and that nothing of it is active. */
@@ -52,6 +57,14 @@ export class PeerState {
   /** Both ways heard, and its report of this life is here. */
   get exchanged(): boolean {
     return this.heard && this.report !== null && this.#current;
+  }
+
+  /**
+   * Exchanged, and no newer report is on its way: whoever took over says so in the one that comes before it acts. An older one
+   * gives nobody the right to begin.
+   */
+  get isCurrent(): boolean {
+    return this.exchanged && this.reportVersion === this.#versionSent;
   }
 
   /** What it reports of a group; undefined where that does not count: not exchanged, or it said that it leaves. */
@@ -93,11 +106,13 @@ export class PeerState {
         this.report = fact.report;
         this.#current = this.heard;
         this.reportVersion = fact.version;
+        this.#versionSent = fact.version;
         this.#groups.clear();
         for (const group of fact.report.groups) this.#groups.set(group.name, group);
         this.#links(fact);
         return;
       case 'guard.peer-links':
+        this.#versionSent = fact.reportVersion;
         return this.#links(fact);
       case 'guard.granted': {
         const { type: _, ...grant } = fact;
@@ -148,6 +163,7 @@ export class PeerState {
   #forgetReport(): void {
     this.report = null;
     this.reportVersion = 0;
+    this.#versionSent = 0;
     this.leaving = false;
     this.#groups.clear();
   }

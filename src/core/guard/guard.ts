@@ -288,10 +288,16 @@ export class Guard {
     this.#setHeard(link, now);
     this.#judgePeer(now, hearing.newKernelLife);
     this.#arbitration.tellWord();
+    const { header } = this.#peer;
+    // A part that was overtaken on its way says the same; an older report can not come back (rule 2).
+    const isNews = frame.header.reportVersion === header?.reportVersion;
+    const announces = hearing.hearsUs ? 0 : this.#peer.announceNumber;
+    if (hearing.newest && announces > 0) this.#judgeAnnouncement(announces, wasSilent, now);
+    if (frame.parts > 0 && isNews) this.#onReportPart(frame, header);
     if (!hearing.newest) return;
-    this.#judgeAnnouncement(hearing.hearsUs ? 0 : this.#peer.announceNumber, wasSilent, now);
     this.#tellPeerLinks(frame.header);
-    if (frame.parts > 0) this.#onReportPart(frame);
+    // What it did meanwhile is in its newest report: `sm` knows by now whether that is here (rule 14d).
+    if (announces === 0) this.#judgeAnnouncement(0, wasSilent, now);
   }
 
   #onAdopted(heardOn: LinkEnd): void {
@@ -301,15 +307,15 @@ export class Guard {
     this.#told.heard = false;
   }
 
-  /** Only the newest frames come here, so an older report can not come back (rule 2). */
-  #onReportPart({ header, part, parts, body }: Frame): void {
+  /** `newest`: of the newest frame, which names the same report. */
+  #onReportPart({ header, part, parts, body }: Frame, newest: FrameHeader): void {
     const { processLife: life, reportVersion: version } = header;
     const whole = this.#assembler.add({ life, version, part, parts, body });
     if (whole.kind !== 'complete') return;
     const decoded = decodeReport(whole.bytes, header.version);
     if (!decoded.ok) return;
-    this.#report = { report: decoded.report, version: header.reportVersion };
-    this.#tellReport(header);
+    this.#report = { report: decoded.report, version };
+    this.#tellReport(newest);
   }
 
   #tellReport(header: FrameHeader): void {
@@ -321,12 +327,13 @@ export class Guard {
   }
 
   #peerFacts = '';
-  #tellPeerLinks({ managerDownMs, linkBits, leaving }: FrameHeader): void {
+  #tellPeerLinks({ reportVersion, managerDownMs, linkBits, leaving }: FrameHeader): void {
     // Only edges cross to `sm`: how long the manager is away matters by the second, not by the frame.
-    const facts = `${linkBits}/${Math.ceil(managerDownMs / 1000)}/${leaving}`;
+    const awaited = reportVersion === this.#report?.version ? '' : `${reportVersion}`;
+    const facts = `${awaited}/${linkBits}/${Math.ceil(managerDownMs / 1000)}/${leaving}`;
     if (facts === this.#peerFacts) return;
     this.#peerFacts = facts;
-    this.#tell({ type: 'guard.peer-links', linkBits, managerDownMs, leaving });
+    this.#tell({ type: 'guard.peer-links', reportVersion, linkBits, managerDownMs, leaving });
   }
 
   /** An answer to a stranger, so that each side learns the other's life; not more often than twice a hello. */
@@ -439,12 +446,12 @@ export class Guard {
       return this.#armJudge();
     }
     this.#told.silent = true;
-    // Who announced and is silent itself takes over no more: it can be replaced like any other.
-    this.#peer.announceNumber = 0;
-    this.#judgeAnnouncement(0, false, now);
     const verdict = this.#mayTake(now);
     this.#told.mayTake = verdict.may;
     this.#tellUnheard(verdict.reason, verdict.may);
+    // Who announced and is silent itself takes over no more: it can be replaced like any other, and not before that is known.
+    this.#peer.announceNumber = 0;
+    this.#judgeAnnouncement(0, false, now);
     // While it may not take over, look again each hello (#hello), for links come back, and when the wait is over.
     if (verdict.lookAt !== undefined) this.#timers.set('judge', verdict.lookAt);
   }

@@ -62,6 +62,44 @@ describe('who leads', () => {
   });
 });
 
+describe('while a newer report of the peer is on its way', () => {
+  it('leads nothing on the one from before: it does not say who took over meanwhile (rule 14d)', () => {
+    const c = new ClusterDriver({ restored: { number: 9 } });
+    c.follow(9);
+    c.announced(10);
+    c.report({ domainState: 'backup', number: 3 });
+    c.reportAwaited();
+    c.announced(0);
+    expect(c.state).toBe('backup');
+    c.report({ domainState: 'backup', number: 3 });
+    expect(c.state).toBe('leader');
+  });
+
+  it('gives nothing to itself', () => {
+    const c = new ClusterDriver().lead();
+    c.reportAwaited();
+    c.fact({ type: 'guard.lost', reason: 'links down' });
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    expect(c.numbers().held).toBe(0);
+    c.report({ domainState: 'backup', leader: A, number: 2 });
+    expect(c.numbers().held).toBe(2);
+  });
+
+  it('takes nothing that it was given before', () => {
+    const c = new ClusterDriver();
+    c.follow(5);
+    c.announced(6);
+    c.peerGroup('oam', { holder: A, holderActivation: 4, order: 'active' });
+    c.report({ domainState: 'leader', leader: B, number: 6, settled: true });
+    c.reportAwaited();
+    c.announced(0);
+    expect(c.numbers().held).toBe(0);
+    expect(c.cluster.waits()[0]?.reason).toBe('a newer report of the peer is on its way');
+    c.report({ domainState: 'leader', leader: B, number: 6, settled: true });
+    expect(c.numbers().held).toBe(4);
+  });
+});
+
 describe('the leader gives', () => {
   it('one number to one node, stored and watched before anything runs', () => {
     const c = new ClusterDriver().lead();

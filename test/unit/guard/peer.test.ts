@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_LIFE } from '../../../src/core/link/frame.ts';
+import { splitReport } from '../../../src/core/link/parts.ts';
+import { encodeReport } from '../../../src/core/link/report.ts';
 import { emptyReport, FakePeer, GuardDriver, life, MANAGEMENT, OAM } from '../../support/guard-driver.ts';
 
 describe('hearing the peer (rules 2 and 6)', () => {
@@ -124,6 +126,22 @@ describe('hearing the peer (rules 2 and 6)', () => {
     expect(g.told('guard.report').map(({ version, report }) => [version, report.number])).toEqual([[2, 22]]);
     peer.report(4, emptyReport({ number: 44 }));
     expect(g.told('guard.report').at(-1)?.report.number).toBe(44);
+  });
+
+  it('takes a part that was overtaken on its way, of the report that the newest frame names', () => {
+    const g = new GuardDriver();
+    const peer = new FakePeer(g);
+    peer.talk(400);
+    const bytes = encodeReport(emptyReport({ number: 22 }));
+    const parts = splitReport(bytes, Math.ceil(bytes.length / 2));
+    const [first, second] = parts.map((body, part) =>
+      peer.frame({ reportVersion: 2 }, part, parts.length, body),
+    );
+    if (first === undefined || second === undefined) throw new Error('one part');
+    peer.deliver(second);
+    expect(g.told('guard.peer-links').at(-1)?.reportVersion).toBe(2);
+    peer.deliver(first);
+    expect(g.told('guard.report').map(({ version, report }) => [version, report.number])).toEqual([[2, 22]]);
   });
 
   it('takes the reports of a new life from its first version on', () => {

@@ -233,14 +233,38 @@ describe('an announcement (rule 14d)', () => {
     expect(g.deadline).toBeGreaterThan(deadline);
   });
 
+  it('ends behind the report that came with its end, and names the one that is not here', () => {
+    const g = new GuardDriver();
+    const peer = new FakePeer(g);
+    peer.report(1);
+    peer.talk(1000);
+    peer.send({ announceNumber: 3, echoLife: life('nobody') });
+    g.clear();
+    peer.send({ announceNumber: 0, reportVersion: 2 });
+    const facts = g.of('tell').map(({ fact }) => fact.type);
+    expect(g.told('guard.peer-links').at(-1)?.reportVersion).toBe(2);
+    expect(facts.indexOf('guard.announcement')).toBeGreaterThan(facts.indexOf('guard.peer-links'));
+    peer.send({ announceNumber: 4, reportVersion: 2, echoLife: life('nobody') });
+    g.clear();
+    peer.report(3);
+    expect(g.of('tell').map(({ fact }) => fact.type)).toEqual([
+      'guard.report',
+      'guard.peer-links',
+      'guard.announcement',
+    ]);
+  });
+
   it('is over when the announcer is silent itself: it can be replaced like any other', () => {
     const g = new GuardDriver();
     const peer = new FakePeer(g);
     peer.talk(1000);
     peer.hears = false;
     peer.talk(2000, { announceNumber: 3 });
+    g.clear();
     g.pass(7000);
     expect(g.told('guard.announcement').at(-1)?.number).toBe(0);
+    const facts = g.of('tell').map(({ fact }) => fact.type);
+    expect(facts.indexOf('guard.announcement')).toBeGreaterThan(facts.indexOf('guard.peer'));
     expect(silence(g)?.mayTake).toBe(true);
   });
 
