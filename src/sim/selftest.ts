@@ -21,6 +21,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
     name: 'perform-check',
     checkers: ['single-active'],
     faults: ['carrier-down-all', 'process-death'],
+    everyMs: 2000,
     change: (options) => slowDisk(takeover(options)),
   },
   { name: 'echo-date', checkers: ['single-active'], faults: ['cut-all-one-way'], change: takeover },

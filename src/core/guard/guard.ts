@@ -553,9 +553,11 @@ export class Guard {
 
   /** What it echoes was sent more than a hello before it was heard: nothing of what was sent since has arrived there. */
   #isPeerDeaf(): boolean {
-    const { lastReceiptAt, lastEchoedSentAt } = this.#peer;
+    const { header, lastReceiptAt, lastEchoedSentAt } = this.#peer;
+    // One that is silent, or never was heard, would be heard before it announces anything.
+    if (this.#regime !== 'takeover' || this.#told.silent || header === null) return false;
     const lateMs = lastReceiptAt - lastEchoedSentAt;
-    return this.#regime === 'takeover' && lateMs > this.#options.domain.helloIntervalMs + ECHO_JITTER_MS;
+    return lateMs > this.#options.domain.helloIntervalMs + ECHO_JITTER_MS;
   }
 
   #tellLink(link: LinkEnd): void {

@@ -117,6 +117,21 @@ describe('what remains', () => {
     expect(g.guard.remains()?.lost).toBe(true);
   });
 
+  it('knows a deaf peer from one that is silent, or was never heard', () => {
+    const g = new GuardDriver();
+    const isDeaf = () => g.guard.proof().isDeaf === true;
+    g.pass(2000);
+    expect(isDeaf()).toBe(false);
+    const peer = new FakePeer(g);
+    peer.talk(1000);
+    expect(isDeaf()).toBe(false);
+    peer.hears = false;
+    peer.talk(500);
+    expect(isDeaf()).toBe(true);
+    g.pass(2000);
+    expect(isDeaf()).toBe(false);
+  });
+
   it('counts only what the peer has echoed, where it would have to be heard that the peer takes over', () => {
     const g = new GuardDriver();
     new FakePeer(g).talk(1000);
