@@ -11,15 +11,19 @@ import {
   type Report,
   readReport,
   replaceBetween,
+  speedTable,
 } from './bench/table.ts';
 
-const PAGES = { bench: ['docs/BENCH.md'], 'bench-peers': ['docs/BENCH.md', 'README.md'] } as const;
+const PAGES = {
+  bench: { 'docs/BENCH.md': benchTable, 'README.md': speedTable },
+  'bench-peers': { 'docs/BENCH.md': peersTable, 'README.md': peersTable },
+} as const;
 
 function put(report: Report): void {
   const { program } = report;
-  const content = `${program === 'bench' ? benchTable(report) : peersTable(report)}\n\n${provenance(report)}`;
-  for (const page of PAGES[program]) {
+  for (const [page, tableOf] of Object.entries(PAGES[program])) {
     const path = fileURLToPath(new URL(`../${page}`, import.meta.url));
+    const content = `${tableOf(report)}\n\n${provenance(report)}`;
     writeFileSync(path, replaceBetween(readFileSync(path, 'utf8'), program, content));
     console.log(`${page}: ${program}`);
   }

@@ -45,6 +45,45 @@ export function benchTable({ results }: Report): string {
   return table(['Name', 'Unit', 'Target', 'Median [least..greatest]'], rows);
 }
 
+/** What README.md tells of `make bench`, in the words of somebody who wants to use it. */
+const SPEED: readonly (readonly [figure: string, words: string])[] = [
+  ['failover', 'the active node loses its power → the last of 5 services is active, 200/800, S 300'],
+  ['failover-fast-100', 'the same at the fastest timing of hello 100, 100/430, S 150'],
+  ['swact-5', 'planned switch-over of 5 services'],
+  ['swact-50', 'of 50 in 10 groups'],
+  ['swact-200', 'of 200 in 40 groups'],
+  ['swact-5-of-bound', '5 services: share of what the scripts themselves need + 20 % + 60 ms'],
+  ['swact-50-of-bound', '50 services: the same'],
+  ['swact-200-of-bound', '200 services: the same'],
+  ['restart', 'a service’s process dies → it runs again'],
+  ['restart-cpu', 'what watching for that costs'],
+  ['start-together', 'both nodes are switched on → all active'],
+  ['start-alone', 'one node is switched on, after `wait_interval` → all active'],
+  ['cold-starts', '100 starts of both at once: how often both were active'],
+  ['cuts', 'a link cut and restored 10 times: events on services'],
+  ['loss', '30 % loss on all links for 3 minutes, 200/800: events'],
+  ['loss-fast-100', 'the same, 100/430'],
+  ['idle-cpu-demo', 'nothing happens: `sm` and `sm-watchdog`, the demo’s set'],
+  ['idle-cpu-starlingx', 'the same, StarlingX’s set'],
+  ['rss-sm-starlingx', 'resident memory of `sm`, StarlingX’s set'],
+  ['rss-sm-watchdog-starlingx', 'of `sm-watchdog`'],
+  ['load-1000', '1,000 services in 50 groups are loaded'],
+  ['api-request', 'a request of 200 connections at once to `sm-api`'],
+];
+
+/** One row for each figure of `make bench` that a user would ask for. */
+export function speedTable({ results }: Report): string {
+  const byName = new Map(results.map((result) => [result.name, result]));
+  const rows = SPEED.flatMap(([figure, words]) => {
+    const result = byName.get(figure);
+    if (result === undefined) return [];
+    const { unit, target, median } = result;
+    const limit = target === null ? '' : `${target}${median > target ? ' (missed)' : ''}`;
+    return [[words, `${cell(result)} ${unit}`, limit]];
+  });
+  return table(['', 'Median [least..greatest]', 'Target'], rows);
+}
+
 /** Names of the contenders in the order of the columns, with their headings. */
 const COLUMNS: readonly (readonly [contender: string, heading: (facts: Result['facts']) => string])[] = [
   ['sm', (facts) => `sm ${facts?.hello}/${facts?.dead}`],

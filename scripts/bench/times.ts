@@ -91,6 +91,7 @@ export async function swact(bench: Bench): Promise<void> {
     const name = `swact-${names.length}`;
     const plain: number[] = [];
     const schedules: number[] = [];
+    const shares: number[] = [];
     const { values, bothActiveMs } = await withPair(bench, name, shape, SHIPPED, async (pair) => {
       await pair.start();
       const values: number[] = [];
@@ -101,19 +102,27 @@ export async function swact(bench: Bench): Promise<void> {
         await sleep(200);
         const { tookMs, scripts } = await switchOver(pair, from, names);
         values.push(tookMs);
-        schedules.push(listScheduleMs(scripts, WORKERS, overheadMs));
+        const scheduleMs = listScheduleMs(scripts, WORKERS, overheadMs);
+        schedules.push(scheduleMs);
+        shares.push(tookMs / boundOf(scheduleMs));
         const [took, alone] = [values.at(-1)?.toFixed(0), plain.at(-1)?.toFixed(0)];
         bench.tell(`${name} ${i + 1}/${bench.repeat}: ${took} ms, plain ${alone} ms`);
       }
       return { values, bothActiveMs: pair.journal.bothActiveMs() };
     });
-    const boundMs = (ms: readonly number[]) => round(medianOf(ms) * SCHEDULE_SHARE + SCHEDULE_MORE_MS);
     const scheduleMs = round(medianOf(schedules));
-    const bounds = { scheduleBoundMs: boundMs(schedules), plainBoundMs: boundMs(plain) };
+    const [scheduleBoundMs, plainBoundMs] = [schedules, plain].map((ms) => round(boundOf(medianOf(ms))));
+    const bounds = { scheduleBoundMs, plainBoundMs };
     const facts = { groups: shape.groups, bothActiveMs, scheduleMs, ...bounds };
     const beside = { what: `xargs -P ${WORKERS}: all stops, then all starts`, values: plain };
     bench.add(resultOf({ name, values, unit: 'ms', target, beside, facts }));
+    bench.add(resultOf({ name: `${name}-of-bound`, values: shares, unit: 'x the bound', target: 1 }));
   }
+}
+
+/** What a switch-over may take whose scripts need `scheduleMs` at least. */
+function boundOf(scheduleMs: number): number {
+  return scheduleMs * SCHEDULE_SHARE + SCHEDULE_MORE_MS;
 }
 
 /** How long it took from the request to the end of the last start, and which scripts ran meanwhile. */

@@ -7,6 +7,7 @@ import {
   type Report,
   readReport,
   replaceBetween,
+  speedTable,
 } from '../../../scripts/bench/table.ts';
 
 const machine = {
@@ -50,6 +51,18 @@ test('a row for each figure', () => {
   expect(benchTable(report('bench', results)).split('\n').slice(2)).toEqual([
     '| `a` | ms | 5 | 4 [3..8], 2 x plain |',
     '| `b` | events |  | 0 |',
+  ]);
+});
+
+test('the figures that a user asks for say what they miss', () => {
+  const results = [
+    resultOf({ name: 'restart', values: [50, 54, 60], unit: 'ms', target: 150 }),
+    resultOf({ name: 'idle-cpu-demo', values: [2], unit: '% of a core', target: 1.5 }),
+    resultOf({ name: 'nobody-asks', values: [1], unit: 'ms', target: null }),
+  ];
+  expect(speedTable(report('bench', results)).split('\n').slice(2)).toEqual([
+    '| a service’s process dies → it runs again | 54 [50..60] ms | 150 |',
+    '| nothing happens: `sm` and `sm-watchdog`, the demo’s set | 2 % of a core | 1.5 (missed) |',
   ]);
 });
 
