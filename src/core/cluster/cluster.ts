@@ -108,7 +108,7 @@ export class Cluster {
   #holding = false;
   /** New in the pair: silence may be a wrong address or a firewall, behind which the other node acts. */
   #joins: boolean;
-  /** The port that ends this node was asked. */
+  /** The sm-watchdog of now was asked to end this node. */
   #fenced = false;
   /** Ticket of the grant that was used last. */
   #used = 0;
@@ -374,6 +374,8 @@ export class Cluster {
     this.#peer?.forget();
     this.#arbiters.forget();
     this.#setDuplicate('');
+    // What the one before was asked for, or would have been while none was there, this one has to be asked for again.
+    this.#fenced = false;
     this.#guard = {
       connected: true,
       resumed: true,

@@ -131,6 +131,20 @@ describe('FATAL_ERROR_REBOOT', () => {
     expect(fences(c).length).toBe(1);
   });
 
+  it('asks the next sm-watchdog again: the one that was asked may have died of something else', () => {
+    const c = node().lead();
+    c.local.slow.add('oam');
+    fail(c, 'oam', 'fatal-failure');
+    c.hello({ fresh: false });
+    expect(fences(c)).toEqual([]);
+    c.pass(ORDERLY_END_MS);
+    expect(fences(c).length).toBe(1);
+    c.hello({ fresh: false });
+    expect(fences(c).length).toBe(2);
+    c.pass(60_000);
+    expect(fences(c).length).toBe(2);
+  });
+
   it.each([
     ['what is not fatal', (c: ClusterDriver) => fail(c, 'oam', 'action-failure'), null],
     [

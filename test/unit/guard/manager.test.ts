@@ -14,6 +14,26 @@ import {
 const starts = (g: GuardDriver) =>
   g.of('start-sm').map(({ kill, reason }) => `${kill ? 'kill ' : ''}${reason}`);
 
+describe('sm orders the end of the node (rule 11)', () => {
+  it.each([
+    ['while it holds', (g: GuardDriver) => g.hold('db')],
+    ['with nothing left', () => {}],
+    ['before the peer was ever heard', (g: GuardDriver) => g.linksDown()],
+  ] as const)('at once, for its reason, and nothing waits for anything: %s', (_, happens) => {
+    const g = new GuardDriver();
+    happens(g);
+    g.clear();
+    g.step({ type: 'sm.fence', reason: 'oam has failed for good' });
+    expect(g.effects).toEqual([{ type: 'self-fence', reason: 'oam has failed for good' }]);
+  });
+
+  it('also to a successor that has no copy yet', () => {
+    const g = new GuardDriver({ bare: true, guard: { copyExpected: true } });
+    g.step({ type: 'sm.fence', reason: 'oam has failed for good' });
+    expect(g.of('self-fence')).toHaveLength(1);
+  });
+});
+
 describe('sm is restarted (rule 10)', () => {
   it('at once the first time, services untouched, the peer told how long it is away', () => {
     const g = new GuardDriver();

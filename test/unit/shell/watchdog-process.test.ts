@@ -96,3 +96,40 @@ test('a pid file that can not be read on a hung mount keeps no sign of life from
   expect(alive).toBeGreaterThanOrEqual(5);
   expect(looks).toBe(1);
 });
+
+test('the order of sm to end the node fires the self-fence, once, and kills what is on the list before', async () => {
+  const journal: string[] = [];
+  class KillJournal extends KillList {
+    override kill(): string[] {
+      journal.push('kill list');
+      return [];
+    }
+  }
+  const adopted = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+  makeWatchdog({
+    adopted,
+    killList: new KillJournal(),
+    selfFence: (killRecorded) => ({
+      fire: (reason) => {
+        killRecorded();
+        journal.push(`fire: ${reason}`);
+      },
+      alive: () => {},
+      close: () => journal.push('close'),
+    }),
+    remains: {
+      add() {},
+      remove() {},
+      clear() {},
+      lives() {},
+      keep() {},
+      forget: () => journal.push('forget'),
+    },
+  }).start();
+  const copy = { deadline: 0, lost: false, holding: false, entries: [], lives: NO_LIVES, proof: NO_PROOF };
+  const order = { type: 'event', event: { type: 'sm.fence', reason: 'web has failed for good' } };
+  adopted.push(`${toJson({ type: 'life', process: { pid: 5_000_000, startTime: '1' }, copy })}\n`);
+  adopted.push(`${toJson(order)}\n${toJson(order)}\n`);
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  expect(journal).toEqual(['forget', 'kill list', 'fire: web has failed for good']);
+});
