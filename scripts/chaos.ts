@@ -18,7 +18,7 @@ import { Disk, HAS_FUSE } from './chaos/disk.ts';
 import { Observer } from './chaos/observer.ts';
 import { concludeChaos, countsByKind, longestGaps } from './chaos/report.ts';
 import { RECOVERY_LIMIT_MS, Rounds, seconds } from './chaos/rounds.ts';
-import { type Ability, kindsFor, kindsNamed, schedule } from './chaos/schedule.ts';
+import { type Ability, kindsFor, kindsNamed, leftOut, schedule } from './chaos/schedule.ts';
 import { type Controller, Site } from './chaos/site.ts';
 import { ALL_LINKS, Wires } from './chaos/wires.ts';
 import { bootNeighbour, makeNode, missing, OAM, tell } from './lab/site.ts';
@@ -123,7 +123,16 @@ function conclude({ observer, ends }: Site, { past }: Rounds, outcome: string | 
   const damaged = observer.damaged > 0 ? `${observer.damaged} damaged lines of the witnesses` : '';
   const reason = outcome instanceof Error ? outcome.message : outcome || damaged;
   const verdict = concludeChaos(
-    { rounds: past, doubles: observer.doubles(), gaps, recovered: outcome === '', reason, minutes: MINUTES },
+    {
+      rounds: past,
+      doubles: observer.doubles(),
+      gaps,
+      recovered: outcome === '',
+      reason,
+      minutes: MINUTES,
+      leftOut: leftOut(abilities),
+      isRestricted: ONLY !== '',
+    },
     {
       rounds: past.length,
       nodes_ended: ends,
@@ -171,7 +180,7 @@ function begin(): string | null {
   if (reason !== null) return reason;
   const words = ARBITER === 'none' ? `no arbiter, policy ${POLICY}` : ARBITER;
   tell(`Two controllers and a witness; ${MINUTES} minutes, seed ${SEED}, ${words}.`);
-  if (!HAS_FUSE) tell('Without /dev/fuse and bindfs no disk can be slow or hang here.');
+  for (const [kind, why] of Object.entries(leftOut(abilities))) tell(`Left out: ${kind} ${why}.`);
   return null;
 }
 

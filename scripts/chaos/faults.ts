@@ -10,6 +10,8 @@ export const LINK_NAMES = ['management', 'oam', 'cluster-host'] as const;
 const LOOK_INTERVAL_MS = 15;
 /** Longer than a script is stopped at once. */
 const SCRIPT_STOP_MS = 1500;
+/** Silence is noticed within the dead interval; the rest is for a machine that is busy. */
+const CONFIRM_LIMIT_MS = 4000;
 const FLAP_MS = { min: 100, more: 0.5 };
 
 /** A fault that was done. */
@@ -298,6 +300,20 @@ const lyingBmc: Do = async (site, fault, target) => {
   return { words: `the BMCs say that they did it and do nothing; ${cut?.words}`, undo };
 };
 
+/** The false word of an operator, given to the one that does not hear it. */
+const confirmAlive: Do = async (site, fault, target) => {
+  const other = site.other(target).node;
+  if (!target.node.hasPower || !other.hasPower) return null;
+  const cut = await obstructs('all', true)(site, fault, target);
+  const answer = await site.confirmDead(other, target.node, CONFIRM_LIMIT_MS);
+  if (answer !== 'accepted') {
+    await cut?.undo?.();
+    throw new Error(`${other.name} does not take it for dead: ${answer}`);
+  }
+  const words = `${cut?.words}, and ${other.name} is told that it is dead`;
+  return { words, ...(cut?.undo && { undo: cut.undo }) };
+};
+
 export const FAULTS: Readonly<Record<Kind, Do>> = {
   loss: obstructs('all', true, true),
   'cut-one-way': obstructs('one', false),
@@ -332,4 +348,5 @@ export const FAULTS: Readonly<Record<Kind, Do>> = {
   'bmc-lies': lyingBmc,
   'stop-both': stops('sm', 'sm-watchdog'),
   'stop-node': stopNode,
+  'confirm-alive': confirmAlive,
 };

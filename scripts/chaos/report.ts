@@ -1,6 +1,6 @@
 /** What a run of `make chaos` amounts to: the last line and the exit code. Pure. */
 import type { Verdict } from '../../src/lab/verdict.ts';
-import { type Assumption, assumptionBrokenBy, type Kind } from './schedule.ts';
+import { ASSUMPTIONS, type Assumption, assumptionBrokenBy, type Kind } from './schedule.ts';
 
 /** A time in which two nodes were active for the group, or answered for its address. */
 export interface Double {
@@ -34,6 +34,8 @@ export interface PastRound {
   readonly untilMs: number;
   /** What was really done, with the moment; what met a node without power was not. */
   readonly done: readonly { readonly kind: Kind; readonly atMs: number }[];
+  /** What was drawn and could not be done: it met nothing that it could be done to, or failed. */
+  readonly missed: readonly Kind[];
 }
 
 export interface Tally {
@@ -46,10 +48,16 @@ export interface Tally {
   /** Why it was not, or why the witnesses can not judge; '' = nothing of that. */
   readonly reason: string;
   readonly minutes: number;
+  /** Kinds that the machine or the run has no means for, each with the reason. */
+  readonly leftOut: Partial<Record<Kind, string>>;
+  /** The kinds were chosen by hand: few of them, or few faults, are no failure then. */
+  readonly isRestricted: boolean;
 }
 
 /** Less than this proves too little. */
 const FAULTS_PER_MINUTE_MIN = 6;
+/** Of a run of ten minutes or more; a shorter one needs one for each minute. */
+const KINDS_MIN = 10;
 
 const roundAt = (rounds: readonly PastRound[], atMs: number): PastRound | undefined =>
   rounds.findLast(({ fromMs }) => fromMs <= atMs);
@@ -102,32 +110,44 @@ export function longestGaps({ rounds, gaps }: Pick<Tally, 'rounds' | 'gaps'>): P
   return longest;
 }
 
+function count(kinds: readonly Kind[]): Partial<Record<Kind, number>> {
+  const counts: Partial<Record<Kind, number>> = {};
+  for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
 /** How often each kind was done. */
 export function countsByKind(rounds: readonly PastRound[]): Partial<Record<Kind, number>> {
-  const counts: Partial<Record<Kind, number>> = {};
-  for (const { kind } of rounds.flatMap(({ done }) => done)) counts[kind] = (counts[kind] ?? 0) + 1;
-  return counts;
+  return count(rounds.flatMap(({ done }) => done.map(({ kind }) => kind)));
+}
+
+/** '' = enough of both was done to say something. */
+function tooLittle({ minutes, isRestricted }: Tally, faults: number, kinds: number): string {
+  if (isRestricted) return '';
+  if (faults < minutes * FAULTS_PER_MINUTE_MIN) return `only ${faults} faults in ${minutes} minutes`;
+  return kinds < Math.min(minutes, KINDS_MIN) ? `faults of only ${kinds} kinds in ${minutes} minutes` : '';
 }
 
 /** `more` ends the line. Double activity in a round that breaks an assumption is told apart, and is no failure. */
 export function concludeChaos(tally: Tally, more: object = {}): Verdict {
-  const { rounds, recovered, reason, minutes } = tally;
+  const { rounds, recovered, reason } = tally;
   const counts = countsByKind(rounds);
-  const faults = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const faults = Object.values(counts).reduce((sum, each) => sum + each, 0);
+  const kinds = Object.keys(counts).length;
   const overlaps = tally.doubles.filter(({ fromMs }) => brokenAt(rounds, fromMs) === null).length;
-  const isEnough = faults >= minutes * FAULTS_PER_MINUTE_MIN;
   const reasons = [
     overlaps > 0 ? `two nodes were active at once, ${overlaps} times` : '',
-    reason,
-    isEnough || reason !== '' ? '' : `only ${faults} faults in ${minutes} minutes`,
+    reason || tooLittle(tally, faults, kinds),
   ].filter((text) => text !== '');
   const line = {
     faults,
-    kinds: Object.keys(counts).length,
+    kinds,
     overlaps,
     recovered,
     gaps: longestGaps(tally),
-    resume: apart(tally, 'resume'),
+    ...Object.fromEntries(ASSUMPTIONS.map((each) => [each, apart(tally, each)])),
+    missed: count(rounds.flatMap(({ missed }) => missed)),
+    left_out: tally.leftOut,
     ...more,
     ...(reasons.length > 0 && { reason: reasons.join('; ') }),
   };

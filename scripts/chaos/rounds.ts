@@ -60,12 +60,13 @@ export class Rounds {
     const fromMs = monotonicMs();
     const before = observer.doubles().length;
     const done: { kind: Kind; atMs: number }[] = [];
+    const missed: Kind[] = [];
     tell(`round ${number}`);
-    await Promise.all(faults.map((fault) => this.#fault(fault, done)));
+    await Promise.all(faults.map((fault) => this.#fault(fault, done, missed)));
     const healedMs = monotonicMs();
     const active = await this.recovered(healedMs);
     const untilMs = monotonicMs();
-    this.#past.push({ fromMs, untilMs, done });
+    this.#past.push({ fromMs, untilMs, done, missed });
     for (const { durationMs, seenBy } of observer.doubles().slice(before))
       tell(`   TWO ACTIVE for ${Math.round(durationMs)} ms, seen by ${seenBy.join(' and ')}`);
     if (active === null) {
@@ -80,15 +81,17 @@ export class Rounds {
     return '';
   }
 
-  async #fault(fault: Fault, done: { kind: Kind; atMs: number }[]): Promise<void> {
+  async #fault(fault: Fault, done: { kind: Kind; atMs: number }[], missed: Kind[]): Promise<void> {
     const site = this.#site;
     await sleep(fault.afterMs);
     const target = site.controller(fault.on);
     const where = `${target.node.name} (${fault.on})`;
     const atMs = monotonicMs();
+    let isDone = false;
     try {
       const found = await FAULTS[fault.kind](site, fault, target);
       if (found === null) return site.tell(`   ${fault.kind}: nothing to do it to at ${where}`);
+      isDone = true;
       done.push({ kind: fault.kind, atMs });
       site.tell(`   ${fault.kind} at ${where}: ${found.words}`);
       await sleep(fault.forMs);
@@ -96,6 +99,8 @@ export class Rounds {
     } catch (error) {
       // A machine that loses its power in the middle of it takes its cables and processes along.
       site.tell(`   ${fault.kind} at ${where}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      if (!isDone) missed.push(fault.kind);
     }
   }
 }

@@ -8,8 +8,19 @@ import type { Prng } from '../../src/sim/prng.ts';
 /** What some faults need of the machine or of the run. */
 export type Ability = 'fuse' | 'arbiter' | 'bmc';
 
-/** `resume`: processes that hold services' deadlines are stopped and continued. */
-export type Assumption = 'resume';
+/** Where the machine or the run has it not: what would give it. Ends "needs ...". */
+const ABILITY_WORDS: Readonly<Record<Ability, string>> = {
+  fuse: '/dev/fuse and bindfs',
+  arbiter: 'an arbiter',
+  bmc: 'ARBITER=fence',
+};
+
+/**
+ * `resume`: processes that hold services' deadlines are stopped and continued. `confirm`: an operator says of a node that lives
+ * that it is dead.
+ */
+export const ASSUMPTIONS = ['resume', 'confirm'] as const;
+export type Assumption = (typeof ASSUMPTIONS)[number];
 
 interface KindRule {
   /** How long it lasts, ms: from and to. */
@@ -56,6 +67,7 @@ export const KINDS = {
   'bmc-lies': { forMs: [2000, 4000], needs: 'bmc', place: 'arbiter' },
   'stop-both': { forMs: [300, 3000], breaks: 'resume' },
   'stop-node': { forMs: [300, 3000], breaks: 'resume' },
+  'confirm-alive': { forMs: [1500, 4000], breaks: 'confirm' },
 } as const satisfies Readonly<Record<string, KindRule>>;
 export type Kind = keyof typeof KINDS;
 
@@ -101,6 +113,16 @@ export function kindsFor(abilities: ReadonlySet<Ability>): Kind[] {
     const { needs } = RULES[kind];
     return needs === undefined || abilities.has(needs);
   });
+}
+
+/** What kindsFor leaves out, each with the reason. */
+export function leftOut(abilities: ReadonlySet<Ability>): Partial<Record<Kind, string>> {
+  const left: Partial<Record<Kind, string>> = {};
+  for (const kind of Object.keys(KINDS) as Kind[]) {
+    const { needs } = RULES[kind];
+    if (needs !== undefined && !abilities.has(needs)) left[kind] = `needs ${ABILITY_WORDS[needs]}`;
+  }
+  return left;
 }
 
 /** Words of a list, each with a comma behind it but the last; empty = all of them. null = one of them is no kind. */

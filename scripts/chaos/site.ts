@@ -1,8 +1,9 @@
 /** The pair that chaos happens to: power, disks, wires and processes of its two nodes, and how all of it is made well again. */
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasEnded } from '../../src/core/explain.ts';
 import type { LabArbiter } from '../../src/lab/arbiters.ts';
-import type { MachineProcess } from '../../src/lab/machine.ts';
+import { type MachineProcess, monotonicMs } from '../../src/lab/machine.ts';
 import type { LabNode, NodeView } from '../../src/lab/node.ts';
 import type { Rack } from '../../src/lab/rack.ts';
 import type { Disk } from './disk.ts';
@@ -11,6 +12,7 @@ import type { Wires } from './wires.ts';
 
 const GROUP = 'lab-services';
 const WATCH_INTERVAL_MS = 25;
+const ACCEPTED = 'accepted';
 
 export interface Controller {
   readonly node: LabNode;
@@ -98,15 +100,28 @@ export class Site {
 
   /** An operator's order, given on a node. Returns what is answered. */
   async order(on: LabNode, kind: 'swact' | 'lock' | 'unlock', node: LabNode): Promise<string> {
-    const command = { kind, node: node.name, group: '', why: 'chaos', forMs: 0 };
     if (kind === 'lock') this.#ordered.add(node);
+    const answer = await this.#command(on, { kind, node: node.name, group: '', why: 'chaos', forMs: 0 });
+    if (kind === 'unlock' && answer === ACCEPTED) this.#ordered.delete(node);
+    return answer;
+  }
+
+  /** An operator says on a node that the other one is dead, again and again until it is silent there and so accepted. */
+  async confirmDead(on: LabNode, node: LabNode, limitMs: number): Promise<string> {
+    const command = { kind: 'confirm-dead', node: node.name, again: node.name, why: 'chaos' };
+    for (const end = monotonicMs() + limitMs; ; await sleep(WATCH_INTERVAL_MS)) {
+      const answer = await this.#command(on, command);
+      if (answer === ACCEPTED || monotonicMs() > end) return answer;
+    }
+  }
+
+  async #command(on: LabNode, command: object): Promise<string> {
     try {
       const reply = (await on.request('command', { actor: 'chaos', command })) as {
         ok: boolean;
         message: string;
       };
-      if (kind === 'unlock' && reply.ok) this.#ordered.delete(node);
-      return reply.ok ? 'accepted' : `refused: ${reply.message}`;
+      return reply.ok ? ACCEPTED : `refused: ${reply.message}`;
     } catch (error) {
       return `no answer: ${error instanceof Error ? error.message : String(error)}`;
     }

@@ -7,7 +7,13 @@ import {
   merged,
   type Tally,
 } from '../../../scripts/chaos/report.ts';
-import { assumptionBrokenBy, kindsFor, type Round, schedule } from '../../../scripts/chaos/schedule.ts';
+import {
+  assumptionBrokenBy,
+  kindsFor,
+  leftOut,
+  type Round,
+  schedule,
+} from '../../../scripts/chaos/schedule.ts';
 import { programOf } from '../../../scripts/chaos/site.ts';
 import { rulesFor } from '../../../scripts/chaos/wires.ts';
 import { Prng } from '../../../src/sim/prng.ts';
@@ -52,16 +58,19 @@ const WELL: Tally = {
   reason: '',
   doubles: [],
   gaps: [],
+  leftOut: {},
+  isRestricted: false,
   rounds: [
     {
       fromMs: 1000,
       untilMs: 9000,
+      missed: ['kill-arbiter', 'kill-arbiter'],
       done: Array.from(
         { length: 10 },
         (_, i) => ({ kind: i % 2 ? 'cut-all' : 'kill-sm', atMs: 1000 + i }) as const,
       ),
     },
-    { fromMs: 10_000, untilMs: 20_000, done: [{ kind: 'stop-node', atMs: 10_500 }] },
+    { fromMs: 10_000, untilMs: 20_000, done: [{ kind: 'stop-node', atMs: 10_500 }], missed: [] },
   ],
 };
 const double = (fromMs: number): Double => ({ fromMs, durationMs: 30, seenBy: ['stamps'] });
@@ -76,8 +85,24 @@ test('a run without double activity that recovered is well', () => {
     recovered: true,
     gaps: {},
     resume: { faults: 1, overlaps: 0, overlap_ms: 0 },
+    confirm: { faults: 0, overlaps: 0, overlap_ms: 0 },
+    missed: { 'kill-arbiter': 2 },
+    left_out: {},
     seed: 1,
   });
+});
+
+test('what the machine or the run has no means for is named with the reason', () => {
+  const left = leftOut(new Set(['arbiter']));
+  expect(left).toEqual({
+    'disk-slow': 'needs /dev/fuse and bindfs',
+    'disk-hangs': 'needs /dev/fuse and bindfs',
+    'bmc-lies': 'needs ARBITER=fence',
+  });
+  const { line, code } = concludeChaos({ ...WELL, leftOut: left });
+  expect(code).toBe(0);
+  expect(JSON.parse(line).left_out).toEqual(left);
+  expect(leftOut(new Set(['fuse', 'arbiter', 'bmc']))).toEqual({});
 });
 
 test('one double activity is a failure, but after a resume it is counted apart', () => {
@@ -89,7 +114,23 @@ test('one double activity is a failure, but after a resume it is counted apart',
   });
   const apart = concludeChaos({ ...WELL, doubles: [double(11_000)] });
   expect(apart.code).toBe(0);
-  expect(JSON.parse(apart.line)).toMatchObject({ overlaps: 0, resume: { overlaps: 1, overlap_ms: 30 } });
+  expect(JSON.parse(apart.line)).toMatchObject({
+    overlaps: 0,
+    resume: { overlaps: 1, overlap_ms: 30 },
+    confirm: { overlaps: 0 },
+  });
+});
+
+test('so it is after the false word of an operator, as a class of its own', () => {
+  const done = [{ kind: 'confirm-alive', atMs: 30_100 }] as const;
+  const rounds = [...WELL.rounds, { fromMs: 30_000, untilMs: 40_000, done, missed: [] }];
+  const { line, code } = concludeChaos({ ...WELL, rounds, doubles: [double(31_000)] });
+  expect(code).toBe(0);
+  expect(JSON.parse(line)).toMatchObject({
+    overlaps: 0,
+    resume: { faults: 1, overlaps: 0 },
+    confirm: { faults: 1, overlaps: 1, overlap_ms: 30 },
+  });
 });
 
 test('so is double activity that nobody can explain by a round', () => {
@@ -103,7 +144,25 @@ test('a pair that did not recover, and too few faults, are failures', () => {
     recovered: false,
     reason: 'round 2: the pair was not whole',
   });
-  expect(concludeChaos({ ...WELL, minutes: 10 }).code).toBe(1);
+  const few = concludeChaos({ ...WELL, minutes: 10 });
+  expect(few.code).toBe(1);
+  expect(JSON.parse(few.line).reason).toBe('only 11 faults in 10 minutes');
+});
+
+test('so are too few kinds, one a minute and ten at most, unless they were chosen', () => {
+  const kinds = draw('1', 20).flatMap(({ faults }) => faults.map(({ kind }) => kind));
+  const of = (count: number, minutes: number, more: Partial<Tally> = {}) => {
+    const some = [...new Set(kinds)].slice(0, count);
+    const done = Array.from({ length: 6 * minutes }, (_, i) => ({ kind: some[i % count]!, atMs: 1000 + i }));
+    const rounds = [{ fromMs: 1000, untilMs: 9000, done, missed: [] }];
+    const { line, code } = concludeChaos({ ...WELL, minutes, rounds, ...more });
+    return code === 0 ? 'enough' : JSON.parse(line).reason;
+  };
+  expect(of(10, 10)).toBe('enough');
+  expect(of(9, 10)).toBe('faults of only 9 kinds in 10 minutes');
+  expect(of(4, 5)).toBe('faults of only 4 kinds in 5 minutes');
+  expect(of(10, 60)).toBe('enough');
+  expect(of(1, 10, { isRestricted: true })).toBe('enough');
 });
 
 test('pieces of one double activity count once', () => {
@@ -133,7 +192,12 @@ test('a gap is told under the last fault before it, and rather under one that ta
     { fromMs: 30_800, durationMs: 900 },
   ];
   const both = ['swact', 'loss'] as const;
-  const last = { fromMs: 30_000, untilMs: 40_000, done: both.map((kind) => ({ kind, atMs: 30_500 })) };
+  const last = {
+    fromMs: 30_000,
+    untilMs: 40_000,
+    done: both.map((kind) => ({ kind, atMs: 30_500 })),
+    missed: [],
+  };
   const rounds = [...WELL.rounds, last];
   expect(longestGaps({ rounds, gaps })).toEqual({ 'cut-all': 700, 'stop-node': 2900, swact: 900 });
 });
