@@ -1,11 +1,14 @@
 /** A real etcd on loopback, in a directory of its own; it ends with its test. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 export const ETCD_MISSING = spawnSync('etcd', ['--version']).error !== undefined;
 
@@ -100,13 +103,24 @@ export class Etcd {
     }
   }
 
-  ctl(...args: readonly string[]): string {
-    const run = spawnSync('etcdctl', ['--endpoints', this.urls.join(','), ...args], {
-      env: { ...process.env, ETCDCTL_API: '3' },
-      encoding: 'utf8',
-    });
-    if (run.status !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${run.stderr}`);
-    return run.stdout;
+  async ctl(...args: readonly string[]): Promise<string> {
+    const env = { ...process.env, ETCDCTL_API: '3' };
+    const { stdout } = await run('etcdctl', ['--endpoints', this.urls.join(','), ...args], { env });
+    return stdout;
+  }
+
+  /** Of a cluster of one: from now on it is what it was at the backup, under its old identity. */
+  async restore(backup: string): Promise<void> {
+    const member = this.members[0]!;
+    await member.kill();
+    rmSync(member.directory, { recursive: true });
+    await this.ctl(
+      ...['snapshot', 'restore', backup, '--data-dir', member.directory, '--name', member.name],
+      ...['--initial-cluster', `${member.name}=${member.peerUrl}`],
+      ...['--initial-advertise-peer-urls', member.peerUrl],
+    );
+    member.start();
+    await this.ready();
   }
 
   async stop(): Promise<void> {

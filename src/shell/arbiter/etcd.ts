@@ -28,6 +28,11 @@ type Failed = Extract<HttpOutcome, { kind: 'failed' }>;
 /** A part of the limit, so that the next endpoint has its chance too. */
 const CONNECT_PART = 0.4;
 const ENTRIES_MAX = 16;
+/**
+ * A member without a leader says so at once; without this it is silent until its own time-out, seconds after ours. Of the
+ * gateway and of etcd's api/v3rpc/rpctypes/metadatafields.go.
+ */
+const REQUIRE_LEADER = { 'grpc-metadata-hasleader': 'true' } as const;
 /** gRPC status codes that say for certain that nothing was done. */
 const UNAUTHENTICATED = 16;
 const PERMISSION_DENIED = 7;
@@ -114,8 +119,13 @@ export class EtcdRegister {
       const limitMs = until - this.#options.now();
       if (limitMs <= 0) break;
       const connectMs = i === this.#endpoints.length - 1 ? limitMs : limitMs * CONNECT_PART;
-      const headers: Record<string, string> = this.#token === null ? {} : { authorization: this.#token };
-      last = await this.#endpoints[index]!.post(path, body, headers, { limitMs, connectMs });
+      const token = this.#token === null ? {} : { authorization: this.#token };
+      last = await this.#endpoints[index]!.post(
+        path,
+        body,
+        { ...REQUIRE_LEADER, ...token },
+        { limitMs, connectMs },
+      );
       if (last.kind === 'answer' && last.status === 200) {
         this.#first = index;
         return last;

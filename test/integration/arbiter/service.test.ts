@@ -4,11 +4,9 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ArbiterFact, PeerWord } from '../../../src/core/arbiter/interface.ts';
 import type { ArbiterDefinitions } from '../../../src/core/definitions/arbiter-model.ts';
-import type { FromArbiter } from '../../../src/shell/arbiter/messages.ts';
-import { ArbiterService } from '../../../src/shell/arbiter/service.ts';
 import { realTime } from '../../../src/shell/time.ts';
+import { bothActed, Site } from '../../support/arbiter-site.ts';
 import { ETCD_MISSING, Etcd } from '../../support/etcd.ts';
 import { ROOT } from '../../tidy/project.ts';
 
@@ -16,8 +14,6 @@ import { ROOT } from '../../tidy/project.ts';
 const P = 2000;
 const S = 300;
 const QUIET = 2550;
-/** Everything here waits for what is told; this is when to give up. */
-const LIMIT_MS = 20_000;
 const MAY_INSTALL = process.geteuid?.() === 0;
 if (ETCD_MISSING && !MAY_INSTALL)
   console.warn('etcd is not installed, and only root can: its tests are left out');
@@ -35,99 +31,6 @@ const TIMES = { stampIntervalMs: 200, requestLimitMs: 500 };
 function startDisk(device: string, slot: 0 | 1, lockFile: string): ChildProcess {
   const args = ['--import', 'tsx', join(ROOT, 'src/bin/sm-disk.ts'), device, String(slot), lockFile, 'local'];
   return spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
-}
-
-class Site {
-  readonly told: { readonly at: number; readonly fact: ArbiterFact }[] = [];
-  readonly service: ArbiterService;
-  readonly #waiting = new Set<() => void>();
-  readonly #node: string;
-
-  constructor(ordinal: 0 | 1, arbiters: ArbiterDefinitions) {
-    this.#node = `controller-${ordinal}`;
-    this.service = new ArbiterService({
-      plan: {
-        node: this.#node,
-        peer: `controller-${1 - ordinal}`,
-        ordinal,
-        domain: { name: 'controller', deadIntervalMs: P, stopBoundMs: S },
-        arbiters,
-        secretsDirectory: '/nonexistent',
-        agentsDirectory: '/usr/sbin',
-        diskLock: `${arbiters.disk?.device ?? ''}.lock-${ordinal}`,
-        kernelLife: `kernel-${ordinal}`,
-        knownRegister: '',
-      },
-      tell: (message) => this.#receive(message),
-      environment: {},
-      time: realTime,
-      startDisk,
-    });
-    this.service.start();
-  }
-
-  #receive(message: FromArbiter): void {
-    if (message.type !== 'fact') return;
-    this.told.push({ at: realTime.now(), fact: message.fact });
-    // What sm-watchdog does: permission is finite from here.
-    if (message.fact.type === 'arbiter.limit')
-      this.service.receive({ type: 'limited', ticket: message.fact.ticket });
-    for (const look of [...this.#waiting]) look();
-  }
-
-  word(heard: boolean): void {
-    const word: PeerWord = {
-      heard,
-      exchanged: heard,
-      leaving: false,
-      lastReceiptAt: heard ? realTime.now() : Number.NEGATIVE_INFINITY,
-      permissionMs: P,
-      stopBoundMs: S,
-    };
-    this.service.receive({ type: 'peer', word, productUuid: '' });
-  }
-
-  wish(leads: boolean, holder: string, activation: number): void {
-    const holds = holder === this.#node ? [{ group: 'app', activation }] : [];
-    this.service.receive({
-      type: 'wish',
-      wish: { leads, number: 1, groups: [{ group: 'app', holder, activation }], holds },
-    });
-  }
-
-  /** The next fact of this type that was told after `since`. */
-  fact(type: ArbiterFact['type'], since: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () =>
-          reject(
-            new Error(
-              `${type} was not told; told were ${this.told
-                .slice(-5)
-                .map(({ fact }) => JSON.stringify(fact))
-                .join(' ')}`,
-            ),
-          ),
-        LIMIT_MS,
-      );
-      const look = (): void => {
-        const found = this.told.find(({ at, fact }) => at >= since && fact.type === type);
-        if (found === undefined) return;
-        clearTimeout(timer);
-        this.#waiting.delete(look);
-        resolve(found.at);
-      };
-      this.#waiting.add(look);
-      look();
-    });
-  }
-
-  /** All facts of these types that were told after `since`. */
-  facts(since: number, ...types: readonly ArbiterFact['type'][]): readonly unknown[] {
-    return this.told
-      .filter(({ at, fact }) => at >= since && types.includes(fact.type))
-      .map(({ at, fact }) => ({ afterMs: Math.round(at - since), ...fact }));
-  }
 }
 
 const cleanUps: (() => unknown)[] = [];
@@ -175,11 +78,16 @@ async function disk(): Promise<Shared> {
   };
 }
 
+function site(ordinal: 0 | 1, arbiters: ArbiterDefinitions): Site {
+  const made = new Site({ ordinal, arbiters, permissionMs: P, stopBoundMs: S, startDisk });
+  cleanUps.push(() => made.off());
+  return made;
+}
+
 /** A pair that has met: controller-0 leads and holds. */
 async function pair(shared: Shared): Promise<[Site, Site]> {
-  const sites: [Site, Site] = [new Site(0, shared.arbiters), new Site(1, shared.arbiters)];
-  for (const { service } of sites) cleanUps.push(() => service.stop());
-  for (const site of sites) site.word(true);
+  const sites: [Site, Site] = [site(0, shared.arbiters), site(1, shared.arbiters)];
+  for (const each of sites) each.word(true);
   sites[0].wish(true, 'controller-0', 1);
   sites[1].wish(false, 'controller-0', 1);
   const now = realTime.now();
@@ -199,12 +107,13 @@ describe.each([
       const [a, b] = await pair(await make());
       const cutAt = realTime.now();
       b.word(false);
-      a.service.stop();
+      a.off();
       const stoppedAt = realTime.now();
       const grantedAt = await b.fact('arbiter.granted', cutAt);
       expect(grantedAt - cutAt).toBeGreaterThanOrEqual(QUIET + extraMs - 250);
       expect(grantedAt - stoppedAt).toBeLessThan(QUIET + extraMs + 5000);
       await b.fact('arbiter.sole', grantedAt);
+      expect(bothActed(a, b, S)).toEqual([]);
       console.log(`${kind}: replaced ${Math.round(grantedAt - stoppedAt)} ms after its last word`);
     },
     40_000,
@@ -218,8 +127,8 @@ describe.each([
       a.word(false);
       b.word(false);
       for (let i = 0; i < 2 * QUIET; i += 200) await a.fact('arbiter.renewed', cutAt + i);
-      for (const site of [a, b])
-        expect(site.facts(cutAt, 'arbiter.granted', 'arbiter.lost', 'arbiter.sole')).toEqual([]);
+      for (const each of [a, b])
+        expect(each.facts(cutAt, 'arbiter.granted', 'arbiter.lost', 'arbiter.sole')).toEqual([]);
     },
     40_000,
   );
@@ -231,7 +140,7 @@ describe.each([
       const [a, b] = await pair(shared);
       const offAt = realTime.now();
       a.word(false);
-      b.service.stop();
+      b.off();
       const soleAt = await a.fact('arbiter.sole', offAt);
       await shared.restart?.();
       await a.fact('arbiter.sole', Math.max(soleAt + 1, realTime.now()));
@@ -239,8 +148,7 @@ describe.each([
 
       // It comes back: permission is made finite, and then only the record lets it in.
       const backAt = realTime.now();
-      const again = new Site(1, shared.arbiters);
-      cleanUps.push(() => again.service.stop());
+      const again = site(1, shared.arbiters);
       a.word(true);
       again.word(true);
       const limitedAt = await a.fact('arbiter.limit', backAt);
