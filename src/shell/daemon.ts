@@ -3,6 +3,7 @@ import type { DefinitionSet } from '../core/definitions/model.ts';
 import { Engine } from '../core/engine.ts';
 import type { EngineEvent, EngineOptions } from '../core/engine-interface.ts';
 import type { LifeId } from '../core/link/types.ts';
+import { aggregateOf } from '../core/service/aggregate.ts';
 import type { RunEffect } from '../core/service/interface.ts';
 import { titleLine } from '../core/trace/step.ts';
 import type { LinkView } from '../core/view.ts';
@@ -64,7 +65,7 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   parts.heartbeats = heartbeatsOf(definitions, parts, log);
   const entrance = entranceOf(config, life, parts, log);
   const notReady = initialObstacle(entrance);
-  const { notifier, barriers } = notifications(config, definitions, (event) => parts.post(event), log);
+  const { notifier, barriers } = notifications(config, definitions, parts, log);
   const { node } = config;
   const startedWallMs = Date.now();
   const facts = { node, definitions, kernelLife: life, restored, startedWallMs, notReady, barriers };
@@ -157,13 +158,22 @@ function entranceOf(config: Config, life: LifeId, parts: EngineParts, log: Log):
 function notifications(
   { node, notifications: { directory, limitMs, barrier } }: Config,
   { groups }: DefinitionSet,
-  post: (event: EngineEvent) => void,
+  parts: EngineParts,
   log: Log,
 ): { readonly notifier: Notifier; readonly barriers: ReadonlyMap<string, number> } {
   for (const group of barrier) {
     if (!groups.has(group)) log.warn({ group }, 'notifications.barrier names no group that is provisioned');
   }
-  const notifier = new Notifier({ node, directory, limitMs, post, wallMs: () => Date.now(), log });
+  const notifier = new Notifier({
+    node,
+    directory,
+    limitMs,
+    aggregate: (group) => aggregateOf(group, groups, parts.loop?.view().groups ?? []),
+    post: (event) => parts.post(event),
+    wallMs: () => Date.now(),
+    time: realTime,
+    log,
+  });
   return { notifier, barriers: new Map(barrier.map((group) => [group, limitMs])) };
 }
 

@@ -3,15 +3,14 @@
  * after the other, by name, each within its time; what fails is run again until all have passed. Asked once in each life of
  * the kernel: a restart of `sm` beside running services asks nothing anew.
  */
-import { spawn } from 'node:child_process';
-import { accessSync, constants, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log, Time } from './ports.ts';
+import { programsIn, runProgram } from './programs.ts';
 
 export const CHECK_LIMIT_MS = 30_000;
 export const REPEAT_MS = 10_000;
 const CHECKS_MAX = 100;
-const OUTPUT_CHARACTERS_MAX = 200;
 
 export interface GoEnabledOptions {
   readonly directory: string;
@@ -25,93 +24,47 @@ export interface GoEnabledOptions {
 
 /** Why the node is not ready at its start; '' = it passed in this life of the kernel, or there is nothing to ask. */
 export function initialObstacle({ directory, runDirectory, kernelLife }: GoEnabledOptions): string {
-  const listing = checksIn(directory);
+  const listing = programsIn(directory, CHECKS_MAX);
   if (listing.ok && listing.names.length === 0) return '';
   return passedIn(runDirectory) === kernelLife ? '' : 'go-enabled checks are under way';
 }
 
 /** Runs the checks until all have passed. Tells each change. */
 export async function goEnabled(options: GoEnabledOptions): Promise<void> {
-  const { directory, runDirectory, kernelLife, verdict, time, log } = options;
+  const { verdict, time, log } = options;
   for (let before = ''; ; ) {
-    const obstacle = await firstFailure(directory);
+    const obstacle = await firstFailure(options);
     if (obstacle === '') break;
     if (obstacle !== before) log.warn({ obstacle }, 'go-enabled: the node is not ready');
     verdict(obstacle);
     before = obstacle;
     await new Promise<void>((resolve) => time.after(REPEAT_MS, resolve));
   }
-  writeFileSync(join(runDirectory, 'goenabled'), kernelLife, { mode: 0o600 });
+  remember(options);
   verdict('');
 }
 
-async function firstFailure(directory: string): Promise<string> {
-  const listing = checksIn(directory);
-  if (!listing.ok) return listing.reason;
-  for (const name of listing.names) {
-    const failure = await check(join(directory, name), name);
-    if (failure !== '') return failure;
+async function firstFailure({ directory, time }: GoEnabledOptions): Promise<string> {
+  const checks = programsIn(directory, CHECKS_MAX);
+  if (!checks.ok) return `go-enabled: ${checks.reason}`;
+  for (const name of checks.names) {
+    const failure = await runProgram(join(directory, name), { limitMs: CHECK_LIMIT_MS, time });
+    if (failure !== '') return `go-enabled: ${name}: ${failure}`;
   }
   return '';
 }
 
-type Listing =
-  | { readonly ok: true; readonly names: readonly string[] }
-  | { readonly ok: false; readonly reason: string };
-
-/** Executable files, by name; no directory is no check, one that others may write to is a fault. */
-function checksIn(directory: string): Listing {
-  let names: string[];
+/** Where that is not possible the node is ready all the same; the next `sm` asks again. */
+function remember({ runDirectory, kernelLife, log }: GoEnabledOptions): void {
   try {
-    if ((statSync(directory).mode & 0o002) !== 0)
-      return { ok: false, reason: `go-enabled: everybody may write to ${directory}: run chmod o-w on it` };
-    names = readdirSync(directory).sort();
+    writeFileSync(join(runDirectory, 'goenabled'), kernelLife, { mode: 0o600 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT'
-      ? { ok: true, names: [] }
-      : { ok: false, reason: `go-enabled: ${directory} can not be read (${code})` };
+    log.warn(
+      { runDirectory, code },
+      'go-enabled: passed, and a restart of sm asks again: it can not be kept',
+    );
   }
-  const checks = names.filter((name) => isExecutable(join(directory, name)));
-  if (checks.length <= CHECKS_MAX) return { ok: true, names: checks };
-  return { ok: false, reason: `go-enabled: ${directory} holds more than ${CHECKS_MAX} checks` };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/** '' = passed. The whole process group of a check that takes too long is killed. */
-function check(path: string, name: string): Promise<string> {
-  return new Promise((resolve) => {
-    const child = spawn(path, [], { detached: true, stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
-    let output = '';
-    let late = false;
-    const take = (chunk: Buffer) => {
-      output = (output + chunk.toString('utf8')).slice(-OUTPUT_CHARACTERS_MAX);
-    };
-    child.stdout.on('data', take);
-    child.stderr.on('data', take);
-    const limit = setTimeout(() => {
-      late = true;
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    }, CHECK_LIMIT_MS);
-    const end = (how: string) => {
-      clearTimeout(limit);
-      const said = output.trim().split('\n').at(-1) ?? '';
-      resolve(how === '' ? '' : `go-enabled: ${name} ${how}${said === '' ? '' : `: ${said}`}`);
-    };
-    child.on('error', (error) => end(`can not be run (${error.message})`));
-    child.on('exit', (code, signal) => {
-      if (late) end(`did not end within ${CHECK_LIMIT_MS / 1000} s`);
-      else end(code === 0 ? '' : `failed (${signal ?? `exit ${code}`})`);
-    });
-  });
 }
 
 function passedIn(runDirectory: string): string {

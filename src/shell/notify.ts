@@ -4,26 +4,29 @@
  * is an event and an alarm, and nothing more. Groups that wait for them do so in the engine, which has the limit.
  * Source: docs/reference/notifications.md.
  */
-import { spawn } from 'node:child_process';
-import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineEvent } from '../core/engine-interface.ts';
 import { GROUP_STATES, type GroupState } from '../core/kernel/names.ts';
+import type { AggregateView } from '../core/service/aggregate.ts';
 import type { HistoryEffect } from '../core/service/interface.ts';
-import type { Log } from './ports.ts';
+import type { Log, Time } from './ports.ts';
+import { programsIn, runProgram } from './programs.ts';
 
 const HOOKS_MAX = 32;
 /** Changes of one group that wait to be told; of more the oldest are left out. */
 export const WAITING_MAX = 16;
-const OUTPUT_CHARACTERS_MAX = 200;
+const PROBLEM_CHARACTERS_MAX = 800;
 
 export interface NotifierOptions {
   readonly node: string;
   readonly directory: string;
   /** For one change and all hooks together. */
   readonly limitMs: number;
+  /** As it is now on this node; null = the group belongs to none. */
+  readonly aggregate: (group: string) => AggregateView | null;
   readonly post: (event: Extract<EngineEvent, { type: 'group.notified' }>) => void;
   readonly wallMs: () => number;
+  readonly time: Pick<Time, 'now' | 'after'>;
   readonly log: Log;
 }
 
@@ -91,20 +94,25 @@ export class Notifier {
 
   /** '' = every hook has done its work. One that fails does not keep the others from theirs. */
   async #tell(notification: Notification): Promise<string> {
-    const { directory, limitMs } = this.#options;
-    const hooks = hooksIn(directory);
-    if (typeof hooks === 'string') return hooks;
-    const until = performance.now() + limitMs;
+    const { directory, limitMs, time, aggregate } = this.#options;
+    const hooks = programsIn(directory, HOOKS_MAX);
+    if (!hooks.ok) return hooks.reason;
+    const until = time.now() + limitMs;
+    const input = `${JSON.stringify(notification)}\n`;
+    const environment = {
+      ...environmentOf(notification),
+      ...aggregateEnvironment(aggregate(notification.group)),
+    };
     const problems: string[] = [];
-    for (const name of hooks) {
-      const leftMs = until - performance.now();
+    for (const name of hooks.names) {
+      const leftMs = until - time.now();
       const problem =
         leftMs <= 0
           ? 'there was no time left for it'
-          : await runHook(join(directory, name), notification, leftMs);
+          : await runProgram(join(directory, name), { limitMs: leftMs, input, environment, time });
       if (problem !== '') problems.push(`${name} (${notification.to}): ${problem}`);
     }
-    return problems.join('; ').slice(0, 4 * OUTPUT_CHARACTERS_MAX);
+    return problems.join('; ').slice(0, PROBLEM_CHARACTERS_MAX);
   }
 }
 
@@ -117,29 +125,6 @@ function isState(word: string): word is GroupState {
   return (GROUP_STATES as readonly string[]).includes(word);
 }
 
-/** A text = why nothing in it is run. No directory: there are no hooks. */
-function hooksIn(directory: string): readonly string[] | string {
-  try {
-    if ((statSync(directory).mode & 0o022) !== 0)
-      return `others may write to ${directory}, so nothing in it is run: run chmod go-w on it`;
-    const names = readdirSync(directory).sort();
-    const hooks = names.filter((name) => !name.startsWith('.') && isProgram(join(directory, name)));
-    return hooks.length <= HOOKS_MAX ? hooks : `${directory} holds more than ${HOOKS_MAX} hooks`;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? [] : `${directory} can not be read (${code})`;
-  }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
 const WANTED: Readonly<Partial<Record<string, string>>> = {
   'go-active': 'active',
   'go-standby': 'standby',
@@ -149,8 +134,6 @@ const WANTED: Readonly<Partial<Record<string, string>>> = {
 /** The names are StarlingX's. */
 function environmentOf({ sequence, group, from, to }: Notification): NodeJS.ProcessEnv {
   return {
-    PATH: '/sbin:/usr/sbin:/bin:/usr/bin:/usr/local/sbin:/usr/local/bin',
-    LANG: 'C',
     NOTIFICATION_SEQNUM: String(sequence),
     SERVICE_GROUP_NAME: group,
     SERVICE_GROUP_DESIRED_STATE: WANTED[to] ?? to,
@@ -159,47 +142,11 @@ function environmentOf({ sequence, group, from, to }: Notification): NodeJS.Proc
   };
 }
 
-/** '' = it ended with 0 in time. What takes longer is killed with all that it started. */
-function runHook(path: string, notification: Notification, limitMs: number): Promise<string> {
-  return new Promise((resolve) => {
-    const child = spawn(path, [], {
-      cwd: '/',
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: environmentOf(notification),
-    });
-    let output = '';
-    const take = (chunk: Buffer): void => {
-      output = (output + chunk.toString('utf8')).slice(-OUTPUT_CHARACTERS_MAX);
-    };
-    child.stdout.on('data', take);
-    child.stderr.on('data', take);
-    // One that does not read what it is told is none of our business.
-    child.stdin.on('error', () => {});
-    child.stdin.end(`${JSON.stringify(notification)}\n`);
-    const end = (how: string): void => {
-      clearTimeout(limit);
-      // What it left running must not hold our end of its pipes.
-      child.stdout.destroy();
-      child.stderr.destroy();
-      const said = output.trim().split('\n').at(-1) ?? '';
-      resolve(how === '' || said === '' ? how : `${how}: ${said}`);
-    };
-    const limit = setTimeout(() => {
-      if (child.pid !== undefined) killGroup(child.pid);
-      end(`it did not end within ${Math.round(limitMs)} ms and was killed`);
-    }, limitMs);
-    child.once('error', (error) => end(`it can not be run (${error.message})`));
-    child.once('exit', (code, signal) =>
-      end(code === 0 ? '' : `it ended with ${signal ?? `exit code ${code}`}`),
-    );
-  });
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Gone already.
-  }
+function aggregateEnvironment(aggregate: AggregateView | null): NodeJS.ProcessEnv {
+  if (aggregate === null) return {};
+  return {
+    SERVICE_GROUP_AGGREGATE_NAME: aggregate.name,
+    SERVICE_GROUP_AGGREGATE_DESIRED_STATE: aggregate.desired,
+    SERVICE_GROUP_AGGREGATE_STATE: aggregate.state,
+  };
 }

@@ -186,6 +186,32 @@ describe('container', () => {
     }
   });
 
+  it('takes no warning for an answer: what runs is healthy, and a second start leaves it alone', async () => {
+    set('warns', '');
+    expect((await run('monitor')).outcome).toEqual(exit(7));
+    expect((await run('start')).outcome).toEqual(exit(0));
+    expect((await run('monitor')).outcome).toEqual(exit(0));
+    calls();
+    expect((await run('start')).outcome).toEqual(exit(0));
+    expect(calls()).toEqual([]);
+    expect((await run('stop')).outcome).toEqual(exit(0));
+    expect((await run('stop')).outcome).toEqual(exit(0));
+    expect(calls().map((call) => call.split(']')[0])).toEqual(['[stop', '[rm']);
+  });
+
+  it.each([
+    '',
+    'level=warning running 1',
+    'running',
+    'running x',
+  ])('removes nothing by force on an answer that is none: %j', async (answer) => {
+    set('container', `${answer}\n`);
+    const { outcome, tail } = await run('start');
+    expect(outcome).toEqual(exit(1));
+    expect(tail).toContain('podman says of web what is no state');
+    expect(calls()).toEqual([]);
+  });
+
   it('looks deeper in the container', async () => {
     set('container', 'running 9999999\n');
     const deep = { OCF_CHECK_LEVEL: '10' };

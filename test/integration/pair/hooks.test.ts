@@ -1,9 +1,12 @@
-/** Notification hooks of a real node: a group that waits for them, one that does not, and hooks that do not end. */
+/**
+ * What an operator's programs do to a real node. Notification hooks: a group that waits for them, one that does not, and hooks that
+ * do not end. A go-enabled check that has to pass first.
+ */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { buildPrograms } from './build.ts';
-import { destroyAll, eventually, isGroupActive, LONE_SITE, type Site, TestNode } from './node.ts';
+import { destroyAll, eventually, isGroupActive, LONE_SITE, type Site, signalTo, TestNode } from './node.ts';
 import { type EventRow, eventsOf } from './settled.ts';
 
 const LIMIT_MS = 20_000;
@@ -32,7 +35,7 @@ go-standby | disabling) sleep 60 & echo $! >hook-$SERVICE_GROUP_NAME.pid; wait ;
 esac
 `;
 
-function site(directory: string): Site {
+function siteWithHooks(directory: string): Site {
   return {
     ...LONE_SITE,
     install: (...node) => {
@@ -51,7 +54,7 @@ function site(directory: string): Site {
 
 it('holds a group that waits for its hooks, until they have ended or for their limit, and no other', async () => {
   const directory = join(programs.root, `pair-${BASE}-0`);
-  const node = TestNode.make(programs.root, programs.dist, 0, BASE, DEAD_MS, site(directory));
+  const node = TestNode.make(programs.root, programs.dist, 0, BASE, DEAD_MS, siteWithHooks(directory));
   nodes.push(node);
   node.start();
   const both = ['app', 'everywhere'];
@@ -85,4 +88,38 @@ it('holds a group that waits for its hooks, until they have ended or for their l
       node.pid(`hook-${group}`) === null ? true : null,
     );
   }
+});
+
+const goEnabled = (directory: string): Site => ({
+  ...LONE_SITE,
+  install: (...node) => {
+    LONE_SITE.install(...node);
+    mkdirSync(join(node[0], 'goenabled.d'), { mode: 0o755 });
+    const script = `#!/bin/sh\nwhile [ ! -e ${node[0]}/disk-is-there ]; do sleep 0.05; done\n`;
+    writeFileSync(join(node[0], 'goenabled.d', '10-disk'), script, { mode: 0o755 });
+  },
+  settings: [`goEnabledDirectory: ${JSON.stringify(join(directory, 'goenabled.d'))}`],
+});
+
+it('is given no groups before its go-enabled checks have passed, and asks once in a life of the kernel', async () => {
+  const directory = join(programs.root, `pair-${BASE + 1}-0`);
+  const node = TestNode.make(programs.root, programs.dist, 0, BASE + 1, DEAD_MS, goEnabled(directory));
+  nodes.push(node);
+  node.start();
+  await node.until('it says what it waits for', LIMIT_MS, ({ alarms }) =>
+    alarms.some(({ id, reason }) => id === 'node-not-ready' && reason.includes('go-enabled')),
+  );
+  expect(node.journal('app-store')).toEqual([]);
+  writeFileSync(join(directory, 'disk-is-there'), '');
+  const before = await node.until('it is active', LIMIT_MS, (view) => isGroupActive(view));
+
+  rmSync(join(directory, 'disk-is-there'));
+  signalTo(before.shell.pid, 'SIGKILL');
+  const after = await node.until(
+    'another sm is there',
+    LIMIT_MS,
+    (view) => view.shell.pid !== before.shell.pid && isGroupActive(view),
+  );
+  expect(after.nodes.find(({ name }) => name === node.name)?.ready).toBe('enabled');
+  expect(node.journal('app-store')).toEqual(['start 1']);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HistoryEffect } from '../../../src/core/service/interface.ts';
 import { Notifier, WAITING_MAX } from '../../../src/shell/notify.ts';
+import { realTime } from '../../../src/shell/time.ts';
 
 type Told = { readonly group: string; readonly state: string; readonly problem: string };
 
@@ -29,11 +30,13 @@ function notifier(limitMs = 20_000, from = directory): Notifier {
     node: 'controller-0',
     directory: from,
     limitMs,
+    aggregate: (group) => (group === 'web' ? { name: 'site', desired: 'active', state: 'go-active' } : null),
     post: ({ group, state, problem }) => {
       told.push({ group, state, problem });
       wake();
     },
     wallMs: () => 1_800_000_000_000,
+    time: realTime,
     log: {
       debug: silent,
       info: silent,
@@ -94,6 +97,9 @@ describe('hooks', () => {
     expect(output('env').split('\n')).toEqual(
       expect.arrayContaining([
         'NOTIFICATION_SEQNUM=1',
+        'SERVICE_GROUP_AGGREGATE_DESIRED_STATE=active',
+        'SERVICE_GROUP_AGGREGATE_NAME=site',
+        'SERVICE_GROUP_AGGREGATE_STATE=go-active',
         'SERVICE_GROUP_DESIRED_STATE=active',
         'SERVICE_GROUP_NAME=web',
         'SERVICE_GROUP_NOTIFICATION=go-active',
@@ -101,6 +107,14 @@ describe('hooks', () => {
       ]),
     );
     expect(output('order')).toBe('first\nsecond\n');
+  });
+
+  it('are told nothing of an aggregate where there is none', async () => {
+    hook('10-first', `env >${root}/env`);
+    notifier().published(change('standby', 'go-active', 'other'));
+    await words(1);
+    expect(output('env')).toContain('SERVICE_GROUP_NAME=other');
+    expect(output('env')).not.toContain('AGGREGATE');
   });
 
   it('are told of changes of a state alone', async () => {
