@@ -41,11 +41,11 @@ const COMMANDS: Readonly<Record<ServiceAction, string>> = {
   'audit-disabled': 'monitor',
 };
 
-/** The set that the node with this index has loaded. */
-export function definitionsOf(options: SimOptions, index: number): DefinitionSet {
+/** The set that the node with this index has loaded. `other`: that of the other node, after an update. */
+export function definitionsOf(options: SimOptions, index: number, other = false): DefinitionSet {
   const { groups, nodes } = options;
   if (options.definitions !== undefined) return options.definitions;
-  const differs = index === 1 && Object.keys(options.secondDomain).length > 0;
+  const differs = (index === 1) !== other && Object.keys(options.secondDomain).length > 0;
   const domain = differs ? { ...options.domain, ...options.secondDomain } : options.domain;
   const services = groups.flatMap((group) =>
     group.services.map((service): [string, ServiceDefinition] => [

@@ -67,6 +67,7 @@ const DURATIONS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'bmc-lies': [500, 20_000],
   'confirm-dead': [0, 0],
   'confirm-alive': [0, 0],
+  redefine: [0, 0],
 };
 
 /** Frames of a link wait in full buffers: late, and in order. */
@@ -181,6 +182,7 @@ export class FaultInjector {
       case 'kill-watchdog':
       case 'stall-watchdog':
       case 'kill-both':
+      case 'redefine':
       case 'stall-twice':
       case 'stall-node':
       case 'pause-node':
@@ -299,6 +301,9 @@ export class FaultInjector {
         return name;
       case 'stall-twice':
         return this.#stallTwice(node, which, durationMs);
+      case 'redefine':
+        node.redefine();
+        return name;
       case 'pause-node':
         node.pause();
         this.#world.after(durationMs, () => node.goOn());

@@ -20,6 +20,8 @@ const INIT_RESTART_MS: readonly [number, number] = [20, 100];
 /** From the start of its process, where both died: to its first look at what remains, and until it is there. */
 const FIRST_LOOK_MS: readonly [number, number] = [20, 100];
 const UNGUARDED_START_MS: readonly [number, number] = [100, 1000];
+/** From the restart of `sm` under other definitions until it replaces sm-watchdog, whose spare it has to load first. */
+const RENEWAL_MS: readonly [number, number] = [300, 800];
 const FENCE_MS: readonly [number, number] = [1, 20];
 const FENCED_FOR_MS: readonly [number, number] = [1000, 10_000];
 
@@ -29,7 +31,7 @@ export class SimNode {
   readonly name: string;
   readonly peerName: string | null;
   readonly productUuid: string;
-  readonly definitions: DefinitionSet;
+  definitions: DefinitionSet;
   readonly rng: Prng;
   readonly disk = new Disk();
   readonly executor: Executor;
@@ -39,6 +41,8 @@ export class SimNode {
   readonly #carrierFaults = new Map<InterfaceRole, number>();
   /** What the last sm-watchdog has left outside of itself, as long as the kernel lives. */
   remains: Remains | null = null;
+  /** The definitions are by now those of the other node. */
+  #isUpdated = false;
   #watchdogDue = false;
   #boots = 0;
   powered = false;
@@ -202,8 +206,8 @@ export class SimNode {
   #takeUp(): void {
     const { remains, world } = this;
     if (remains === null || world.breaks.has('unguarded-start')) return;
-    const { deadline, lost, entries } = remains;
-    const { stopGraceMs, killVerifyMs } = this.definitions.domain;
+    const { deadline, lost, entries, proof } = remains;
+    const { stopGraceMs, killVerifyMs } = proof.announced?.own ?? this.definitions.domain;
     const from = lost ? Math.min(this.now(), deadline) : deadline;
     if (from === Number.POSITIVE_INFINITY) return;
     const unless = (work: () => void) => () => {
@@ -266,6 +270,17 @@ export class SimNode {
     this.manager.end();
     if (this.watchdog.alive) this.watchdog.post({ type: 'sm.gone', reason });
     else this.#initRestarts();
+  }
+
+  /** Other definitions, as in the middle of an update: a new `sm` reads them, and replaces sm-watchdog when it is ready. */
+  redefine(): void {
+    this.#isUpdated = !this.#isUpdated;
+    this.definitions = definitionsOf(this.world.options, this.index, this.#isUpdated);
+    this.endManager('other definitions');
+    const { life } = this.watchdog;
+    this.#later(this.rng.between(...RENEWAL_MS), () => {
+      if (this.watchdog.life === life) this.endWatchdog('other definitions');
+    });
   }
 
   /** The orderly end of `sm`. */

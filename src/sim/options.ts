@@ -51,6 +51,7 @@ export const FAULT_KINDS = [
   'bmc-lies',
   'confirm-dead',
   'confirm-alive',
+  'redefine',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -74,6 +75,7 @@ export const BREAKS = {
   'seq-order': 'what an older frame says replaces what a newer one said',
   'carrier-watch': 'a link that is down at its own end counts as up',
   'announced-bound': 'the peer is taken to have the own times, whatever it announces',
+  'times-kept': 'a restarted sm-watchdog forgets what the peer announced',
   'number-first': 'an activation begins before its number is stored',
   'kernel-life': 'a restart of sm-watchdog looks like a reboot of the node',
   'boot-void': 'a reboot voids nothing of what was held before it',
@@ -177,7 +179,10 @@ export interface SimOptions {
   /** Number of links, 1 to 3, in the order of INTERFACE_ROLES. */
   readonly links: number;
   readonly domain: DomainShape;
-  /** What the second node's definitions say otherwise, as halfway through an update; {} = nothing. */
+  /**
+   * What the second node's definitions say otherwise, as halfway through an update; {} = nothing. The fault `redefine` goes
+   * on with the update, or takes it back.
+   */
   readonly secondDomain: Partial<DomainShape>;
   readonly arbiter: ArbiterShape;
   readonly groups: readonly GroupShape[];

@@ -171,6 +171,9 @@ class Stage {
     'go-on': ([name]) => {
       for (const node of this.#nodes(name)) node.goOn();
     },
+    redefine: ([name]) => {
+      for (const node of this.#nodes(name)) node.redefine();
+    },
     clock: ([name, seconds]) => {
       for (const node of this.#nodes(name)) node.wallStepMs += Number(seconds) * 1000;
     },

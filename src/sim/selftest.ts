@@ -40,6 +40,13 @@ export const EXPECTATIONS: readonly Expectation[] = [
     faults: ['carrier-down-all', 'power-off'],
     change: (options) => longerAtSecond(takeover(options)),
   },
+  {
+    name: 'times-kept',
+    checkers: ['single-active'],
+    faults: ['carrier-down-all', 'kill-watchdog', 'script-hangs', 'script-fails'],
+    everyMs: 2000,
+    change: (options) => longerAtSecond(inTheKernel(takeover(options))),
+  },
   { name: 'number-first', checkers: ['activation-numbers'], faults: [] },
   { name: 'kernel-life', checkers: ['single-active'], faults: ['kill-watchdog'] },
   { name: 'boot-void', checkers: ['single-active'], faults: ['power-off'], change: takeover },

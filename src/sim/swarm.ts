@@ -72,6 +72,7 @@ const MEAN_INTERVALS_MS: Readonly<Record<FaultKind, readonly [number, number]>> 
   'bmc-lies': [30_000, 120_000],
   'confirm-dead': [2000, 20_000],
   'confirm-alive': [2000, 20_000],
+  redefine: [20_000, 90_000],
 };
 
 /** Faults that only worlds of one class have. */
@@ -123,6 +124,8 @@ export function drawOptions(request: SwarmRequest): SimOptions {
   const simplex = worldClass === 'default' && breaks.length === 0 && rng.chance(0.05);
   const domain = drawDomain(rng.fork('domain'), worldClass);
   const arbiter = simplex ? NO_ARBITER : drawArbiter(rng.fork('arbiter'), worldClass);
+  const secondDomain = simplex ? {} : drawSecondDomain(rng.fork('second domain'), domain);
+  const differ = Object.keys(secondDomain).length > 0;
   return {
     seed,
     minutes,
@@ -130,13 +133,13 @@ export function drawOptions(request: SwarmRequest): SimOptions {
     nodes: simplex ? ['controller-0'] : ['controller-0', 'controller-1'],
     links: rng.integer(1, 3),
     domain,
-    secondDomain: simplex ? {} : drawSecondDomain(rng.fork('second domain'), domain),
+    secondDomain,
     arbiter,
     groups: drawGroups(rng.fork('groups')),
     network: drawNetwork(rng.fork('network')),
     disk: { commitMsMin: 0.3, commitMsMax: rng.pick([1, 5, 15]) },
     clockRates: [rng.between(0.95, 1.05), rng.between(0.95, 1.05)],
-    faults: drawFaults(rng.fork('faults'), simplex, domain.policy, arbiter, worldClass),
+    faults: drawFaults(rng.fork('faults'), simplex, domain.policy, arbiter, worldClass, differ),
     breaks,
   };
 }
@@ -231,6 +234,7 @@ function drawFaults(
   policy: DomainShape['policy'],
   arbiter: ArbiterShape,
   worldClass: WorldClass,
+  differ: boolean,
 ): SimOptions['faults'] {
   const drawn: Partial<Record<FaultKind, number>> = {};
   for (const kind of FAULT_KINDS) {
@@ -242,6 +246,7 @@ function drawFaults(
     const byPolicy = !hasRecord(arbiter) && !arbiter.fence;
     if (kind === 'cut-all' && byPolicy && policy === 'takeover' && worldClass !== 'cut') continue;
     if (ARBITER_FAULTS[kind]?.(arbiter) === false) continue;
+    if (kind === 'redefine' && !differ) continue;
     const only = CLASS_FAULTS[kind];
     if (only !== undefined && only !== worldClass) continue;
     const classFault = (kind === 'cut-all' && worldClass === 'cut') || only !== undefined;

@@ -100,7 +100,7 @@ export class PeerState {
   apply(fact: PeerFact): void {
     switch (fact.type) {
       case 'guard.peer':
-        this.stopBoundMs = Math.max(this.stopBoundMs, fact.stopBoundMs);
+        this.stopBoundMs = fact.stopBoundMs;
         return fact.heard ? this.#onHeard(fact) : this.#onUnheard(fact);
       case 'guard.report':
         this.report = fact.report;

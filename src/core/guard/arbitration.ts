@@ -36,14 +36,16 @@ export interface ArbitrationOptions {
   readonly regime: Regime;
   /** Fence devices have the power of this peer. */
   readonly fences: boolean;
-  readonly permissionMs: number;
-  readonly stopBoundMs: number;
+  /** P by which we live. */
+  readonly permissionMs: () => number;
   readonly peer: Peer;
   /** The peer is heard both ways. */
   readonly heard: () => boolean;
   readonly ask: (message: ToArbiter) => void;
   readonly tell: (fact: GuardFact) => void;
   readonly rule: (ruling: Ruling, now: number) => void;
+  /** A stamp of ours is in the record, and with it what we announce. */
+  readonly recorded: () => void;
   readonly breaks?: ReadonlySet<string>;
 }
 
@@ -214,7 +216,8 @@ export class Arbitration {
     switch (fact.type) {
       case 'arbiter.renewed':
         this.#setSole(false);
-        return rule({ kind: 'until', at: fact.askedAt + this.#options.permissionMs }, now);
+        this.#options.recorded();
+        return rule({ kind: 'until', at: fact.askedAt + this.#options.permissionMs() }, now);
       case 'arbiter.sole':
         this.#number = fact.number;
         this.#setSole(true);
@@ -248,7 +251,7 @@ export class Arbitration {
     const { node, permissionMs, rule } = this.#options;
     if (!this.#sole || (leader === node && mode === 'sole')) return;
     this.#setSole(false);
-    rule({ kind: 'until', at: now + permissionMs }, now);
+    rule({ kind: 'until', at: now + permissionMs() }, now);
   }
 
   #setSole(sole: boolean): void {
@@ -279,12 +282,9 @@ export class Arbitration {
    * nothing of that is left. So a grant that was lost with a process, or void by a late frame, comes again.
    */
   consider(now: number): void {
-    const { regime, heard, peer, permissionMs, stopBoundMs } = this.#options;
+    const { regime, heard, peer } = this.#options;
     if (regime !== 'record' || !this.#sole || this.#given !== null || heard() || this.#resting) return;
-    const wholeMs = quietMs(
-      Math.max(peer.permissionMs, permissionMs),
-      Math.max(peer.stopBoundMs, stopBoundMs),
-    );
+    const wholeMs = quietMs(peer.permissionMs, peer.stopBoundMs);
     if (now < peer.lastReceiptAt + wholeMs + peer.stallCreditMs) return;
     this.#give(
       this.#number,

@@ -7,6 +7,7 @@ import { isTimed, type Regime } from '../arbiter/regime.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
 import { INTERFACE_ROLES } from '../kernel/names.ts';
+import { same } from '../kernel/same.ts';
 import { Timers } from '../kernel/timers.ts';
 import { NO_LIFE } from '../link/frame.ts';
 import { ReportAssembler } from '../link/parts.ts';
@@ -27,6 +28,7 @@ import type {
 import { PULSE_INTERVAL_MS } from './interface.ts';
 import { type LinkEnd, Peer } from './peer.ts';
 import { permissionAfterSendMs } from './permission-time.ts';
+import { type OwnTimes, ownTimes, shorterOf } from './times.ts';
 
 /** The report is told again this often even if nothing changed: a lost part is repaired within it. */
 const REPORT_REPEAT_MS = 1000;
@@ -73,7 +75,8 @@ export class Guard {
   };
   readonly #regime: Regime;
   readonly #arbitration: Arbitration;
-  readonly #afterSendMs: number;
+  /** What permission and stop are counted with: shorter than our definitions where the peer may not know those (rule 4). */
+  #own: OwnTimes;
   /** The record is known to be ours until then, `sole` apart. */
   #recordUntil = Number.NEGATIVE_INFINITY;
   /** Permission was made finite; `sm` has not said yet that its copy is, too. */
@@ -122,24 +125,27 @@ export class Guard {
       heard: false,
     }));
     const { domain } = options;
-    this.#peer = new Peer(options.processLife, domain.deadIntervalMs, domain.stopBoundMs);
+    this.#own = ownTimes(domain);
+    this.#peer = new Peer(options.processLife, {
+      permissionMs: domain.deadIntervalMs,
+      stopBoundMs: domain.stopBoundMs,
+    });
     this.#regime = options.peer === null ? 'simplex' : (options.regime ?? domain.silencePolicy);
     this.#arbitration = new Arbitration({
       node: options.node,
       regime: this.#regime,
       fences: options.fences === true,
-      permissionMs: domain.deadIntervalMs,
-      stopBoundMs: domain.stopBoundMs,
+      permissionMs: () => this.#own.deadIntervalMs,
       peer: this.#peer,
       heard: () => this.#told.heard,
       ask: (message) => emit({ type: 'ask-arbiter', message }),
       tell: (fact) => this.#tell(fact),
       rule: (ruling, now) => this.#onRuling(ruling, now),
+      recorded: () => this.#ownAreKnown(),
       ...(options.breaks === undefined ? {} : { breaks: options.breaks }),
     });
     this.#fresh = !options.copyExpected;
     this.#awaitsCopy = options.copyExpected;
-    this.#afterSendMs = this.#regime === 'record' ? domain.deadIntervalMs : permissionAfterSendMs(domain);
     this.#manager = { connected: false, lastPulseAt: 0, goneAt: 0, restarts: 0, mute: false };
   }
 
@@ -160,7 +166,8 @@ export class Guard {
   step(event: GuardEvent, now: number): void {
     const gap = now - this.#lastStepAt;
     this.#lastStepAt = now;
-    const { helloIntervalMs, deadIntervalMs } = this.#options.domain;
+    const { deadIntervalMs } = this.#options.domain;
+    const { helloIntervalMs } = this.#own;
     if (gap > helloIntervalMs * 1.5) this.#peer.stallCreditMs += gap - helloIntervalMs;
     const frozen = gap > deadIntervalMs / 2 && this.#holding ? [...this.#entries.keys()] : [];
     this.#frozen = frozen.length > 0;
@@ -272,8 +279,12 @@ export class Guard {
     const link = this.#links.find((candidate) => candidate.role === role);
     if (link === undefined) return;
     const wasSilent = this.#told.silent;
+    const { permissionMs, stopBoundMs } = this.#peer;
     const hearing = this.#peer.hear(frame, link, now);
     if (hearing.kind === 'ended') return;
+    if (this.#peer.knowsOurs) this.#ownAreKnown();
+    if (permissionMs !== this.#peer.permissionMs || stopBoundMs !== this.#peer.stopBoundMs)
+      this.#tellPermission();
     const isVoid = this.#arbitration.alive(frame.header.kernelLife, now);
     if (wasSilent || isVoid) this.#breakSilence();
     // Told before anything goes out that the peer could take for our echo.
@@ -548,6 +559,10 @@ export class Guard {
       links,
       ...(this.#arbitration.sole ? { sole: true } : {}),
       ...(this.#isPeerDeaf() ? { isDeaf: true } : {}),
+      announced: {
+        peer: { permissionMs: this.#peer.permissionMs, stopBoundMs: this.#peer.stopBoundMs },
+        own: this.#own,
+      },
     };
   }
 
@@ -577,7 +592,7 @@ export class Guard {
   }
 
   #hello(now: number): void {
-    const { helloIntervalMs } = this.#options.domain;
+    const { helloIntervalMs } = this.#own;
     this.#watchManager(now);
     this.#forgetDuplicate(now);
     if (this.#options.peer !== null) {
@@ -661,6 +676,19 @@ export class Guard {
   }
 
   // --- permission ----------------------------------------------------------------------------------------------------
+
+  /** How long permission lives after a frame, or in a domain with a record after what was recorded or echoed. */
+  get #afterSendMs(): number {
+    return this.#regime === 'record' ? this.#own.deadIntervalMs : permissionAfterSendMs(this.#own);
+  }
+
+  /** The peer, or the record, has been told what we announce: from now on we live by it. */
+  #ownAreKnown(): void {
+    const announced = ownTimes(this.#options.domain);
+    if (same(announced, this.#own)) return;
+    this.#own = announced;
+    this.#tellPermission();
+  }
 
   /** Permission runs out by time only where the peer may replace us by time (rule 3). */
   #limited(): boolean {
@@ -819,7 +847,7 @@ export class Guard {
     this.#timers.clear('deadline');
     this.#tell({ type: 'guard.lost', reason });
     for (const service of this.#entries.keys()) this.#doubted.add(service);
-    const { stopGraceMs, killVerifyMs } = this.#options.domain;
+    const { stopGraceMs, killVerifyMs } = this.#own;
     // Nobody stops what is frozen, and without sm nobody runs scripts; one that is being started will.
     const graceMs = this.#manager.connected && !this.#frozen ? stopGraceMs : 0;
     this.#timers.set('fence', now + (this.#isOrphaned ? stopGraceMs : graceMs) + killVerifyMs);
@@ -845,7 +873,7 @@ export class Guard {
       if (survivors.includes(service) || entry.kernelState) this.#doubted.add(service);
       else this.#doubted.delete(service);
     }
-    const { killVerifyMs } = this.#options.domain;
+    const { killVerifyMs } = this.#own;
     const fenceArmed = this.#timers.armed.has('fence');
     // What comes back later has the time of a kill, and no more.
     if (survivors.length > 0 && !fenceArmed) this.#timers.set('fence', now + killVerifyMs);
@@ -946,6 +974,7 @@ export class Guard {
   #takeOver({ deadline, proof, entries }: Omit<Remains, 'lost'>, now: number): void {
     for (const entry of entries) this.#entries.set(entry.service, entry);
     if (!this.#limited()) return;
+    this.#takeTimes(proof, now);
     // Given by one that guarded a node alone: nobody may replace it before there was time to hear it.
     if (this.#regime === 'record' && proof.sole === true && this.#limiting === null)
       this.#arbitration.takeSole();
@@ -961,6 +990,21 @@ export class Guard {
     this.#onHold(event.holding, now);
     if (event.holding && (event.lost === true || now >= this.#deadline))
       this.#lose('permission was lost before sm-watchdog was restarted', now);
+  }
+
+  /** The peer may act and count by what it announced, and was told, before this process was. */
+  #takeTimes({ announced }: PermissionProof, now: number): void {
+    const { breaks, domain } = this.#options;
+    if (announced === undefined) return;
+    if (breaks?.has('times-kept') !== true) this.#peer.times.raise(announced.peer, now);
+    if (!this.#peer.knowsOurs) this.#own = shorterOf(announced.own, domain);
+    // The pace of the first heartbeat was our own.
+    const { helloIntervalMs } = this.#own;
+    if (helloIntervalMs < domain.helloIntervalMs && this.#timers.armed.has('hello')) {
+      this.#nextHelloAt = now + helloIntervalMs / 2;
+      this.#timers.set('hello', this.#nextHelloAt);
+    }
+    this.#arbitration.tellWord();
   }
 
   /** What the one before knew of the peer: a link that went down meanwhile means to us what it meant to it. */

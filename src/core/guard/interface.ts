@@ -14,6 +14,7 @@ import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
 import type { TimerEffect, TimerEvent } from '../kernel/timers.ts';
 import type { Frame, LifeId } from '../link/types.ts';
+import type { AnnouncedTimes } from './times.ts';
 
 export interface GuardOptions {
   readonly node: string;
@@ -66,6 +67,8 @@ export interface PermissionProof {
    * that. While nobody does, only `deadline` above counts. Missing = it is not so.
    */
   readonly isDeaf?: boolean;
+  /** P and S of both sides (rule 4). Missing = an older version said nothing of them. */
+  readonly announced?: AnnouncedTimes;
 }
 
 /** Until when `sm` may let things run while sm-watchdog is away, or does not answer. */

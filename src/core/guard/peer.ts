@@ -5,6 +5,7 @@
  */
 import type { InterfaceRole } from '../kernel/names.ts';
 import type { Frame, FrameHeader, LifeId } from '../link/types.ts';
+import { LargestTimes, type Times } from './times.ts';
 
 const SENT_TIMES_MAX = 256;
 const ENDED_LIVES_MAX = 64;
@@ -56,19 +57,27 @@ export class Peer {
   stallCreditMs = 0;
   announceNumber = 0;
   header: FrameHeader | null = null;
-  /** Largest P and S that the peer announced: it may act, and stop, by the largest ones (rule 4). */
-  permissionMs: number;
-  stopBoundMs: number;
+  /** P and S: it may act, and stop, by the largest ones (rule 4). */
+  readonly times: LargestTimes;
+  /** It has received a frame of this life of ours, and with it our P and S. */
+  knowsOurs = false;
   readonly #ended = new Set<LifeId>();
   readonly #sentAt = new Map<number, number>();
   readonly #ownLife: LifeId;
   readonly #freshMs: number;
 
-  constructor(ownLife: LifeId, freshMs: number, stopBoundMs: number) {
+  constructor(ownLife: LifeId, own: Times) {
     this.#ownLife = ownLife;
-    this.#freshMs = freshMs;
-    this.permissionMs = freshMs;
-    this.stopBoundMs = stopBoundMs;
+    this.#freshMs = own.permissionMs;
+    this.times = new LargestTimes(own);
+  }
+
+  get permissionMs(): number {
+    return this.times.permissionMs;
+  }
+
+  get stopBoundMs(): number {
+    return this.times.stopBoundMs;
   }
 
   sent(sequence: number, now: number): void {
@@ -82,7 +91,12 @@ export class Peer {
     const echoedAt = header.echoLife === this.#ownLife ? this.#sentAt.get(header.echoSequence) : undefined;
     const fresh = echoedAt !== undefined && now - echoedAt <= this.#freshMs;
     const hearsUs = echoedAt !== undefined && now - echoedAt <= this.#freshMs / 2;
-    if (echoedAt !== undefined) this.lastEchoedSentAt = Math.max(this.lastEchoedSentAt, echoedAt);
+    if (echoedAt !== undefined) {
+      this.lastEchoedSentAt = Math.max(this.lastEchoedSentAt, echoedAt);
+      this.knowsOurs = true;
+    }
+    // Whoever lives there has announced it, whether it has heard us or not.
+    this.times.raise(header, now);
     let adopted = false;
     let newKernelLife = false;
     if (header.processLife !== this.life) {
@@ -105,8 +119,7 @@ export class Peer {
       this.sequence = header.sequence;
       this.header = header;
       this.announceNumber = header.announceNumber;
-      this.permissionMs = Math.max(this.permissionMs, header.permissionMs);
-      this.stopBoundMs = Math.max(this.stopBoundMs, header.stopBoundMs);
+      this.times.settle(header, now);
       this.#receipt(now);
       // Whoever is heard last gets the echo: two sides that each answer a late stranger would never confirm each other.
       this.strangerLife = null;

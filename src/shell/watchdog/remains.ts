@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { KillEntry, PermissionProof, Remains } from '../../core/guard/interface.ts';
+import type { AnnouncedTimes, OwnTimes } from '../../core/guard/times.ts';
 import type { LifeId } from '../../core/link/types.ts';
 import type { Config } from '../config.ts';
 import { toJson } from '../json.ts';
@@ -30,7 +31,7 @@ export function remainsPath(runDirectory: string): string {
 
 const VERSION = 1;
 /** With its end of line. The longest is half of it. */
-const STATE_BYTES = 512;
+const STATE_BYTES = 1024;
 /** Below this nothing is written anew only because much of it is out of date. */
 const REWRITE_BYTES_MIN = 256 * 1024;
 const READ_BYTES_MAX = 16 * 1024 * 1024;
@@ -231,6 +232,15 @@ function readPlainFile(path: string): string | null {
   }
 }
 
+const OWN_TIMES: readonly (keyof OwnTimes)[] = [
+  'helloIntervalMs',
+  'deadIntervalMs',
+  'stopBoundMs',
+  'stopGraceMs',
+  'killVerifyMs',
+  'linkDownDetectMs',
+];
+
 type Fields = Readonly<Record<string, unknown>>;
 
 function objectOf(line: string): Fields | null {
@@ -261,8 +271,20 @@ function isKept(fields: unknown): fields is Kept {
 }
 
 function isProof(fields: unknown): fields is PermissionProof {
-  const { deadline, links, sole } = fieldsOf(fields) ?? {};
-  return isNumber(deadline) && areTexts(links) && (sole === undefined || typeof sole === 'boolean');
+  const { deadline, links, sole, announced } = fieldsOf(fields) ?? {};
+  return (
+    isNumber(deadline) &&
+    areTexts(links) &&
+    (sole === undefined || typeof sole === 'boolean') &&
+    (announced === undefined || areAnnounced(announced))
+  );
+}
+
+function areAnnounced(fields: unknown): fields is AnnouncedTimes {
+  const { peer, own } = fieldsOf(fields) ?? {};
+  const { permissionMs, stopBoundMs } = fieldsOf(peer) ?? {};
+  const times = fieldsOf(own) ?? {};
+  return [permissionMs, stopBoundMs, ...OWN_TIMES.map((name) => times[name])].every(isNumber);
 }
 
 function isOwner(fields: unknown): fields is RemainsOwner {

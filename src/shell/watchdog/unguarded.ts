@@ -70,7 +70,9 @@ export function takeUp(configPath: string, runDirectory = seemingRunDirectory(co
 }
 
 function watchOver(found: Found, isGuarded: () => boolean): Unguarded {
-  const { entries, lost, deadline, owner } = found;
+  const { entries, lost, deadline, owner, proof } = found;
+  // The peer may not know of a longer S that the owner was started with.
+  const { stopGraceMs, killVerifyMs } = proof.announced?.own ?? owner;
   const from = lost ? Math.min(deadline, realTime.now()) : deadline;
   if (from === Number.POSITIVE_INFINITY) return { found, over: Promise.resolve(), release: () => {} };
   const handles = entries.map((entry) => new KillHandle(entry));
@@ -78,7 +80,7 @@ function watchOver(found: Found, isGuarded: () => boolean): Unguarded {
   const doubted = new Set(entries.filter(({ kernelState }) => kernelState).map(({ service }) => service));
   const kill = () => {
     if (isGuarded()) return;
-    const results = killEntriesSync(handles, owner.killVerifyMs);
+    const results = killEntriesSync(handles, killVerifyMs);
     for (const { service, left } of results) if (left.length > 0) doubted.add(service);
     const killed = results.filter((result) => result.killed > 0).map(({ service }) => service);
     if (killed.length > 0)
@@ -95,7 +97,7 @@ function watchOver(found: Found, isGuarded: () => boolean): Unguarded {
     fence.strike();
   };
   const after = (at: number, work: () => void) => realTime.after(Math.max(0, at - realTime.now()), work);
-  const waits = [after(from, kill), after(from + owner.stopGraceMs + owner.killVerifyMs, end)];
+  const waits = [after(from, kill), after(from + stopGraceMs + killVerifyMs, end)];
   const release = () => {
     for (const cancel of waits) cancel();
     for (const handle of handles) handle.close();
