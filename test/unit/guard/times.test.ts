@@ -9,7 +9,6 @@ import {
   FakePeer,
   GuardDriver,
   MANAGEMENT,
-  OAM,
   PERMISSION_MS,
 } from '../../support/guard-driver.ts';
 
@@ -20,9 +19,13 @@ const announced = (g: GuardDriver) => g.guard.view().proof.announced;
 const silentSince = (g: GuardDriver) => g.guard.view().silentSince;
 
 /** A watchdog that was started by a living `sm`, with this copy of what the one before knew. */
-function successor(proof: Partial<PermissionProof>, options: DriverOptions = {}, deadline = 10_400): GuardDriver {
+function successor(
+  proof: Partial<PermissionProof>,
+  options: DriverOptions = {},
+  deadline = 10_400,
+): GuardDriver {
   const g = new GuardDriver({ ...options, bare: true, guard: { copyExpected: true, ...options.guard } });
-  for (const role of [MANAGEMENT, OAM]) g.link(role, true);
+  for (const role of g.roles) g.link(role, true);
   const entries = [entry('db'), entry('disk', true)];
   g.step({ type: 'sm.copy', deadline, proof: { ...NO_PROOF, ...proof }, holding: true, entries });
   g.connect();
@@ -90,7 +93,9 @@ describe('the largest that the peer announced', () => {
     g.step({ type: 'arbiter.connected' });
     const proof = { ...NO_PROOF, announced: { peer: LONG, own: ownTimes(DOMAIN) } };
     g.step({ type: 'sm.copy', deadline: 10_400, proof, holding: false, entries: [] });
-    const words = g.of('ask-arbiter').flatMap(({ message }) => (message.type === 'peer' ? [message.word] : []));
+    const words = g
+      .of('ask-arbiter')
+      .flatMap(({ message }) => (message.type === 'peer' ? [message.word] : []));
     expect(words.at(-1)).toMatchObject(LONG);
   });
 });
