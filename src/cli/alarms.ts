@@ -45,13 +45,18 @@ async function alarmsAfar(context: Context, _given: Given, rest: Rest): Promise<
 }
 
 function shown(context: Context, rows: readonly StoredAlarm[]): Outcome {
-  const lines = rows.length === 0 ? ['no alarms'] : columns(rows.flatMap(described), context.paint);
+  const lines = rows.length === 0 ? ['no alarms'] : alarmLines(rows, context);
   return { exit: EXIT.ok, lines, json: { alarms: rows.map(jsonOf) } };
 }
 
 /** As smctl status --json has them. */
 function jsonOf({ raisedAt, ...alarm }: StoredAlarm): object {
   return { ...alarm, since: time(raisedAt) };
+}
+
+/** Each with why it stands and what to do. */
+export function alarmLines(rows: readonly StoredAlarm[], { paint }: Context): string[] {
+  return columns(rows.flatMap(described), paint);
 }
 
 function described({ raisedAt, severity, id, entity, reason, repair }: StoredAlarm): Cell[][] {

@@ -2,8 +2,9 @@
 import { stringify } from 'yaml';
 import { explain } from '../core/explain.ts';
 import type { EngineView } from '../core/view.ts';
-import { StateReader, type StoredAlarm } from '../shell/store/reader.ts';
+import { StateReader } from '../shell/store/reader.ts';
 import { mostSevereFirst } from '../shell/store/status.ts';
+import { alarmLines } from './alarms.ts';
 import {
   type CommandSpec,
   type Context,
@@ -16,7 +17,7 @@ import {
 import { controlProblem, isAway, readView, withDaemon } from './daemon.ts';
 import { type DumpedService, type DumpFlags, dumpLines } from './dump-layout.ts';
 import { EXIT } from './exit-codes.ts';
-import { columns, parseDuration, time } from './format.ts';
+import { parseDuration, time } from './format.ts';
 
 const WATCH_MS_MIN = 100;
 
@@ -86,23 +87,15 @@ async function dump(context: Context, given: Given): Promise<Outcome> {
     })),
     alarms: alarms.map(({ raisedAt, ...alarm }) => ({ ...alarm, since: time(raisedAt) })),
   };
-  const standing = given.options.alarms === true ? alarmLines(alarms, context) : [];
+  const standing =
+    given.options.alarms === true
+      ? ['', '-Alarms', ...(alarms.length === 0 ? ['none'] : alarmLines(alarms, context))]
+      : [];
   const lines =
     given.options.yaml === true
       ? stringify(json).trimEnd().split('\n')
       : [...dumpLines(groups, services, flags), ...standing, ...(reasons?.lines(groups, services) ?? [])];
   return { exit: reasons?.exit ?? EXIT.ok, lines, problems: reasons?.problems ?? [], json };
-}
-
-function alarmLines(alarms: readonly StoredAlarm[], { paint }: Context): string[] {
-  const rows = alarms.map(({ raisedAt, severity, id, entity, reason }) => [
-    time(raisedAt),
-    severity,
-    id,
-    entity,
-    reason,
-  ]);
-  return ['', '-Alarms', ...(rows.length === 0 ? ['none'] : columns(rows, paint))];
 }
 
 function states(row: { name: string; desired: string; state: string; status: string; condition: string }) {

@@ -39,7 +39,7 @@ test('alarms follow when asked for, the most severe first, and are always in the
     ('node-locked', 'host=a', 'minor', 'new fan', 'unlock it', 0),
     ('400.002', 'service_group=web', 'critical', 'active nowhere', 'look', 1000)`);
   expect((await run(SM_DUMP, ['--alarms'], own)).out).toMatch(
-    /-Alarms\n1970-01-01T00:00:01.000Z +critical +400.002 +service_group=web +active nowhere\n.* minor .*new fan\n$/,
+    /-Alarms\n1970-01-01T00:00:01.000Z +critical +400.002 +service_group=web\n +active nowhere\n +to do: look\n.* minor .*\n +new fan\n +to do: unlock it\n$/,
   );
   expect((await run(SM_DUMP, [], own)).out).not.toContain('Alarms');
   const { alarms } = lastJson((await run(SM_DUMP, ['--json'], own)).out);

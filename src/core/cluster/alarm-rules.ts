@@ -162,10 +162,24 @@ function lacking(context: ClusterContext, group: GroupDefinition): Pick<Alarm, '
   const wanted = Math.min(group.nActive, definitions.nodes.length);
   const spare = Math.min(group.mStandby, definitions.nodes.length - wanted);
   if (active >= wanted && standby >= spare) return null;
-  const count = `${active} of ${wanted} active, ${standby} of ${spare} standby`;
-  if (active === 0 && wanted > 0)
+  const doubt = doubtAbout(context, group);
+  const count = `${active} of ${wanted} active, ${standby} of ${spare} standby${doubt}`;
+  if (active === 0 && wanted > 0 && doubt === '')
     return { severity: 'critical', reason: `${group.name} is active nowhere: ${count}` };
+  if (active === 0 && wanted > 0)
+    return { severity: 'major', reason: `${group.name} is not known to be active: ${count}` };
   return { severity: 'major', reason: `${group.name} has lost its redundancy: ${count}` };
+}
+
+/**
+ * What the peer runs may be unknown; '' = it is not. It says itself what, or that it leaves; a proof or a take-over has ended it;
+ * and who holds the number of a group knows that nobody else acts for it.
+ */
+function doubtAbout(context: ClusterContext, { name, exclusive }: GroupDefinition): string {
+  const { peer, numbers } = context;
+  if (peer === null || groupOn(context, peer.name, name) !== undefined) return '';
+  if (peer.leaving || peer.grant !== null || (exclusive && numbers.of(name).held > 0)) return '';
+  return ` here; what ${peer.name} runs is not known`;
 }
 
 /** The last rung: no node is left that the group could go to, so each tries again in place, and somebody has to come. */

@@ -85,5 +85,5 @@ export class Alarms {
 }
 
 function isWordedAs(old: Alarm, alarm: Alarm): boolean {
-  return old.severity === alarm.severity && old.reason === alarm.reason;
+  return old.severity === alarm.severity && old.reason === alarm.reason && old.repair === alarm.repair;
 }

@@ -71,8 +71,10 @@ describe('alarms as state', () => {
     const { state, told } = alarms();
     state.settle([alarm()], 1);
     state.settle([alarm({ reason: 'still not heard' })], 2);
+    state.settle([alarm({ reason: 'still not heard', repair: 'check the switch' })], 2);
     state.settle([alarm({ severity: 'critical' })], 3);
     expect(told.slice(2)).toEqual([
+      'raised 400.005 major',
       'raised 400.005 major',
       'raised 400.005 critical',
       'event major -> critical',
