@@ -289,7 +289,13 @@ export type EngineEffect =
   /** What the arbiter's record should say. Goes out after the commit of its turn, stored or not: it is no permission. The newest one replaces all before. */
   | { readonly type: 'guard.wish'; readonly wish: Wish }
   /** The silent peer is to be fenced, the first shot not before `delayMs` (rule 16). */
-  | { readonly type: 'guard.fence-peer'; readonly delayMs: number; readonly kernelLife: LifeId }
+  /** `tied`: fence devices whose readings may prove its death (rule 16). */
+  | {
+      readonly type: 'guard.fence-peer';
+      readonly delayMs: number;
+      readonly kernelLife: LifeId;
+      readonly tied: readonly string[];
+    }
   /** An operator's word that the peer is dead; after the commit, which has the event with it. */
   | { readonly type: 'guard.confirm-dead'; readonly by: string }
   /** This node holds (or no longer holds) exclusive activity: sm-watchdog keeps the deadline only while it does. */

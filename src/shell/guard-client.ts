@@ -141,8 +141,8 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#event(this.#wish);
   }
 
-  fencePeer(delayMs: number, kernelLife: string): void {
-    this.#event({ type: 'sm.fence-peer', delayMs, kernelLife });
+  fencePeer(delayMs: number, kernelLife: string, tied: readonly string[]): void {
+    this.#event({ type: 'sm.fence-peer', delayMs, kernelLife, tied });
   }
 
   confirmDead(by: string): void {

@@ -384,7 +384,7 @@ export class Loop {
         guard.wish(effect.wish);
         return;
       case 'guard.fence-peer':
-        guard.fencePeer(effect.delayMs, effect.kernelLife);
+        guard.fencePeer(effect.delayMs, effect.kernelLife, effect.tied);
         return;
       case 'guard.confirm-dead':
         guard.confirmDead(effect.by);

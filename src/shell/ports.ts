@@ -64,7 +64,7 @@ export interface GuardPort {
   /** Ends this node by the self-fence port. */
   fence(reason: string): void;
   wish(wish: Effect<'guard.wish'>['wish']): void;
-  fencePeer(delayMs: number, kernelLife: string): void;
+  fencePeer(delayMs: number, kernelLife: string, tied: readonly string[]): void;
   confirmDead(by: string): void;
   /** A turn is complete: `sm` lives. */
   pulse(): void;

@@ -1,7 +1,8 @@
 /** The process sm-arbiter of a simulated node: the keeper and the fencing of the core between sm-watchdog and the arbiters. */
 import { DiskKeeper } from '../core/arbiter/disk-keeper.ts';
 import { type FenceEffect, Fencing } from '../core/arbiter/fence.ts';
-import { proofOf } from '../core/arbiter/fence-rules.ts';
+import { FenceAudits, levelsOf, usableLevels } from '../core/arbiter/fence-audits.ts';
+import { deviceReadiness, proofOf } from '../core/arbiter/fence-rules.ts';
 import type {
   Answer,
   ArbiterFact,
@@ -10,12 +11,14 @@ import type {
   KeeperEvent,
   KeeperOptions,
   PeerWord,
+  Readiness,
   RegisterRequest,
 } from '../core/arbiter/interface.ts';
 import type { FromArbiter, ToArbiter } from '../core/arbiter/messages.ts';
 import { RegisterKeeper } from '../core/arbiter/register-keeper.ts';
 import type { TimerEffect } from '../core/kernel/timers.ts';
 import type { LifeId } from '../core/link/types.ts';
+import type { BmcReading } from './arbiters.ts';
 import type { SimNode } from './node.ts';
 import { SimProcess } from './process.ts';
 import type { Scheduled } from './queue.ts';
@@ -24,8 +27,10 @@ const LOCAL_DELAY_MS: readonly [number, number] = [0.03, 0.3];
 const START_MS: readonly [number, number] = [20, 120];
 /** sm-watchdog notices that its pipe is closed, and starts another. */
 const RESTART_MS: readonly [number, number] = [5, 60];
-/** Time on of the fence device whose shot was proven, where it is switched on again. */
+/** Between two audits of the fence device of the peer. */
 const AUDIT_MS = 20_000;
+/** After so many dead intervals a peer that lost its power is not heard any more. */
+const SILENCES = 2;
 
 interface Keeper {
   start(now: number): void;
@@ -39,6 +44,7 @@ export class SimArbiter extends SimProcess {
   readonly #timers = new Map<string, Scheduled>();
   #keeper: Keeper | null = null;
   #fencing: Fencing | null = null;
+  #audits = new FenceAudits();
   #word: PeerWord | null = null;
   #starts = 0;
   #lastTellAt = 0;
@@ -64,12 +70,13 @@ export class SimArbiter extends SimProcess {
     this.begin();
     this.#starts += 1;
     this.#fencing = null;
+    this.#audits = new FenceAudits();
     this.#word = null;
     this.#lastPostAt = 0;
     this.#toWatchdog(() => node.watchdog.step({ type: 'arbiter.connected' }));
     this.#keeper = this.#makeKeeper();
     this.#keeper?.start(node.now());
-    this.#audit();
+    this.#auditAgain();
   }
 
   override end(): void {
@@ -106,17 +113,25 @@ export class SimArbiter extends SimProcess {
     const now = this.#node.now();
     switch (message.type) {
       case 'peer':
-        this.#word = message.word;
-        if (message.word.heard) this.#fencing?.step({ type: 'alive' }, now);
-        this.#keeper?.step({ type: 'peer', word: message.word }, now);
-        return;
+        return this.#onPeer(message.word, now);
       case 'fence':
-        return this.#fence(message.kernelLife, message.delayMs);
+        return this.#fence(message);
+      case 'replaced':
+        return;
       case 'retell':
         return this.#keeper?.retell();
       default:
         this.#keeper?.step(message, now);
     }
+  }
+
+  #onPeer(word: PeerWord, now: number): void {
+    const before = this.#word;
+    this.#word = word;
+    if (word.lastReceiptAt > (before?.lastReceiptAt ?? Number.NEGATIVE_INFINITY))
+      this.#fencing?.step({ type: 'alive' }, now);
+    if (word.heard && before?.heard !== true && this.#audits.tied.length === 0) this.#audit();
+    this.#keeper?.step({ type: 'peer', word }, now);
   }
 
   #tell(message: FromArbiter): void {
@@ -190,20 +205,14 @@ export class SimArbiter extends SimProcess {
 
   // --- fencing -------------------------------------------------------------------------------------------------------
 
-  #fence(kernelLife: LifeId, delayMs: number): void {
+  #fence({ kernelLife, delayMs, tied }: Extract<ToArbiter, { type: 'fence' }>): void {
     const node = this.#node;
     const { fencing } = node.definitions.arbiters ?? {};
-    const device = fencing?.devices.find((each) => each.node === node.peerName);
-    if (this.#fencing !== null || fencing === undefined || device === undefined) return;
-    const target = {
-      node: device.node,
-      levels: [[device.name]],
-      statusLimitMs: device.statusLimitMs,
-      offLimitMs: device.offLimitMs,
-      verifyLimitMs: device.verifyLimitMs,
-      gapMs: fencing.verifyGapMs,
-    };
-    this.world.note('guard', node.name, `fences ${device.node}, not before ${Math.round(delayMs)} ms`);
+    if (this.#fencing !== null || fencing === undefined || node.peerName === null) return;
+    this.#audits.vouch(tied, node.now());
+    const { levels } = usableLevels(levelsOf(fencing.devices, node.peerName), this.#audits);
+    const target = { node: node.peerName, levels, gapMs: fencing.verifyGapMs };
+    this.world.note('guard', node.name, `fences ${node.peerName}, not before ${Math.round(delayMs)} ms`);
     const run = new Fencing(target, (effect) => this.#performFence(effect, kernelLife), this.world.breaks);
     this.#fencing = run;
     run.start(delayMs, node.now());
@@ -218,15 +227,16 @@ export class SimArbiter extends SimProcess {
       case 'power': {
         const { request, action, limitMs } = effect;
         const { life } = this;
-        return world.arbiters.askBmc(node, world.node(node.peerName ?? ''), action, limitMs, (answer) => {
+        return world.arbiters.askBmc(node, world.node(node.peerName ?? ''), action, limitMs, (reading) => {
           if (this.life !== life) return;
+          const answer = only('power', reading);
           this.deliver(() => this.#fencing?.step({ type: 'answer', request, answer }, node.now()));
         });
       }
       case 'result': {
         const { result } = effect;
         this.#fencing = null;
-        const proof = proofOf(result, kernelLife, node.now());
+        const proof = proofOf(result, kernelLife, this.#word?.lastReceiptAt ?? Number.NEGATIVE_INFINITY);
         world.note(
           'guard',
           node.name,
@@ -238,33 +248,39 @@ export class SimArbiter extends SimProcess {
     }
   }
 
-  /** Its device read on while the peer is heard: what the real one finds out more about. */
+  #auditAgain(): void {
+    this.#audit();
+    this.after(AUDIT_MS, () => this.#auditAgain());
+  }
+
+  /** As the real one: what was read while the peer is heard counts when it is still heard long enough after it. */
   #audit(): void {
     const node = this.#node;
-    const device = node.definitions.arbiters?.fencing.devices.find((each) => each.node === node.peerName);
+    const { arbiters, domain } = node.definitions;
+    const device = arbiters?.fencing.devices.find((each) => each.node === node.peerName);
     if (device === undefined) return;
     const { life } = this;
-    this.world.arbiters.askBmc(
-      node,
-      this.world.node(device.node),
-      'status',
-      device.statusLimitMs,
-      (answer) => {
-        if (this.life !== life) return;
-        const ready = answer.kind === 'known' && !(this.#word?.heard === true && answer.value === 'off');
-        const cause = answer.kind === 'unknown' ? answer.cause : ready ? null : ('lying' as const);
-        const readiness = {
-          arbiter: device.name,
-          ready,
-          cause,
-          reason: ready ? '' : 'not as it should be',
-          checkedAt: answer.answeredAt,
-          tookMs: answer.answeredAt - answer.askedAt,
-        };
-        this.deliver(() => this.#tell({ type: 'readiness', readiness }));
-        this.after(AUDIT_MS, () => this.#audit());
-      },
-    );
+    const peer = this.world.node(device.node);
+    const heardBefore = this.#word?.heard === true;
+    this.world.arbiters.askBmc(node, peer, 'status', device.statusLimitMs, (reading) => {
+      if (this.life !== life) return;
+      const power = only('power', reading);
+      const isOff = power.kind === 'known' && power.value === 'off';
+      this.after(heardBefore && isOff ? SILENCES * domain.deadIntervalMs : 0, () => {
+        const heard = heardBefore && this.#word?.heard === true;
+        const identity = heard ? only('identity', reading) : null;
+        const known = heard ? { node: device.node, productUuid: peer.productUuid } : null;
+        this.#audited(deviceReadiness({ device: device.name, power, identity, peer: known }));
+      });
+    });
+  }
+
+  #audited(judged: Readiness): void {
+    const readiness = this.world.breaks.has('device-tie') ? { ...judged, tie: 'tied' as const } : judged;
+    this.deliver(() => {
+      this.#audits.note(readiness);
+      this.#tell({ type: 'readiness', readiness });
+    });
   }
 
   #timer(name: string, { key, generation, at }: TimerEffect, expired: (event: TimerEffect) => void): void {
@@ -278,6 +294,14 @@ export class SimArbiter extends SimProcess {
       this.#node.timerAt(at, () => this.deliver(() => expired(event), true)),
     );
   }
+}
+
+/** One of the two things that a fence device tells. */
+function only<Name extends keyof BmcReading>(
+  name: Name,
+  answer: Answer<BmcReading>,
+): Answer<BmcReading[Name]> {
+  return answer.kind === 'known' ? { ...answer, value: answer.value[name] } : answer;
 }
 
 /** What of a fact belongs into a trace; '' = nothing. */

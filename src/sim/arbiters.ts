@@ -21,10 +21,24 @@ import type { World } from './world.ts';
 const LATE_MS: readonly [number, number] = [50, 4000];
 const BMC_MS: readonly [number, number] = [20, 150];
 const BMC_OFF_MS: readonly [number, number] = [100, 1200];
+/** Of a slow one; just within what the definitions give it. */
+const BMC_SLOW_OFF_MS = 2900;
 /** After a node was shot somebody comes and switches it on again. */
 const SHOT_FOR_MS: readonly [number, number] = [2000, 12_000];
 
 type Done<Value> = (answer: Answer<Value>) => void;
+
+/** Does not answer; says done and does nothing; takes long to switch off. */
+export type BmcFault = 'down' | 'lies' | 'slow';
+
+/** What a fence device tells: power, and whose machine it has the power of. */
+export interface BmcReading {
+  readonly power: PowerAnswer;
+  readonly identity: string;
+}
+
+/** Whose product UUID no node has. */
+const ANOTHER_MACHINE = '0'.repeat(16);
 
 export class SimArbiters {
   readonly #world: World;
@@ -38,12 +52,15 @@ export class SimArbiters {
   #down = 0;
   /** Everything is late for so often. */
   #lateShare = 0;
-  readonly #bmcDown = [0, 0];
-  readonly #bmcLies = [0, 0];
+  readonly #bmcFaults: Readonly<Record<BmcFault, number[]>> = { down: [0, 0], lies: [0, 0], slow: [0, 0] };
+  /** The machine that has the fence device of each node instead of it. */
+  readonly #wrong: ({ on: boolean } | null)[];
 
   constructor(world: World, rng: Prng) {
     this.#world = world;
     this.#rng = rng;
+    const { arbiter, nodes } = world.options;
+    this.#wrong = nodes.map((_, index) => (arbiter.wrong.includes(index) ? { on: rng.chance(0.5) } : null));
   }
 
   // --- faults --------------------------------------------------------------------------------------------------------
@@ -60,15 +77,24 @@ export class SimArbiters {
     this.#lateShare = share;
   }
 
-  bmcFault(node: number, kind: 'down' | 'lies', change: 1 | -1): void {
-    const faults = kind === 'down' ? this.#bmcDown : this.#bmcLies;
+  bmcFault(node: number, kind: BmcFault, change: 1 | -1): void {
+    const faults = this.#bmcFaults[kind];
     faults[node] = Math.max(0, (faults[node] ?? 0) + change);
   }
 
+  #bmcHas(node: number, kind: BmcFault): boolean {
+    return (this.#bmcFaults[kind][node] ?? 0) > 0;
+  }
+
+  /** The fence device of a node has the power of this machine from now on; null = the node's own. */
+  plug(node: number, machine: { on: boolean } | null): void {
+    this.#wrong[node] = machine;
+  }
+
   healAll(): void {
+    this.#wrong.fill(null);
     this.#cuts.fill(0);
-    this.#bmcDown.fill(0);
-    this.#bmcLies.fill(0);
+    for (const faults of Object.values(this.#bmcFaults)) faults.fill(0);
     this.#down = 0;
     this.#lateShare = 0;
   }
@@ -118,22 +144,21 @@ export class SimArbiters {
     this.#hung[node.index] = null;
   }
 
-  askBmc(
-    from: SimNode,
-    target: SimNode,
-    action: PowerAction,
-    limitMs: number,
-    done: Done<PowerAnswer>,
-  ): void {
+  askBmc(from: SimNode, target: SimNode, action: PowerAction, limitMs: number, done: Done<BmcReading>): void {
     const { index } = target;
     const once = this.#dated(from, limitMs, done);
-    if ((this.#bmcDown[index] ?? 0) > 0 || this.#isLost()) return;
-    const lies = (this.#bmcLies[index] ?? 0) > 0;
-    const takesMs = action === 'status' ? this.#rng.between(...BMC_MS) : this.#rng.between(...BMC_OFF_MS);
+    if (this.#bmcHas(index, 'down') || this.#isLost()) return;
+    const lies = this.#bmcHas(index, 'lies');
+    const drawnMs = this.#rng.between(...(action === 'status' ? BMC_MS : BMC_OFF_MS));
+    const takesMs = action === 'off' && this.#bmcHas(index, 'slow') ? BMC_SLOW_OFF_MS : drawnMs;
     this.#world.after(takesMs, () => {
-      if (action === 'status') return once(target.powered ? 'on' : 'off');
-      if (action === 'off' && !lies) this.#shoot(from, target);
-      once('done');
+      const wrong = this.#wrong[index] ?? null;
+      const identity = wrong === null ? target.productUuid : ANOTHER_MACHINE;
+      const on = wrong === null ? target.powered : wrong.on;
+      if (action === 'status') return once({ power: on ? 'on' : 'off', identity });
+      if (action === 'off' && wrong !== null) wrong.on = false;
+      else if (action === 'off' && !lies) this.#shoot(from, target);
+      once({ power: 'done', identity });
     });
   }
 
@@ -141,6 +166,7 @@ export class SimArbiters {
     const world = this.#world;
     if (!target.powered) return;
     world.count('shot');
+    world.checkers.shot(from, target);
     target.powerOff(`shot by ${from.name}`);
     world.after(this.#rng.between(...SHOT_FOR_MS), () => target.powerOn());
   }

@@ -65,6 +65,7 @@ const DURATIONS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'stall-arbiter': [20, 5000],
   'bmc-down': [500, 20_000],
   'bmc-lies': [500, 20_000],
+  'bmc-wrong': [500, 20_000],
   'confirm-dead': [0, 0],
   'confirm-alive': [0, 0],
   redefine: [0, 0],
@@ -215,6 +216,7 @@ export class FaultInjector {
       case 'stall-arbiter':
       case 'bmc-down':
       case 'bmc-lies':
+      case 'bmc-wrong':
         return this.#disturbArbiter(fault, node);
       case 'confirm-dead':
       case 'confirm-alive':
@@ -434,6 +436,8 @@ export class FaultInjector {
       case 'bmc-down':
       case 'bmc-lies':
         return during((by) => arbiters.bmcFault(index, kind === 'bmc-down' ? 'down' : 'lies', by));
+      case 'bmc-wrong':
+        return during((by) => arbiters.plug(index, by > 0 ? { on: which < 0.5 } : null));
       default:
         return this.#restoreRegister(which);
     }

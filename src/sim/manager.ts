@@ -386,7 +386,11 @@ export class SimManager extends SimProcess {
         watchdog.post({ type: 'sm.wish', wish: effect.wish });
         return;
       case 'guard.fence-peer':
-        watchdog.post({ type: 'sm.fence-peer', delayMs: effect.delayMs, kernelLife: effect.kernelLife });
+        watchdog.post({
+          ...effect,
+          type: 'sm.fence-peer',
+          delayMs: this.world.breaks.has('fence-delay') ? 0 : effect.delayMs,
+        });
         return;
       case 'guard.confirm-dead':
         watchdog.post({ type: 'sm.confirm-dead', by: effect.by });

@@ -49,6 +49,7 @@ export const FAULT_KINDS = [
   'stall-arbiter',
   'bmc-down',
   'bmc-lies',
+  'bmc-wrong',
   'confirm-dead',
   'confirm-alive',
   'redefine',
@@ -59,9 +60,10 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
  * Worlds of `default` keep to the assumptions of the claim. The others break one on purpose and are reported apart:
  * `cut`: a full two-way cut of two live nodes under policy `takeover`; `resume`: both processes of a node stopped and
  * continued, or the whole machine paused, its clock standing, as a virtual machine can be; `rollback`: a node comes
- * back with its disk as it was up to a minute earlier; `confirm`: an operator takes a silent node for dead that lives.
+ * back with its disk as it was up to a minute earlier; `confirm`: an operator takes a silent node for dead that lives;
+ * `wrong-bmc`: the fence device of a node gets another machine's power at any time, as an audit can not foresee.
  */
-export const WORLD_CLASSES = ['default', 'cut', 'resume', 'rollback', 'confirm'] as const;
+export const WORLD_CLASSES = ['default', 'cut', 'resume', 'rollback', 'confirm', 'wrong-bmc'] as const;
 export type WorldClass = (typeof WORLD_CLASSES)[number];
 
 /**
@@ -106,6 +108,8 @@ export const BREAKS = {
   'sole-mode': "the record's mode is not looked at: a holder without a limit is replaced by time",
   'leased-from-send': 'permission is made finite only when the other one was let in already',
   'verify-off': 'what a fence device says of its own success is believed',
+  'device-tie': 'a fence device that has the power of another machine is believed',
+  'fence-delay': 'both nodes shoot at once',
   'proof-once': 'a proof of death is kept and used again',
   'quiet-since': 'a sign of life voids no grant',
   'disk-yield': 'who claims a disk looks at nothing any more',
@@ -158,13 +162,21 @@ export interface ArbiterShape {
   readonly record: 'none' | 'etcd' | 'disk';
   /** Each node can shoot the other. */
   readonly fence: boolean;
+  /** Indices of nodes whose fence device has the power of another machine from the beginning. */
+  readonly wrong: readonly number[];
   /** Share of requests and answers that get lost. */
   readonly loss: number;
   /** One way. */
   readonly delayMaxMs: number;
 }
 
-export const NO_ARBITER: ArbiterShape = { record: 'none', fence: false, loss: 0, delayMaxMs: 2 };
+export const NO_ARBITER: ArbiterShape = {
+  record: 'none',
+  fence: false,
+  wrong: [],
+  loss: 0,
+  delayMaxMs: 2,
+};
 
 export interface DiskShape {
   readonly commitMsMin: number;

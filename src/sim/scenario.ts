@@ -207,7 +207,8 @@ class Stage {
     bmc: ([name, state]) => {
       for (const { index } of this.#nodes(name)) {
         if (state === 'works') this.world.arbiters.healAll();
-        else this.world.arbiters.bmcFault(index, state === 'lies' ? 'lies' : 'down', 1);
+        else if (state === 'wrong') this.world.arbiters.plug(index, { on: false });
+        else this.world.arbiters.bmcFault(index, state === 'lies' || state === 'slow' ? state : 'down', 1);
       }
     },
     'confirm-dead': ([name = '', at = '']) =>

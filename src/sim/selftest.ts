@@ -157,6 +157,13 @@ export const EXPECTATIONS: readonly Expectation[] = [
     change: fence,
   },
   {
+    name: 'device-tie',
+    checkers: ['single-active'],
+    faults: ['cut-all'],
+    change: (options) => wrongBmc(fence(options)),
+  },
+  { name: 'fence-delay', checkers: ['one-shot'], faults: ['cut-all'], change: fence },
+  {
     name: 'proof-once',
     checkers: ['single-active'],
     faults: ['power-off', 'cut-all', 'confirm-dead', 'swact'],
@@ -219,15 +226,20 @@ export function worldFor(expectation: Expectation, seed: number): SimOptions {
 }
 
 function etcd(options: SimOptions): SimOptions {
-  return { ...options, arbiter: { record: 'etcd', fence: false, loss: 0, delayMaxMs: 10 } };
+  return { ...options, arbiter: { ...NO_ARBITER, record: 'etcd', loss: 0, delayMaxMs: 10 } };
 }
 
 function disk(options: SimOptions): SimOptions {
-  return { ...options, arbiter: { record: 'disk', fence: false, loss: 0, delayMaxMs: 10 } };
+  return { ...options, arbiter: { ...NO_ARBITER, record: 'disk', loss: 0, delayMaxMs: 10 } };
 }
 
 function fence(options: SimOptions): SimOptions {
-  return { ...options, arbiter: { record: 'none', fence: true, loss: 0, delayMaxMs: 10 } };
+  return { ...options, arbiter: { ...NO_ARBITER, fence: true, loss: 0, delayMaxMs: 10 } };
+}
+
+/** The fence device of either node has the power of another machine. */
+function wrongBmc(options: SimOptions): SimOptions {
+  return { ...options, arbiter: { ...options.arbiter, wrong: [0, 1] } };
 }
 
 /** Requests get lost, and answers are slow. */

@@ -70,6 +70,7 @@ const MEAN_INTERVALS_MS: Readonly<Record<FaultKind, readonly [number, number]>> 
   'stall-arbiter': [15_000, 90_000],
   'bmc-down': [30_000, 120_000],
   'bmc-lies': [30_000, 120_000],
+  'bmc-wrong': [20_000, 90_000],
   'confirm-dead': [2000, 20_000],
   'confirm-alive': [2000, 20_000],
   redefine: [20_000, 90_000],
@@ -81,6 +82,7 @@ const CLASS_FAULTS: Readonly<Partial<Record<FaultKind, WorldClass>>> = {
   'pause-node': 'resume',
   'disk-rollback': 'rollback',
   'confirm-alive': 'confirm',
+  'bmc-wrong': 'wrong-bmc',
 };
 
 /** Need a record, a fence device, or either. */
@@ -94,6 +96,7 @@ const ARBITER_FAULTS: Readonly<Partial<Record<FaultKind, (shape: ArbiterShape) =
   'stall-arbiter': (shape) => hasRecord(shape) || shape.fence,
   'bmc-down': ({ fence }) => fence,
   'bmc-lies': ({ fence }) => fence,
+  'bmc-wrong': ({ fence }) => fence,
 };
 
 function hasRecord({ record }: ArbiterShape): boolean {
@@ -144,16 +147,15 @@ export function drawOptions(request: SwarmRequest): SimOptions {
   };
 }
 
-/** Half of the worlds have none; those of class cut, and those of one node, never do. */
+/** Half of the worlds have none; those of class cut, and those of one node, never do. Those of wrong-bmc can fence. */
 function drawArbiter(rng: Prng, worldClass: WorldClass): ArbiterShape {
-  if (worldClass === 'cut' || rng.chance(0.5)) return NO_ARBITER;
+  const wrongBmc = worldClass === 'wrong-bmc';
+  if (worldClass === 'cut' || (rng.chance(0.5) && !wrongBmc)) return NO_ARBITER;
   const record = rng.pick(['etcd', 'etcd', 'disk', 'disk', 'none'] as const);
-  return {
-    record,
-    fence: record === 'none' || rng.chance(0.35),
-    loss: rng.pick([0, 0, 0.005, 0.05]),
-    delayMaxMs: rng.pick([2, 10, 40]),
-  };
+  const fence = record === 'none' || rng.chance(0.35) || wrongBmc;
+  const loss = rng.pick([0, 0, 0.005, 0.05]);
+  const delayMaxMs = rng.pick([2, 10, 40]);
+  return { record, fence, wrong: fence ? rng.pick([[], [], [], [0], [1], [0, 1]]) : [], loss, delayMaxMs };
 }
 
 function drawDomain(rng: Prng, worldClass: WorldClass): DomainShape {

@@ -1,7 +1,7 @@
 /** Who may fence whom and who waits, and whether a device could be used if it were needed now (rule 16). Pure. */
 import type { LifeId } from '../link/types.ts';
 import type { FenceResult, PowerAnswer } from './fence.ts';
-import type { Answer, ArbiterCause, DeathProof, Readiness } from './interface.ts';
+import type { Answer, ArbiterCause, DeathProof, DeviceTie, Readiness } from './interface.ts';
 
 export interface FenceSide {
   readonly criticalGroups: number;
@@ -9,32 +9,38 @@ export interface FenceSide {
 }
 
 /**
- * Where both could shoot, one waits so that the other one's shot is over: the side with fewer critical groups, then the
- * one that does not lead. The wait is longer than the worst fencing that was ever verified, and d.
+ * How long the one with less to lose waits before it shoots: d longer than the whole fencing of it by the other one may
+ * take, by the limits of its devices. How long it really takes only the other one could measure, and a switch-off nobody
+ * measures beforehand.
  */
+export function fenceWaitMs(configuredMs: number, fencingLimitMs: number, deadIntervalMs: number): number {
+  return Math.max(configuredMs, fencingLimitMs + deadIntervalMs);
+}
+
+/** Where both could shoot, one waits: the side with fewer critical groups, then the one that does not lead. */
 export function fenceDelayMs(
   mine: FenceSide,
   theirs: FenceSide,
   configuredMs: number,
-  worstVerifiedMs: number,
+  fencingLimitMs: number,
   deadIntervalMs: number,
 ): number {
   const waits =
     mine.criticalGroups !== theirs.criticalGroups ? mine.criticalGroups < theirs.criticalGroups : !mine.leads;
-  return waits ? Math.max(configuredMs, worstVerifiedMs + deadIntervalMs) : 0;
+  return waits ? fenceWaitMs(configuredMs, fencingLimitMs, deadIntervalMs) : 0;
 }
 
-/** Why this node may not fence the other; '' = it may. */
-export function fenceRefusal(peer: { readonly heardSinceStart: boolean; readonly heard: boolean }): string {
-  if (!peer.heardSinceStart)
-    return 'the peer was not heard since this node started: it may be this node that is cut off';
-  return peer.heard ? 'the peer is heard' : '';
-}
-
-/** Only readings prove a death, and only of the life that was last known when the fencing began. */
-export function proofOf(result: FenceResult, kernelLife: LifeId, now: number): DeathProof | null {
-  const proven = result.outcome === 'fenced' || result.outcome === 'already-off';
-  return proven ? { kernelLife, by: `fence: ${result.outcome}`, at: now } : null;
+/**
+ * Only readings prove a death, and only of the life that was last known when the fencing began. Null too where a frame has
+ * come since the first of them was asked for, at `lastReceiptAt`: it was sent by somebody who lived (rule 14a).
+ */
+export function proofOf(
+  { outcome, provenAt }: FenceResult,
+  kernelLife: LifeId,
+  lastReceiptAt: number,
+): DeathProof | null {
+  if (provenAt === null || lastReceiptAt >= provenAt) return null;
+  return { kernelLife, by: `fence: ${outcome}`, at: provenAt };
 }
 
 export interface DeviceLook {
@@ -42,21 +48,33 @@ export interface DeviceLook {
   readonly power: Answer<PowerAnswer>;
   /** The machine's id as the device tells it; null = this kind of device does not. */
   readonly identity: Answer<string> | null;
-  /** While the peer is heard it is on, and we know its product UUID from its signed frames; else null. */
+  /**
+   * While the peer is heard it is on, and we know its product UUID from its signed frames; else null. Heard before the
+   * reading was asked for, and still long enough after it that its loss of power would be known.
+   */
   readonly peer: { readonly node: string; readonly productUuid: string } | null;
 }
 
 /** The audit of one device: it answers, and as far as can be known it is the peer's. */
 export function deviceReadiness({ device, power, identity, peer }: DeviceLook): Readiness {
   const tookMs = power.answeredAt - power.askedAt;
-  const told = (cause: ArbiterCause | null, reason: string): Readiness => {
-    return { arbiter: device, ready: cause === null, cause, reason, checkedAt: power.answeredAt, tookMs };
+  const told = (cause: ArbiterCause | null, reason: string, tie: DeviceTie = 'open'): Readiness => {
+    return {
+      arbiter: device,
+      ready: cause === null,
+      cause,
+      reason,
+      checkedAt: power.answeredAt,
+      tookMs,
+      tie,
+    };
   };
   if (power.kind === 'unknown') return told(power.cause, `${power.detail}: ${REPAIRS[power.cause]}`);
   if (peer !== null && power.value === 'off')
     return told(
       'lying',
       `it reads off while ${peer.node} is heard: it is another machine's, correct its address or plug`,
+      'foreign',
     );
   if (identity?.kind === 'unknown')
     return told(identity.cause, `its identity is not known: ${identity.detail}`);
@@ -64,8 +82,9 @@ export function deviceReadiness({ device, power, identity, peer }: DeviceLook): 
     return told(
       'lying',
       `it belongs to machine ${identity.value}, ${peer.node} is ${peer.productUuid}: correct its address`,
+      'foreign',
     );
-  return told(null, '');
+  return told(null, '', peer === null ? 'open' : 'tied');
 }
 
 /** What mends each cause. */

@@ -12,16 +12,38 @@ import type { Answer, ArbiterCause } from './interface.ts';
 export type PowerAction = 'status' | 'off' | 'on';
 export type PowerAnswer = 'on' | 'off' | 'done';
 
-export interface FenceTarget {
-  readonly node: string;
-  /** Device names by level; all of one level have to be off. */
-  readonly levels: readonly (readonly string[])[];
-  /** Longest time of one reading, of one shot, and of all readings after it. */
+export interface FenceTargetDevice {
+  readonly name: string;
+  /** Longest time of one reading, and of one shot. */
   readonly statusLimitMs: number;
   readonly offLimitMs: number;
+  /** After a shot a reading that begins later than this is not the first one that says off. */
   readonly verifyLimitMs: number;
+}
+
+export interface FenceTarget {
+  readonly node: string;
+  /** Devices by level; all of one level have to be off. */
+  readonly levels: readonly (readonly FenceTargetDevice[])[];
   /** Between two readings that count. */
   readonly gapMs: number;
+}
+
+/** The longest that a fencing takes from its start to its result, beside the delay of its shot, ms. */
+export function fencingLimitMs({ levels, gapMs }: Pick<FenceTarget, 'levels' | 'gapMs'>): number {
+  return levels.reduce((sum, level) => {
+    const readingMs = longest(level, 'statusLimitMs') + gapMs;
+    const shotMs = longest(level, 'offLimitMs') + longest(level, 'verifyLimitMs');
+    // Off and on again before the shot, and two readings that begin when the time to verify ends.
+    return sum + 2 * readingMs - gapMs + shotMs + 2 * readingMs;
+  }, 0);
+}
+
+function longest(
+  level: readonly FenceTargetDevice[],
+  limit: 'statusLimitMs' | 'offLimitMs' | 'verifyLimitMs',
+): number {
+  return Math.max(0, ...level.map((device) => device[limit]));
 }
 
 export type FenceEvent =
@@ -45,6 +67,8 @@ export interface FenceResult {
   readonly reason: string;
   readonly attempts: readonly FenceAttempt[];
   readonly tookMs: number;
+  /** Where it is proven: when the first of the two readings was asked for. What they prove holds as of then. */
+  readonly provenAt: number | null;
 }
 
 export type FenceEffect =
@@ -150,8 +174,9 @@ export class Fencing {
   #aimed = false;
   /** After this the level is given up. */
   #verifyUntil = 0;
-  /** A whole round read off; the next one that does is the proof. */
-  #offOnce = false;
+  /** When a whole round was asked for that read off; the next one that does is the proof. */
+  #offAt: number | null = null;
+  #askedAt = 0;
   #requests = 0;
   /** Requests of the round that is under way. */
   readonly #open = new Map<
@@ -238,16 +263,16 @@ export class Fencing {
   #work(work: Work, now: number): void {
     switch (work) {
       case 'read':
-        this.#state = this.#offOnce ? 'pausing' : this.#aimed ? 'verifying' : 'reading';
-        return this.#ask('status', this.#target.statusLimitMs, now);
+        this.#state = this.#offAt !== null ? 'pausing' : this.#aimed ? 'verifying' : 'reading';
+        return this.#ask('status', now);
       case 'pause':
-        this.#offOnce = true;
+        this.#offAt = this.#askedAt;
         this.#state = 'pausing';
         return this.#timers.set('fence', now + this.#target.gapMs);
       case 'proven':
         return this.#end(this.#shot ? 'fenced' : 'already-off', null, '', now);
       case 'aim':
-        this.#offOnce = false;
+        this.#offAt = null;
         if (this.#aimed) return this.#work('again', now);
         this.#state = 'waiting';
         return this.#timers.set('fence', Math.max(now, this.#shootAt));
@@ -255,15 +280,15 @@ export class Fencing {
         this.#shot = true;
         this.#aimed = true;
         this.#state = 'shooting';
-        return this.#ask('off', this.#target.offLimitMs, now);
+        return this.#ask('off', now);
       case 'verify':
         if (this.#breaks.has('verify-off') && this.#said.includes('done'))
           return this.#end('fenced', null, '', now);
-        this.#verifyUntil = now + this.#target.verifyLimitMs;
-        this.#offOnce = false;
+        this.#verifyUntil = now + longest(this.#devices(), 'verifyLimitMs');
+        this.#offAt = null;
         return this.#work('read', now);
       case 'again':
-        this.#offOnce = false;
+        this.#offAt = null;
         if (!this.#aimed || now >= this.#verifyUntil) return this.#work('nextLevel', now);
         // Not off yet: look again after the same pause; a reading that came first counts no more.
         this.#state = 'pausing';
@@ -277,11 +302,11 @@ export class Fencing {
 
   #nextLevel(now: number): void {
     this.#level += 1;
-    this.#offOnce = false;
+    this.#offAt = null;
     this.#aimed = false;
     if (this.#level < this.#target.levels.length) {
       this.#state = 'reading';
-      this.#ask('status', this.#target.statusLimitMs, now);
+      this.#ask('status', now);
       return;
     }
     const cause = this.#failure();
@@ -310,16 +335,23 @@ export class Fencing {
     return `${this.#target.node} is not proven off, ${cause}: ${each.join('; ')}`;
   }
 
-  #ask(action: PowerAction, limitMs: number, now: number): void {
+  #devices(): readonly FenceTargetDevice[] {
     const devices = this.#target.levels[this.#level];
     assert(devices !== undefined && devices.length > 0, 'a level without devices');
+    return devices;
+  }
+
+  /** Every device of the level, each within its own limit. All are open before the first may answer. */
+  #ask(action: 'status' | 'off', now: number): void {
     this.#said = [];
-    for (const device of devices) {
+    this.#askedAt = now;
+    const limit = action === 'off' ? 'offLimitMs' : 'statusLimitMs';
+    const requests = this.#devices().map(({ name: device, [limit]: limitMs }) => {
       this.#requests += 1;
       this.#open.set(this.#requests, { device, action, askedAt: now });
-    }
-    for (const [request, { device }] of [...this.#open])
-      this.#emit({ type: 'power', request, device, action, limitMs });
+      return { type: 'power', request: this.#requests, device, action, limitMs } as const;
+    });
+    for (const request of requests) this.#emit(request);
   }
 
   #end(outcome: FenceResult['outcome'], cause: ArbiterCause | null, reason: string, now: number): void {
@@ -327,7 +359,9 @@ export class Fencing {
     this.#timers.clear('fence');
     this.#open.clear();
     const tookMs = now - this.#startedAt;
-    this.#emit({ type: 'result', result: { outcome, cause, reason, attempts: this.#attempts, tookMs } });
+    const provenAt = outcome === 'fenced' || outcome === 'already-off' ? (this.#offAt ?? now) : null;
+    const result = { outcome, cause, reason, attempts: this.#attempts, tookMs, provenAt };
+    this.#emit({ type: 'result', result });
   }
 }
 

@@ -163,6 +163,7 @@ export interface PeerWord {
 export interface DeathProof {
   readonly kernelLife: LifeId;
   readonly by: string;
+  /** Our clock as of which it holds: a sign of life after this voids it, however late either is told. */
   readonly at: number;
 }
 
@@ -205,6 +206,12 @@ export interface KeeperOptions {
   readonly breaks?: ReadonlySet<string>;
 }
 
+/**
+ * What one audit says of whose power a fence device has. `tied`: the peer's, it read on while the peer was heard, and told
+ * the peer's id if it tells one. `foreign`: another machine's. `open`: nothing; the peer was not heard, or the device not.
+ */
+export type DeviceTie = 'tied' | 'foreign' | 'open';
+
 /** Whether an arbiter could be used if it were needed now, found out before it is. */
 export interface Readiness {
   readonly arbiter: string;
@@ -214,4 +221,6 @@ export interface Readiness {
   readonly reason: string;
   readonly checkedAt: number;
   readonly tookMs: number;
+  /** Of a fence device only. */
+  readonly tie?: DeviceTie;
 }

@@ -23,7 +23,15 @@ export type ToArbiter =
    * then nothing is stamped any more, so that the peer can be let in by time.
    */
   | { readonly type: 'rest'; readonly resting: boolean }
-  | { readonly type: 'fence'; readonly kernelLife: LifeId; readonly delayMs: number }
+  /** `tied`: devices that an earlier audit has tied to the peer, of which this `sm-arbiter` may know nothing. */
+  | {
+      readonly type: 'fence';
+      readonly kernelLife: LifeId;
+      readonly delayMs: number;
+      readonly tied: readonly string[];
+    }
+  /** The peer is replaced on the proof of its death: what is to be done with it afterwards may be done. */
+  | { readonly type: 'replaced' }
   /** Say again what holds. */
   | { readonly type: 'retell' };
 

@@ -2,9 +2,12 @@
  * What the cluster knows of its arbiters and asks of them: what the record should say, whether the silent peer is to be
  * fenced, which numbers were ever shown (docs/SAFETY.md, rules 5, 14 to 16).
  */
+import { fencingLimitMs } from '../arbiter/fence.ts';
+import { FenceAudits, levelsOf, usableLevels } from '../arbiter/fence-audits.ts';
 import { fenceDelayMs } from '../arbiter/fence-rules.ts';
-import type { Readiness, RecordedGroup, Wish } from '../arbiter/interface.ts';
+import type { RecordedGroup, Wish } from '../arbiter/interface.ts';
 import { canFence, type Regime, regimeOf } from '../arbiter/regime.ts';
+import type { DefinitionSet } from '../definitions/model.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import { same } from '../kernel/same.ts';
 import type { ArbiterView } from '../view.ts';
@@ -15,8 +18,6 @@ import type { DomainRole } from './role.ts';
 const FENCE_TIMER = 'cluster/fence-peer';
 /** After a fencing of a peer that was not heard since. */
 const FENCE_AGAIN_MS = 5000;
-/** Of the readings that a fencing takes at least: before the shot, and two after it. */
-const READINGS = 4;
 
 type Fact<T extends GuardFact['type']> = Extract<GuardFact, { type: T }>;
 
@@ -37,12 +38,11 @@ export class Arbiters {
   #state = UNASKED;
   #record: Fact<'guard.record'> | null = null;
   #register: string;
-  readonly #readiness = new Map<string, Readiness>();
+  readonly #audits = new FenceAudits();
   #wish: Wish | null = null;
   /** A fencing was asked for and has no result yet. */
   #fencing = false;
   #fenceAt = Number.NEGATIVE_INFINITY;
-  #worstFenceMs = 0;
   #lastFence = '';
 
   constructor(context: ClusterContext, role: DomainRole, register: string) {
@@ -86,23 +86,23 @@ export class Arbiters {
       case 'guard.record':
         return this.#onRecord(fact);
       case 'guard.readiness':
-        this.#readiness.set(fact.readiness.arbiter, fact.readiness);
-        return;
+        return this.#audits.note(fact.readiness);
       case 'guard.fenced':
         this.#fencing = false;
         this.#fenceAt = now;
         this.#lastFence = `${fact.result.outcome}${fact.result.reason === '' ? '' : `: ${fact.result.reason}`}`;
-        if (fact.result.outcome === 'fenced')
-          this.#worstFenceMs = Math.max(this.#worstFenceMs, fact.result.tookMs);
         return this.#tell('fencing', fact.result.outcome, 'fence', fact.result.reason);
       case 'guard.refused':
-        if (fact.what === 'fence-peer') {
-          if (this.#lastFence !== fact.reason) this.#tell('fencing', 'refused', 'fence', fact.reason);
-          this.#fencing = false;
-          this.#fenceAt = now;
-          this.#lastFence = fact.reason;
-        } else this.#tell('confirmed dead', 'refused', 'confirm-dead', fact.reason);
+        if (fact.what === 'fence-peer') this.#refused(fact.reason, now);
+        else this.#tell('confirmed dead', 'refused', 'confirm-dead', fact.reason);
     }
+  }
+
+  #refused(reason: string, now: number): void {
+    if (this.#lastFence !== reason) this.#tell('fencing', 'refused', 'fence', reason);
+    this.#fencing = false;
+    this.#fenceAt = now;
+    this.#lastFence = reason;
   }
 
   /** A watchdog that greets knows nothing of what was said to the one before. */
@@ -144,41 +144,37 @@ export class Arbiters {
       if (timers.armed.get(FENCE_TIMER)?.at !== at) timers.set(FENCE_TIMER, at);
       return;
     }
+    const devices = definitions.arbiters?.fencing.devices ?? [];
+    const { levels, doubts } = usableLevels(levelsOf(devices, peer.name), this.#audits);
+    if (levels.length === 0)
+      return this.#refused(`no fence device is known to be ${peer.name}'s: ${doubts.join('; ')}`, now);
     this.#fencing = true;
     const delayMs = this.#delayMs(peer.name);
     const reason =
       delayMs === 0 ? peer.reason : `${peer.reason}; not before ${Math.round(delayMs)} ms are over`;
     this.#tell('silent', 'fencing', 'fence', reason);
-    emit({ type: 'guard.fence-peer', delayMs, kernelLife: peer.heardLife });
+    emit({ type: 'guard.fence-peer', delayMs, kernelLife: peer.heardLife, tied: this.#audits.tied });
   }
 
+  /** While the peer shoots this node with all the time that its devices are given, this node does not shoot back. */
   #delayMs(peer: string): number {
-    const { definitions, numbers, me } = this.#context;
+    const { definitions, me } = this.#context;
     const { domain, arbiters } = definitions;
+    if (arbiters === undefined) return 0;
+    const { devices, verifyGapMs: gapMs, delayMs } = arbiters.fencing;
+    const levels = levelsOf(devices, me);
     // Nobody shoots back.
-    if (!canFence(definitions, me)) return 0;
-    const holds = (node: string): number => numbers.all().filter(({ holder }) => holder === node).length;
-    const mine = { criticalGroups: holds(me), leads: this.#role.leads };
-    const theirs = { criticalGroups: holds(peer), leads: this.#role.leader === peer };
-    return fenceDelayMs(
-      mine,
-      theirs,
-      arbiters?.fencing.delayMs ?? 0,
-      Math.max(this.#worstFenceMs, this.#expectedFenceMs()),
-      domain.deadIntervalMs,
-    );
+    if (levels.length === 0) return 0;
+    const mine = { criticalGroups: this.#criticalGroups(me), leads: this.#role.leads };
+    const theirs = { criticalGroups: this.#criticalGroups(peer), leads: this.#role.leader === peer };
+    return fenceDelayMs(mine, theirs, delayMs, fencingLimitMs({ levels, gapMs }), domain.deadIntervalMs);
   }
 
-  /** By the slowest reading of the audit; not audited yet, by the limits. */
-  #expectedFenceMs(): number {
-    const { definitions, peer } = this.#context;
-    const devices = definitions.arbiters?.fencing.devices.filter(({ node }) => node === peer?.name) ?? [];
-    const gapMs = definitions.arbiters?.fencing.verifyGapMs ?? 0;
-    const times = devices.map(({ name, statusLimitMs, offLimitMs }) => {
-      const look = this.#readiness.get(name);
-      return look?.ready === true ? READINGS * look.tookMs + gapMs : statusLimitMs + offLimitMs;
-    });
-    return Math.max(0, ...times);
+  /** Groups that a node holds of which the failure of a member is critical. */
+  #criticalGroups(node: string): number {
+    const { numbers, definitions } = this.#context;
+    return numbers.all().filter(({ group, holder }) => holder === node && isCritical(definitions, group))
+      .length;
   }
 
   #onRecord(fact: Fact<'guard.record'>): void {
@@ -209,8 +205,12 @@ export class Arbiters {
       recordLeader: record?.leader ?? '',
       recordNumber: record?.number ?? 0,
       recordMode: record?.mode ?? null,
-      devices: [...this.#readiness.values()],
+      devices: this.#audits.all,
       lastFence: this.#lastFence,
     };
   }
+}
+
+function isCritical({ groups }: Pick<DefinitionSet, 'groups'>, group: string): boolean {
+  return groups.get(group)?.members.some(({ failureImpact }) => failureImpact === 'critical') === true;
 }

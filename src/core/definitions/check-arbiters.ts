@@ -1,4 +1,7 @@
 /** Checks of the arbiters: what keeps the record, what fences whom, and whether their times fit permission's. Pure. */
+import { fencingLimitMs } from '../arbiter/fence.ts';
+import { levelsOf } from '../arbiter/fence-audits.ts';
+import { fenceWaitMs } from '../arbiter/fence-rules.ts';
 import { marginMs, quietMs } from '../arbiter/quiet.ts';
 import type { FenceThen, InterfaceRole } from '../kernel/names.ts';
 import { parseParameters } from '../service/invocation.ts';
@@ -249,7 +252,7 @@ function gatewayOf(row: CheckedRow): GatewayDefinition {
 }
 
 /** The sums that a take-over by time waits for, as `smctl check` shows them; empty without an arbiter. */
-export function arbiterTiming({ domain, arbiters }: DefinitionSet): readonly string[] {
+export function arbiterTiming({ domain, arbiters, nodes }: DefinitionSet): readonly string[] {
   if (arbiters === undefined) return [];
   const { deadIntervalMs: permissionMs, stopBoundMs } = domain;
   const margin = Math.round(marginMs(permissionMs, stopBoundMs));
@@ -263,9 +266,20 @@ export function arbiterTiming({ domain, arbiters }: DefinitionSet): readonly str
       `timing disk: a claim after ${sum} of quiet, then ${limitMs} + ${whole} = ${limitMs + whole} ms more`,
     );
   }
-  for (const { name, node, statusLimitMs, offLimitMs, verifyLimitMs } of arbiters.fencing.devices)
+  const { devices, verifyGapMs: gapMs, delayMs } = arbiters.fencing;
+  for (const device of devices) {
+    const limitMs = fencingLimitMs({ levels: [[device]], gapMs });
     lines.push(
-      `timing fence ${name}: ${node} is proven off within ${statusLimitMs + offLimitMs + verifyLimitMs} ms, or not by it`,
+      `timing fence ${device.name}: ${device.node} is proven off within ${limitMs} ms, or not by it`,
     );
+  }
+  const fenced = nodes.map((node) => ({ node, levels: levelsOf(devices, node) }));
+  if (fenced.length < 2 || fenced.some(({ levels }) => levels.length === 0)) return lines;
+  for (const { node, levels } of fenced) {
+    const waitMs = fenceWaitMs(delayMs, fencingLimitMs({ levels, gapMs }), permissionMs);
+    lines.push(
+      `timing fence: where both can shoot and ${node} has less to lose, it shoots after ${waitMs} ms`,
+    );
+  }
   return lines;
 }

@@ -4,6 +4,7 @@
  * (docs/SAFETY.md, rules 3, 14a, 14b, 15). Pure.
  */
 import type { FenceResult } from '../arbiter/fence.ts';
+import { FenceAudits } from '../arbiter/fence-audits.ts';
 import type {
   ArbiterCause,
   ArbiterFact,
@@ -69,6 +70,8 @@ export class Arbitration {
   #given: Given | null = null;
   #tickets = 0;
   #fencing = false;
+  /** Told again to an `sm` that has just started: its `sm-arbiter` may be gone by then, and the peer too. */
+  readonly #audits = new FenceAudits();
   #resting = false;
   #wish: Wish | null = null;
   #word: PeerWord | null = null;
@@ -152,6 +155,7 @@ export class Arbitration {
       case 'fenced':
         return this.#onFenced(message.result, message.proof, now);
       case 'readiness':
+        this.#audits.note(message.readiness);
         return this.#options.tell({ type: 'guard.readiness', readiness: message.readiness });
       case 'gateway':
         return this.#options.tell({ ...message, type: 'guard.gateway' });
@@ -294,6 +298,7 @@ export class Arbitration {
   }
 
   #give(number: number, ground: TakeGround, reason: string): void {
+    if (ground === 'death') this.#ask({ type: 'replaced' });
     this.#tickets += 1;
     this.#given = { ticket: this.#tickets, number, ground, reason };
     this.#options.tell({ type: 'guard.granted', ...this.#given });
@@ -301,15 +306,23 @@ export class Arbitration {
 
   // --- proof of death ------------------------------------------------------------------------------------------------
 
-  fence(delayMs: number, heardBefore: LifeId): void {
-    const { regime, fences, peer, heard } = this.#options;
+  /** `silent`: nothing was heard of it for the dead interval, not even in one direction. */
+  fence(
+    {
+      delayMs,
+      kernelLife: heardBefore,
+      tied,
+    }: Pick<Extract<ToArbiter, { type: 'fence' }>, 'delayMs' | 'kernelLife' | 'tied'>,
+    silent: boolean,
+  ): void {
+    const { regime, fences, peer } = this.#options;
     const kernelLife = peer.kernelLife ?? heardBefore;
     const obstacle = !fences
       ? 'no fence device has its power'
-      : heard()
-        ? 'it is heard'
-        : kernelLife === ''
-          ? 'it was not heard since this node started: it may be this node that is cut off'
+      : kernelLife === ''
+        ? 'it was not heard since this node started: it may be this node that is cut off'
+        : !silent
+          ? 'it is heard'
           : !this.#connected
             ? 'sm-arbiter is not there'
             : regime === 'record' && this.#wantsProof === ''
@@ -318,14 +331,16 @@ export class Arbitration {
     if (obstacle !== '') return this.#refuse('fence-peer', obstacle);
     if (this.#fencing) return;
     this.#fencing = true;
-    this.#ask({ type: 'fence', kernelLife, delayMs });
+    this.#ask({ type: 'fence', kernelLife, delayMs, tied });
   }
 
   #onFenced(result: FenceResult, proof: DeathProof | null, now: number): void {
     this.#fencing = false;
     this.#options.tell({ type: 'guard.fenced', result });
     // Where a record is kept, sm-arbiter has given the proof to it, and the record decides.
-    if (proof !== null && this.#options.regime !== 'record') this.#useProof(proof, now);
+    if (proof === null) {
+      if (result.provenAt !== null) this.#refuse('fence-peer', 'it was heard while it was fenced');
+    } else if (this.#options.regime !== 'record') this.#useProof(proof, now);
   }
 
   confirm(by: string, silent: boolean, now: number): void {
@@ -339,7 +354,8 @@ export class Arbitration {
   }
 
   #useProof(proof: DeathProof, now: number): void {
-    if (!this.#proof.offer(proof) || this.#proof.at(now) === null || this.#options.heard()) {
+    const voided = this.#received >= proof.at && this.#options.breaks?.has('quiet-since') !== true;
+    if (voided || !this.#proof.offer(proof) || this.#proof.at(now) === null) {
       return this.#refuse(
         'confirm-dead',
         'the proof is about an earlier life of the peer: it has been heard since',
@@ -374,6 +390,7 @@ export class Arbitration {
     this.tellState();
     if (this.#record !== null) this.#options.tell(this.#record);
     if (this.#given !== null) this.#options.tell({ type: 'guard.granted', ...this.#given });
+    for (const readiness of this.#audits.all) this.#options.tell({ type: 'guard.readiness', readiness });
   }
 
   #ask(message: ToArbiter): void {

@@ -259,7 +259,7 @@ export class Guard {
       case 'sm.wish':
         return this.#arbitration.wish(event.wish);
       case 'sm.fence-peer':
-        return this.#arbitration.fence(event.delayMs, event.kernelLife);
+        return this.#arbitration.fence(event, this.#told.silent);
       case 'sm.confirm-dead':
         return this.#arbitration.confirm(event.by, this.#told.silent, now);
       case 'arbiter.connected':

@@ -135,7 +135,12 @@ export type GuardEvent =
    * The silent peer is to be fenced. `kernelLife`: that which `sm` has heard of it since its own start; '' = it has not.
    * Nothing is done where the peer is heard, or neither process has heard it (rule 16), or one fencing runs already.
    */
-  | { readonly type: 'sm.fence-peer'; readonly delayMs: number; readonly kernelLife: LifeId }
+  | {
+      readonly type: 'sm.fence-peer';
+      readonly delayMs: number;
+      readonly kernelLife: LifeId;
+      readonly tied: readonly string[];
+    }
   /** An operator says that the peer is dead. Void if it is heard; serves one take-over (rule 14a). */
   | { readonly type: 'sm.confirm-dead'; readonly by: string }
   | { readonly type: 'sm.hold'; readonly holding: boolean }

@@ -1,5 +1,6 @@
 /** Fences the peer with its real devices, and audits them before they are needed. */
 import { type FenceEffect, type FenceResult, Fencing } from '../../core/arbiter/fence.ts';
+import { FenceAudits, levelsOf, usableLevels } from '../../core/arbiter/fence-audits.ts';
 import { deviceReadiness } from '../../core/arbiter/fence-rules.ts';
 import type { Readiness } from '../../core/arbiter/interface.ts';
 import type { FenceDeviceDefinition, FencingDefinition } from '../../core/definitions/arbiter-model.ts';
@@ -11,6 +12,10 @@ import { readSecret, type SecretPlace } from './secret.ts';
 export interface FenceRunnerOptions {
   readonly target: string;
   readonly fencing: FencingDefinition;
+  /** After this a peer that has lost its power is known not to be heard, ms. */
+  readonly silenceMs: number;
+  /** Of the peer while it is heard; null = it is not. */
+  readonly heardUuid: () => string | null;
   readonly agentsDirectory: string;
   readonly secrets: SecretPlace;
   readonly time: Time;
@@ -24,6 +29,9 @@ interface Fenced {
 export class FenceRunner {
   readonly #options: FenceRunnerOptions;
   readonly #devices: ReadonlyMap<string, Fenced>;
+  readonly #audits = new FenceAudits();
+  /** Proven off, and may be switched on again when the peer is replaced. */
+  #proven: readonly FenceDeviceDefinition[] = [];
   #running: { readonly fencing: Fencing; readonly timers: TimerTable } | null = null;
 
   constructor(options: FenceRunnerOptions) {
@@ -50,26 +58,26 @@ export class FenceRunner {
     return this.#running !== null;
   }
 
-  /** Calls `done` once. Nothing happens while one runs already. */
-  fence(delayMs: number, done: (result: FenceResult) => void): void {
+  /** Some device has not been tied to the peer yet. */
+  get isOpen(): boolean {
+    return this.#audits.tied.length < this.#devices.size;
+  }
+
+  /**
+   * Calls `done` once. Nothing happens while one runs already. `tied`: devices that an audit before our time has tied to the
+   * peer.
+   */
+  fence(delayMs: number, tied: readonly string[], done: (result: FenceResult) => void): void {
     if (this.#running !== null) return;
     const { time, fencing: rules, target } = this.#options;
-    const definitions = [...this.#devices.values()].map(({ definition }) => definition);
-    const levels = [...new Set(definitions.map(({ level }) => level))].sort((a, b) => a - b);
-    const longest = (of: (definition: FenceDeviceDefinition) => number): number =>
-      Math.max(0, ...definitions.map(of));
-    const fencing: Fencing = new Fencing(
-      {
-        node: target,
-        levels: levels.map((level) =>
-          definitions.filter((each) => each.level === level).map(({ name }) => name),
-        ),
-        statusLimitMs: longest(({ statusLimitMs }) => statusLimitMs),
-        offLimitMs: longest(({ offLimitMs }) => offLimitMs),
-        verifyLimitMs: longest(({ verifyLimitMs }) => verifyLimitMs),
-        gapMs: rules.verifyGapMs,
-      },
-      (effect) => this.#perform(effect, fencing, timers, done),
+    this.#audits.vouch(tied, time.now());
+    const { levels } = usableLevels(levelsOf(rules.devices, target), this.#audits);
+    this.#proven = [];
+    const fencing: Fencing = new Fencing({ node: target, levels, gapMs: rules.verifyGapMs }, (effect) =>
+      this.#perform(effect, fencing, timers, (result) => {
+        if (result.provenAt !== null) this.#proven = levels.flat();
+        done(result);
+      }),
     );
     const timers: TimerTable = new TimerTable(time, () => {
       for (const timer of timers.takeDue(time.now())) fencing.step(timer, time.now());
@@ -86,36 +94,36 @@ export class FenceRunner {
     this.#running?.timers.arm();
   }
 
-  /** Starts the peer again, after its death is proven and used. */
+  /** Starts the peer again, if it was fenced: once, and by the devices that were used. */
   async powerOn(): Promise<void> {
-    for (const { definition, device } of this.#devices.values())
-      await device.power('on', definition.offLimitMs);
+    const proven = this.#proven;
+    this.#proven = [];
+    for (const { name, offLimitMs } of proven) await this.#devices.get(name)?.device.power('on', offLimitMs);
   }
 
-  /** Whether each device could be used now. `peer` null = not heard: what it reads then says nothing about whose it is. */
-  async audit(productUuid: string | null): Promise<readonly Readiness[]> {
-    const { target, time } = this.#options;
-    const peer = productUuid === null ? null : { node: target, productUuid };
-    return Promise.all(
-      [...this.#devices.values()].map(async ({ definition, device }) => {
-        const checkedAt = time.now();
-        const faults = await device.faults();
-        if (faults.length > 0) {
-          const reason = faults.join('; ');
-          return {
-            arbiter: device.name,
-            ready: false,
-            cause: 'refused' as const,
-            reason,
-            checkedAt,
-            tookMs: 0,
-          };
-        }
-        const power = await device.power('status', definition.statusLimitMs);
-        const identity = peer === null ? null : await device.identity(definition.statusLimitMs);
-        return deviceReadiness({ device: device.name, power, identity, peer });
-      }),
-    );
+  /** Whether each device could be used now, and whether it is the peer's, which shows only while the peer is heard. */
+  async audit(): Promise<readonly Readiness[]> {
+    const all = await Promise.all([...this.#devices.values()].map((fenced) => this.#auditOf(fenced)));
+    for (const readiness of all) this.#audits.note(readiness);
+    return all;
+  }
+
+  async #auditOf({ definition, device }: Fenced): Promise<Readiness> {
+    const { target, time, heardUuid, silenceMs } = this.#options;
+    const checkedAt = time.now();
+    const faults = await device.faults();
+    if (faults.length > 0) {
+      const told = { ready: false, cause: 'refused', checkedAt, tookMs: 0, tie: 'open' } as const;
+      return { ...told, arbiter: device.name, reason: faults.join('; ') };
+    }
+    const productUuid = heardUuid();
+    const power = await device.power('status', definition.statusLimitMs);
+    const identity = productUuid === null ? null : await device.identity(definition.statusLimitMs);
+    // It may have lost its power a moment before it was read: then it is not heard any more by the end of this.
+    if (productUuid !== null && power.kind === 'known' && power.value === 'off')
+      await new Promise<void>((resolve) => void time.after(silenceMs, resolve));
+    const peer = productUuid === null || heardUuid() !== productUuid ? null : { node: target, productUuid };
+    return deviceReadiness({ device: device.name, power, identity: peer === null ? null : identity, peer });
   }
 
   #perform(

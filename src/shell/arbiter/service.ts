@@ -33,6 +33,9 @@ import type { ArbiterPlan, FromArbiter, ToArbiter } from './messages.ts';
 import { ping } from './ping.ts';
 import { readSecret, type SecretPlace, secretPath } from './secret.ts';
 
+/** Of a peer without power, in dead intervals: our own lateness may lengthen the first by as much. */
+const SILENCES = 2;
+
 export interface ArbiterServiceOptions {
   readonly plan: ArbiterPlan;
   readonly tell: (message: FromArbiter) => void;
@@ -59,6 +62,7 @@ export class ArbiterService {
   readonly #fences: FenceRunner;
   #word: PeerWord | null = null;
   #productUuid = '';
+  #auditing: Promise<readonly Readiness[]> | null = null;
   #stopped = false;
   readonly #cancels = new Set<() => void>();
 
@@ -71,6 +75,8 @@ export class ArbiterService {
     this.#fences = new FenceRunner({
       target: plan.peer,
       fencing,
+      silenceMs: SILENCES * plan.domain.deadIntervalMs,
+      heardUuid: () => (this.#word?.heard === true ? this.#productUuid : null),
       agentsDirectory: plan.agentsDirectory,
       secrets: this.#place,
       time,
@@ -88,13 +94,12 @@ export class ArbiterService {
   receive(message: ToArbiter): void {
     switch (message.type) {
       case 'peer':
-        this.#word = message.word;
-        this.#productUuid = message.productUuid;
-        if (message.word.heard) this.#fences.alive();
-        this.#keeper?.runner.step({ type: 'peer', word: message.word });
-        return;
+        return this.#onPeer(message.word, message.productUuid);
       case 'fence':
-        return this.#fence(message.kernelLife, message.delayMs);
+        return this.#fence(message);
+      case 'replaced':
+        if (this.#options.plan.arbiters.fencing.afterwards === 'on') void this.#fences.powerOn();
+        return;
       case 'retell':
         return this.#keeper?.runner.retell();
       default:
@@ -102,11 +107,35 @@ export class ArbiterService {
     }
   }
 
-  /** Whether every fence device could be used now; told too. */
-  async audit(): Promise<readonly Readiness[]> {
-    const all = await this.#fences.audit(this.#word?.heard === true ? this.#productUuid : null);
-    for (const readiness of all) this.#options.tell({ type: 'readiness', readiness });
-    return all;
+  /** Any frame shows that the peer lives, whether it hears us or not. */
+  #onPeer(word: PeerWord, productUuid: string): void {
+    const before = this.#word;
+    this.#word = word;
+    this.#productUuid = productUuid;
+    if (word.lastReceiptAt > (before?.lastReceiptAt ?? Number.NEGATIVE_INFINITY)) this.#fences.alive();
+    // Whose a device is shows only while the peer is heard: that is not put off to the next audit.
+    if (word.heard && before?.heard !== true && this.#fences.isOpen) void this.#auditAnew();
+    this.#keeper?.runner.step({ type: 'peer', word });
+  }
+
+  /** Whether every fence device could be used now; told too. A BMC has few sessions: never two audits at once. */
+  audit(): Promise<readonly Readiness[]> {
+    this.#auditing ??= this.#fences
+      .audit()
+      .then((all) => {
+        for (const readiness of all) this.#options.tell({ type: 'readiness', readiness });
+        return all;
+      })
+      .finally(() => {
+        this.#auditing = null;
+      });
+    return this.#auditing;
+  }
+
+  /** One that begins now: what runs already began while the peer was not heard. */
+  async #auditAnew(): Promise<void> {
+    await this.#auditing;
+    if (!this.#stopped) await this.audit();
   }
 
   /** Reads the record; null = none is kept. */
@@ -121,14 +150,11 @@ export class ArbiterService {
     this.#keeper?.close();
   }
 
-  #fence(kernelLife: string, delayMs: number): void {
-    const { tell, time, plan } = this.#options;
-    this.#fences.fence(delayMs, (result) => {
-      const proof = proofOf(result, kernelLife, time.now());
-      tell({ type: 'fenced', result, proof });
-      if (proof === null) return;
-      this.#keeper?.runner.step({ type: 'proof', proof });
-      if (plan.arbiters.fencing.afterwards === 'on') void this.#fences.powerOn();
+  #fence({ kernelLife, delayMs, tied }: Extract<ToArbiter, { type: 'fence' }>): void {
+    this.#fences.fence(delayMs, tied, (result) => {
+      const proof = proofOf(result, kernelLife, this.#word?.lastReceiptAt ?? Number.NEGATIVE_INFINITY);
+      this.#options.tell({ type: 'fenced', result, proof });
+      if (proof !== null) this.#keeper?.runner.step({ type: 'proof', proof });
     });
   }
 

@@ -13,6 +13,7 @@ import { CrashConsistency } from './crash-consistency.ts';
 import { LockedGainsNothing } from './locked-gains-nothing.ts';
 import { OneAction } from './one-action.ts';
 import { OneIdentity } from './one-identity.ts';
+import { OneShot } from './one-shot.ts';
 import { SingleActive } from './single-active.ts';
 
 export interface Checker {
@@ -23,6 +24,8 @@ export interface Checker {
   spawning?(node: SimNode, service: ServiceTruth, effect: RunEffect): void;
   /** A node's power went on or off. */
   powered?(node: SimNode): void;
+  /** A node switches the power of another one off. */
+  shot?(from: SimNode, target: SimNode): void;
   /** A new `sm` read its store. */
   restarting?(node: SimNode, restored: Restored): void;
   /** A frame of another machine with this node's name reached its sm-watchdog. */
@@ -42,6 +45,7 @@ export class Checkers {
       new ActivationNumbers(world),
       new OneAction(world),
       new OneIdentity(world),
+      new OneShot(world),
       new CrashConsistency(world),
       new LockedGainsNothing(world),
       new Bounded(world),
@@ -58,6 +62,10 @@ export class Checkers {
 
   powered(node: SimNode): void {
     for (const checker of this.#checkers) checker.powered?.(node);
+  }
+
+  shot(from: SimNode, target: SimNode): void {
+    for (const checker of this.#checkers) checker.shot?.(from, target);
   }
 
   restarting(node: SimNode, restored: Restored): void {

@@ -66,12 +66,16 @@ function fence(
     const fencing: Fencing = new Fencing(
       {
         node: 'controller-1',
-        levels: [devices.map(({ name }) => name)],
-        statusLimitMs: 10_000,
-        offLimitMs: 20_000,
-        verifyLimitMs: 5000,
+        levels: [
+          devices.map(({ name }) => ({
+            name,
+            statusLimitMs: 10_000,
+            offLimitMs: 20_000,
+            verifyLimitMs: 5000,
+            ...limits,
+          })),
+        ],
         gapMs: 200,
-        ...limits,
       },
       (effect) => {
         if (effect.type === 'result') return resolve(effect.result);

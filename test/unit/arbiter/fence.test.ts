@@ -3,26 +3,19 @@ import {
   type FenceEffect,
   type FenceResult,
   type FenceTarget,
+  type FenceTargetDevice,
   Fencing,
+  fencingLimitMs,
   type PowerAnswer,
 } from '../../../src/core/arbiter/fence.ts';
-import {
-  deviceReadiness,
-  fenceDelayMs,
-  fenceRefusal,
-  proofOf,
-} from '../../../src/core/arbiter/fence-rules.ts';
-import type { ArbiterCause } from '../../../src/core/arbiter/interface.ts';
+import { FenceAudits, levelsOf, usableLevels } from '../../../src/core/arbiter/fence-audits.ts';
+import { deviceReadiness, fenceDelayMs, proofOf } from '../../../src/core/arbiter/fence-rules.ts';
+import type { ArbiterCause, DeviceTie, Readiness } from '../../../src/core/arbiter/interface.ts';
 import { known, unknown } from '../../../src/sim/register.ts';
 
-const TARGET: FenceTarget = {
-  node: 'controller-1',
-  levels: [['bmc']],
-  statusLimitMs: 1000,
-  offLimitMs: 5000,
-  verifyLimitMs: 2000,
-  gapMs: 200,
-};
+const LIMITS = { statusLimitMs: 1000, offLimitMs: 5000, verifyLimitMs: 2000 };
+const named = (name: string): FenceTargetDevice => ({ name, ...LIMITS });
+const TARGET: FenceTarget = { node: 'controller-1', levels: [[named('bmc')]], gapMs: 200 };
 
 interface Machine {
   /** What each device says to `status` at a time, and to `off`. */
@@ -119,7 +112,7 @@ test.each<[string, Machine, ArbiterCause]>([
   const { result } = run(machine);
   expect(result).toMatchObject({ outcome: 'failed', cause });
   expect(result.reason).toContain('controller-1 is not proven off');
-  expect(proofOf(result, 'life', 0)).toBeNull();
+  expect(proofOf(result, 'life', -1)).toBeNull();
 });
 
 test('an agent that failed counts for nothing if the readings say off', () => {
@@ -131,7 +124,7 @@ test('the break verify-off believes the agent', () => {
 });
 
 describe('levels', () => {
-  const two = { levels: [['bmc'], ['pdu-a', 'pdu-b']] };
+  const two = { levels: [[named('bmc')], [named('pdu-a'), named('pdu-b')]] };
   test('the next one is tried when one fails; all its devices have to be off', () => {
     const { result, calls } = run(
       {
@@ -148,7 +141,7 @@ describe('levels', () => {
       {
         status: (device, _now, shots) => (device === 'pdu-b' ? 'on' : shots.includes(device) ? 'off' : 'on'),
       },
-      { target: { levels: [['pdu-a', 'pdu-b']] } },
+      { target: { levels: [[named('pdu-a'), named('pdu-b')]] } },
     );
     expect(result).toMatchObject({ outcome: 'failed', cause: 'lying' });
   });
@@ -181,12 +174,6 @@ describe('the delay', () => {
   });
 });
 
-test('who has not heard its peer since its own start may not fence', () => {
-  expect(fenceRefusal({ heardSinceStart: false, heard: false })).toContain('not heard since');
-  expect(fenceRefusal({ heardSinceStart: true, heard: true })).toContain('is heard');
-  expect(fenceRefusal({ heardSinceStart: true, heard: false })).toBe('');
-});
-
 describe('readiness', () => {
   const uuid = '03020100-0504-0706-0809-0a0b0c0d0e0f';
   const peer = { node: 'controller-1', productUuid: uuid };
@@ -204,12 +191,12 @@ describe('readiness', () => {
     ['13020100-0504-0706-0809-0a0b0c0d0e0f', false],
     ['', false],
   ])('identity %s', (identity, ready) => {
-    expect(look('on', identity).ready).toBe(ready);
+    expect(look('on', identity)).toMatchObject({ ready, tie: ready ? 'tied' : 'foreign' });
   });
   test('it must read on while the peer is heard, and may read anything while it is not', () => {
-    expect(look('off', null)).toMatchObject({ ready: false, cause: 'lying' });
-    expect(look('off', null, false)).toMatchObject({ ready: true, tookMs: 30 });
-    expect(look('on', null)).toMatchObject({ ready: true });
+    expect(look('off', null)).toMatchObject({ ready: false, cause: 'lying', tie: 'foreign' });
+    expect(look('off', null, false)).toMatchObject({ ready: true, tookMs: 30, tie: 'open' });
+    expect(look('on', null)).toMatchObject({ ready: true, tie: 'tied' });
   });
   test('what can not be asked is not ready, and says what to do', () => {
     const told = deviceReadiness({ device: 'bmc', power: unknown(0, 5, 'auth'), identity: null, peer });
@@ -218,5 +205,150 @@ describe('readiness', () => {
       cause: 'auth',
       reason: expect.stringContaining('correct user name'),
     });
+  });
+});
+
+test('a proof is dated with the first of its two readings, and a frame since then voids it', () => {
+  const { result, calls } = run(dutiful);
+  expect(calls.slice(-2)).toEqual(['status bmc 20', 'status bmc 230']);
+  expect(proofOf(result, 'life', 19)).toEqual({ kernelLife: 'life', by: 'fence: fenced', at: 20 });
+  expect(proofOf(result, 'life', 20)).toBeNull();
+});
+
+describe('how long a fencing takes', () => {
+  /** Every answer takes as long as it may, and says what costs most. */
+  function slowest(levels: FenceTarget['levels']): number {
+    const queue: { at: number; work: () => void }[] = [];
+    let now = 0;
+    let took = Number.NaN;
+    let verifyUntil = 0;
+    const read = new Set<string>();
+    const perform = (effect: FenceEffect): void => {
+      if (effect.type === 'result') took = effect.result.tookMs;
+      else if (effect.type === 'timer') {
+        const { key, generation, at } = effect;
+        if (at !== null)
+          queue.push({ at, work: () => fencing.step({ type: 'timer', key, generation }, now) });
+      } else {
+        const { device, action, request, limitMs } = effect;
+        const askedAt = now;
+        const limits = levels.flat().find(({ name }) => name === device);
+        const work = (): void => {
+          if (action === 'off') verifyUntil = now + (limits?.verifyLimitMs ?? 0);
+          // Off and on before the shot; after it on for as long as that is waited for, and then off.
+          const late = verifyUntil > 0 && now >= verifyUntil;
+          const said: PowerAnswer =
+            action === 'off' ? 'done' : late || (verifyUntil === 0 && !read.has(device)) ? 'off' : 'on';
+          read.add(device);
+          fencing.step({ type: 'answer', request, answer: known(said, askedAt, now) }, now);
+        };
+        queue.push({ at: now + limitMs, work });
+      }
+    };
+    const fencing: Fencing = new Fencing({ ...TARGET, levels }, perform);
+    fencing.start(0, now);
+    while (Number.isNaN(took)) {
+      const next = queue.sort((a, b) => a.at - b.at).shift();
+      if (next === undefined) throw new Error(`it waits for nothing in ${fencing.state}`);
+      now = next.at;
+      next.work();
+    }
+    return took;
+  }
+
+  test.each([
+    [[[named('bmc')]]],
+    [[[{ ...named('bmc'), verifyLimitMs: 3601 }]]],
+    [[[{ ...named('pdu-a'), statusLimitMs: 300 }, named('pdu-b')]]],
+  ])('never longer than the sum that is printed: %o', (levels) => {
+    const limitMs = fencingLimitMs({ levels, gapMs: TARGET.gapMs });
+    expect(slowest(levels)).toBeLessThanOrEqual(limitMs);
+    expect(slowest(levels)).toBeGreaterThan(limitMs - 2 * (LIMITS.statusLimitMs + TARGET.gapMs));
+  });
+
+  test('each device has its own limits', () => {
+    const asked: unknown[] = [];
+    const levels = [
+      [
+        { name: 'quick', statusLimitMs: 300, offLimitMs: 400, verifyLimitMs: 500 },
+        { name: 'slow', statusLimitMs: 9000, offLimitMs: 8000, verifyLimitMs: 7000 },
+      ],
+    ];
+    const fencing: Fencing = new Fencing({ ...TARGET, levels }, (effect) => {
+      if (effect.type === 'power') asked.push([effect.device, effect.action, effect.limitMs]);
+      else if (effect.type === 'timer' && effect.at !== null)
+        fencing.step({ type: 'timer', key: effect.key, generation: effect.generation }, effect.at);
+    });
+    fencing.start(0, 0);
+    for (const request of [1, 2])
+      fencing.step({ type: 'answer', request, answer: known<PowerAnswer>('on', 0, 5) }, 5);
+    expect(asked).toEqual([
+      ['quick', 'status', 300],
+      ['slow', 'status', 9000],
+      ['quick', 'off', 400],
+      ['slow', 'off', 8000],
+    ]);
+  });
+});
+
+describe('whose a device is', () => {
+  const audit = (arbiter: string, tie: DeviceTie, ready = tie !== 'foreign'): Readiness => {
+    const cause = ready ? null : 'lying';
+    return {
+      arbiter,
+      ready,
+      cause,
+      reason: ready ? '' : `${arbiter} is wrong`,
+      checkedAt: 0,
+      tookMs: 1,
+      tie,
+    };
+  };
+  const row = { node: 'controller-1', agent: 'fence_x', parameters: [], secrets: [], ...LIMITS };
+  const rows = [
+    { ...row, name: 'bmc', level: 1 },
+    { ...row, name: 'pdu-b', level: 2 },
+    { ...row, name: 'pdu-a', level: 2 },
+    { ...row, name: 'mine', level: 1, node: 'controller-0' },
+  ];
+  const usable = (...noted: readonly Readiness[]) => {
+    const audits = new FenceAudits();
+    for (const each of noted) audits.note(each);
+    return usableLevels(levelsOf(rows, 'controller-1'), audits).levels.map((level) =>
+      level.map(({ name }) => name),
+    );
+  };
+
+  test('one that was never read while the peer was heard proves nothing', () => {
+    expect(usable()).toEqual([]);
+    expect(usable(audit('bmc', 'open'))).toEqual([]);
+    expect(new FenceAudits().doubt('bmc')).toContain('not seen to be on while the peer was heard');
+  });
+  test('one that was found to be the peer s may be used, also after audits of a silent peer', () => {
+    expect(usable(audit('bmc', 'tied'), audit('bmc', 'open'), audit('bmc', 'open', false))).toEqual([
+      ['bmc'],
+    ]);
+  });
+  test('one that lied is barred until an audit passes again, whatever it answers meanwhile', () => {
+    expect(usable(audit('bmc', 'tied'), audit('bmc', 'foreign'))).toEqual([]);
+    expect(usable(audit('bmc', 'tied'), audit('bmc', 'foreign'), audit('bmc', 'open'))).toEqual([]);
+    expect(usable(audit('bmc', 'foreign'), audit('bmc', 'tied'))).toEqual([['bmc']]);
+    const audits = new FenceAudits();
+    audits.note(audit('bmc', 'foreign'));
+    audits.note(audit('bmc', 'open'));
+    expect(audits.all).toMatchObject([{ ready: false, cause: 'lying', reason: 'bmc is wrong' }]);
+  });
+  test('a level with one that is barred is left out as a whole', () => {
+    expect(usable(audit('bmc', 'tied'), audit('pdu-a', 'tied'), audit('pdu-b', 'foreign'))).toEqual([
+      ['bmc'],
+    ]);
+    expect(usable(audit('pdu-a', 'tied'), audit('pdu-b', 'tied'))).toEqual([['pdu-b', 'pdu-a']]);
+  });
+  test('what another process has seen counts less than what was found out here', () => {
+    const audits = new FenceAudits();
+    audits.note(audit('bmc', 'foreign'));
+    audits.note(audit('pdu-a', 'open'));
+    audits.vouch(['bmc', 'pdu-a', 'pdu-b'], 0);
+    expect(audits.tied).toEqual(['pdu-a', 'pdu-b']);
   });
 });

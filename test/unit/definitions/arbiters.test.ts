@@ -92,6 +92,20 @@ test.each<[string, Readonly<Record<string, readonly Cells[]>>, boolean]>([
   expect(build(tables).warned.includes('policy-takeover')).toBe(isWarned);
 });
 
+test('fence devices: their own sums, and the wait of the one with less to lose', () => {
+  const other = { ...DEVICE, DEVICE_NAME: 'bmc-0', NODE_NAME: 'controller-0', STATUS_LIMIT: 1000 };
+  const own = { ...DEVICE, DEVICE_NAME: 'bmc-1', NODE_NAME: 'controller-1' };
+  expect(arbiterTiming(build({ SM_FENCE_DEVICES: [own] }).set!)).toEqual([
+    'timing fence bmc-1: controller-1 is proven off within 45600 ms, or not by it',
+  ]);
+  expect(arbiterTiming(build({ SM_FENCE_DEVICES: [other, own] }).set!)).toEqual([
+    'timing fence bmc-0: controller-0 is proven off within 29600 ms, or not by it',
+    'timing fence bmc-1: controller-1 is proven off within 45600 ms, or not by it',
+    'timing fence: where both can shoot and controller-0 has less to lose, it shoots after 30400 ms',
+    'timing fence: where both can shoot and controller-1 has less to lose, it shoots after 46400 ms',
+  ]);
+});
+
 test('a disk waits twice', () => {
   const { set } = build({ SM_SHARED_DISK: [DISK] });
   expect(arbiterTiming(set!)).toEqual([

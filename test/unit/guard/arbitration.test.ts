@@ -141,10 +141,17 @@ test('where nothing but fencing is there: no limit, and only a proof of this lif
   peer.talk(600);
   node.pass(2000);
   expect(node.permittedUntil).toBe(Number.POSITIVE_INFINITY);
-  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '' });
+  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '', tied: ['bmc'] });
   const asked = node.drain().asked.find(({ type }) => type === 'fence');
   const kernelLife = asked?.type === 'fence' ? asked.kernelLife : '';
-  const result = { outcome: 'fenced', cause: null, reason: '', attempts: [], tookMs: 5 } as const;
+  const result = {
+    outcome: 'fenced',
+    cause: null,
+    reason: '',
+    attempts: [],
+    tookMs: 5,
+    provenAt: node.now,
+  } as const;
   const proof = (of: string) => ({ kernelLife: of, by: 'fence: fenced', at: node.now });
   node.step({ type: 'arbiter.told', message: { type: 'fenced', result, proof: proof(life('another')) } });
   expect(node.drain().told.map(({ type }) => type)).not.toContain('guard.granted');
@@ -154,11 +161,70 @@ test('where nothing but fencing is there: no limit, and only a proof of this lif
   );
 });
 
+/** A fencing of the peer was asked for and is over; its first reading that says off was asked for at `provenAt`. */
+function fencedAt(node: Node, peer: FakePeer, provenAt: number, isVoid = false): void {
+  const result = { outcome: 'fenced', cause: null, reason: '', attempts: [], tookMs: 5, provenAt } as const;
+  const proof = isVoid ? null : { kernelLife: peer.kernelLife, by: 'fence: fenced', at: provenAt };
+  node.step({ type: 'arbiter.told', message: { type: 'fenced', result, proof } });
+}
+
+test('a frame in one direction voids a proof that was read before it, and no fencing begins beside it', () => {
+  const node = fenced();
+  const peer = new FakePeer(node);
+  peer.talk(600);
+  peer.hears = false;
+  node.pass(2000);
+  const provenAt = node.now;
+  peer.send();
+  node.drain();
+  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '', tied: ['bmc'] });
+  const { told, asked } = node.drain();
+  expect(asked).toEqual([]);
+  expect(told).toContainEqual({ type: 'guard.refused', what: 'fence-peer', reason: 'it is heard' });
+  fencedAt(node, peer, provenAt);
+  expect(node.drain().told.map(({ type }) => type)).not.toContain('guard.granted');
+  node.pass(2000);
+  fencedAt(node, peer, node.now - 1);
+  const then = node.drain();
+  expect(then.told.map(({ type }) => type)).toContain('guard.granted');
+  expect(then.asked).toContainEqual({ type: 'replaced' });
+});
+
+test('a proof that sm-arbiter has found void is told as no fencing', () => {
+  const node = fenced();
+  const peer = new FakePeer(node);
+  peer.talk(600);
+  node.pass(2000);
+  node.drain();
+  fencedAt(node, peer, node.now, true);
+  const { told, asked } = node.drain();
+  expect(told).toContainEqual(expect.objectContaining({ type: 'guard.refused', what: 'fence-peer' }));
+  expect(asked).toEqual([]);
+});
+
+test('what audits have found out is told to an sm that starts later', () => {
+  const node = fenced();
+  const audit = { arbiter: 'bmc', cause: null, reason: '', checkedAt: 1, tookMs: 1 } as const;
+  const tell = (tie: 'tied' | 'open') =>
+    node.step({
+      type: 'arbiter.told',
+      message: { type: 'readiness', readiness: { ...audit, ready: true, tie } },
+    });
+  tell('tied');
+  tell('open');
+  node.step({ type: 'arbiter.gone', reason: 'killed' });
+  node.drain();
+  node.step({ type: 'sm.gone', reason: 'killed' });
+  node.step({ type: 'sm.connected' });
+  const { told } = node.drain();
+  expect(told).toContainEqual({ type: 'guard.readiness', readiness: { ...audit, ready: true, tie: 'tied' } });
+});
+
 test('who has not heard its peer since its start may not fence, and says why', () => {
   const node = fenced();
   node.pass(3000);
   node.drain();
-  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '' });
+  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '', tied: ['bmc'] });
   const { told, asked } = node.drain();
   expect(asked).toEqual([]);
   expect(told).toContainEqual(expect.objectContaining({ type: 'guard.refused', what: 'fence-peer' }));

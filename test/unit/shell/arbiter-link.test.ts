@@ -135,7 +135,14 @@ test('times cross between the clock of the guard and that of everybody else', ()
   expect(cross({ type: 'fact', fact: { type: 'arbiter.renewed', askedAt: 5 } })).toContain('"askedAt":105');
   const granted = { type: 'arbiter.granted', number: 3, ground: 'time', quietSince: 7 } as const;
   expect(cross({ type: 'fact', fact: granted })).toContain('"quietSince":107');
-  const result = { outcome: 'fenced', cause: null, reason: '', attempts: [], tookMs: 1 } as const;
+  const result = {
+    outcome: 'fenced',
+    cause: null,
+    reason: '',
+    attempts: [],
+    tookMs: 1,
+    provenAt: 1,
+  } as const;
   expect(cross({ type: 'fenced', result, proof: { kernelLife: 'k', by: 'b', at: 9 } })).toContain('"at":109');
   expect(cross(numbers('r'))).toBe(JSON.stringify(numbers('r')));
   const word = { heard: false, exchanged: false, leaving: false, permissionMs: 1, stopBoundMs: 1 };
