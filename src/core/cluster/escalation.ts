@@ -1,7 +1,8 @@
 /**
  * What is done about a service that its own node has parked, rung by rung: the leader moves its group to where it has not
  * failed (plan.ts); a group that is marked so ends the node, where that helps (reboot.ts); what is left is tried again in
- * place, less and less often. Nothing stays failed for ever because nobody looked.
+ * place, less and less often, and at once when the group is given to this node all the same, because there is no better one:
+ * once for each activation. Nothing stays failed for ever because nobody looked.
  */
 import type { GroupDefinition } from '../definitions/model.ts';
 import type { Wait } from '../service/interface.ts';
@@ -39,6 +40,8 @@ export class Escalation {
   readonly #options: EscalationOptions;
   readonly #troubles = new Map<string, Trouble>();
   readonly #past = new Map<string, Past>();
+  /** Activation of each group at the last look; 0 = this node did not hold it. */
+  readonly #held = new Map<string, number>();
 
   constructor(context: ClusterContext, options: EscalationOptions) {
     this.#context = context;
@@ -51,11 +54,12 @@ export class Escalation {
     let next = Number.POSITIVE_INFINITY;
     for (const group of this.#context.definitions.groups.values()) {
       const parked = this.#context.local.group(group.name).parked !== '';
+      const isGiven = this.#isGivenAnew(group);
       if (!parked) this.#calm(group.name, now);
       else {
         const trouble = this.#trouble(group.name, now);
         next = Math.min(next, this.#considerReboot(group, trouble, now));
-        if (now >= trouble.retryAt) tried = this.#retry(group.name, trouble, now);
+        if (isGiven || now >= trouble.retryAt) tried = this.#retry(group.name, trouble, now);
         else next = Math.min(next, trouble.retryAt);
       }
     }
@@ -77,6 +81,14 @@ export class Escalation {
       const reason = `tried again in place (try ${tries + 1}) if it can not go elsewhere: ${this.#context.local.group(name).reason}`;
       return { entity: 'group', name, reason, since, until: retryAt };
     });
+  }
+
+  /** Under a number that it did not have when it was looked last: what has failed since then is no part of that. */
+  #isGivenAnew({ name, exclusive }: GroupDefinition): boolean {
+    const held = exclusive ? this.#context.numbers.of(name).held : 0;
+    const before = this.#held.get(name);
+    this.#held.set(name, held);
+    return before !== undefined && held > 0 && held !== before;
   }
 
   #calm(group: string, now: number): void {

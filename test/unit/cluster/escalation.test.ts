@@ -61,6 +61,38 @@ describe('a group that has failed', () => {
     expect(c.local.recovered.length).toBeGreaterThan(100);
   });
 
+  it('is tried at once where it is given all the same, because the other node has died; once', () => {
+    const c = new ClusterDriver().lead();
+    fail(c);
+    expect(c.numbers().holder).toBe(B);
+    c.pass(1000);
+    expect(c.local.recovered).toEqual([]);
+    c.peerGroup('oam', { runs: c.numbers().holderActivation, inactive: false });
+    c.report({ domainState: 'backup', leader: A, number: 2, settled: true });
+    c.silent(true);
+    c.pass(1000);
+    expect(c.numbers().holder).toBe(A);
+    expect(c.local.recovered).toEqual(['oam']);
+    // It has failed again: from now on it is tried in place, less and less often.
+    const [, second = 0] = RETRY_MS;
+    c.local.set('oam', { parked: '', status: '', condition: '' });
+    c.cluster.evaluate(c.now);
+    fail(c);
+    c.pass(second - 1);
+    expect(c.local.recovered).toEqual(['oam']);
+    c.pass(1);
+    expect(c.local.recovered).toEqual(['oam', 'oam']);
+  });
+
+  it('is not tried at once where it fails under the activation that it has', () => {
+    const c = new ClusterDriver().lead();
+    failThere(c);
+    fail(c);
+    expect(c.numbers()).toMatchObject({ holder: A });
+    c.pass(1000);
+    expect(c.local.recovered).toEqual([]);
+  });
+
   it('is forgotten after ten good minutes: the next failure is the first again', () => {
     const c = new ClusterDriver().lead();
     failThere(c);
