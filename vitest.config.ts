@@ -22,7 +22,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: [REAL], sequence: { groupOrder: 0 } },
+        test: {
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: [REAL],
+          // Bounds of memory are measured after a collection.
+          execArgv: ['--expose-gc'],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,

@@ -39,17 +39,9 @@ import { replayLife } from '../../src/sim/replay.ts';
 import { hostileJson, hostileText, mutatedBytes } from '../support/hostile.ts';
 import { frame, report } from '../unit/link/arbitrary.ts';
 import { recordLife, textOf } from '../unit/trace/record.ts';
-
-export interface Target {
-  readonly name: string;
-  /** Share of the runs that the others get: for what is slow by itself. */
-  readonly share?: number;
-  readonly property: () => fc.IRawProperty<unknown>;
-}
-
-function target<T>(name: string, input: () => fc.Arbitrary<T>, run: (value: T) => void, share = 1): Target {
-  return { name, share, property: () => fc.property(input(), run) as fc.IRawProperty<unknown> };
-}
+import { ARBITER_TARGETS } from './arbiter-targets.ts';
+import { STORED_TARGETS } from './stored-targets.ts';
+import { type Target, target } from './target.ts';
 
 const EXPECTED = {
   clusterId: '00'.repeat(8),
@@ -390,4 +382,6 @@ export const TARGETS: readonly Target[] = [
     },
     0.3,
   ),
+  ...ARBITER_TARGETS,
+  ...STORED_TARGETS,
 ];

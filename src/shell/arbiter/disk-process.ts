@@ -1,6 +1,6 @@
 /** The process that does the I/O of one disk: a line in, a line out. It may hang; nobody waits for it without a limit. */
 import type { Readable, Writable } from 'node:stream';
-import type { ArbiterCause, DiskReply } from '../../core/arbiter/interface.ts';
+import { ARBITER_CAUSES, type ArbiterCause, type DiskReply } from '../../core/arbiter/interface.ts';
 import { LineSplitter } from '../lines.ts';
 import type { LockResult } from '../lock.ts';
 import { SectorError, type SectorOptions, Sectors } from './disk-sectors.ts';
@@ -13,6 +13,21 @@ export interface DiskCall {
 export type DiskWord =
   | ({ readonly id: number; readonly ok: true } & DiskReply)
   | { readonly id: number; readonly ok: false; readonly cause: ArbiterCause; readonly detail: string };
+
+/** null = nothing that a disk process says. */
+export function readDiskWord(line: string): DiskWord | null {
+  let word: Partial<Record<string, unknown>>;
+  try {
+    word = (JSON.parse(line) ?? {}) as Partial<Record<string, unknown>>;
+  } catch {
+    return null;
+  }
+  const { id, ok, own, peer, detail } = word;
+  if (typeof id !== 'number') return null;
+  if (ok === true && typeof own === 'string' && typeof peer === 'string') return { id, ok, own, peer };
+  const cause = ARBITER_CAUSES.find((each) => each === word.cause);
+  return ok === false && cause !== undefined && typeof detail === 'string' ? { id, ok, cause, detail } : null;
+}
 
 export const LINE_BYTES_MAX = 64 * 1024;
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Answer, ArbiterCause, DiskReply, DiskRequest } from '../../core/arbiter/interface.ts';
 import { isLabNode } from '../lab-node.ts';
 import { LineSplitter } from '../lines.ts';
-import { type DiskCall, type DiskWord, LINE_BYTES_MAX } from './disk-process.ts';
+import { type DiskCall, LINE_BYTES_MAX, readDiskWord } from './disk-process.ts';
 
 /**
  * The process `sm-disk` of this installation. Nodes of the lab share a kernel, and so a file: for them it may take the place of
@@ -84,7 +84,9 @@ export class DiskArbiter {
     this.#child = child;
     this.#lines = new LineSplitter(LINE_BYTES_MAX);
     child.stdout?.on('data', (chunk: Buffer) => {
-      for (const line of this.#lines.push(chunk) ?? []) this.#receive(line);
+      const lines = this.#lines.push(chunk);
+      if (lines === null) return this.#distrust();
+      for (const line of lines) this.#receive(line);
     });
     child.stdin?.on('error', () => {});
     // Its exit is the proof that its I/O is over; not its closed pipes.
@@ -106,13 +108,19 @@ export class DiskArbiter {
 
   #receive(line: string): void {
     const waiting = this.#waiting;
-    const word = JSON.parse(line) as DiskWord;
+    const word = readDiskWord(line);
+    if (word === null) return this.#distrust();
     if (waiting === null || word.id !== waiting.id) return;
     this.#waiting = null;
     const { askedAt } = waiting;
     if (!word.ok) return waiting.resolve?.(this.#unknown(askedAt, word.cause, word.detail));
     const { own, peer } = word;
     waiting.resolve?.({ kind: 'known', askedAt, answeredAt: this.#options.now(), value: { own, peer } });
+  }
+
+  /** It says what no disk process says. Whoever waits is answered when it is gone: only then its I/O is over. */
+  #distrust(): void {
+    this.#child?.kill('SIGKILL');
   }
 
   #unknown(askedAt: number, cause: ArbiterCause, detail: string): Answer<DiskReply> {

@@ -66,7 +66,7 @@ export class EtcdRegister {
     };
     if (outcome.kind === 'failed') return unknown(outcome.cause, outcome.detail);
     if (outcome.status !== 200) return unknown(...refused(outcome.status, outcome.text));
-    const reply = this.#reply(outcome.text);
+    const reply = transactionReply(outcome.text, this.#options.prefix);
     return reply === null
       ? unknown('protocol', `the answer is not etcd's: "${outcome.text.slice(0, 80)}"`)
       : { kind: 'known', askedAt, answeredAt, value: reply };
@@ -149,26 +149,26 @@ export class EtcdRegister {
     const puts = put.map(({ key: name, text }) => ({ request_put: { key: key(name), value: base64(text) } }));
     return JSON.stringify({ compare, success: [...puts, range], failure: [range] });
   }
+}
 
-  /** null = not the answer to our transaction. */
-  #reply(text: string): RegisterReply | null {
-    const answer = objectOf(text);
-    const header = asObject(answer.header);
-    const responses = Array.isArray(answer.responses) ? answer.responses : [];
-    const range = asObject(asObject(responses.at(-1)).response_range);
-    const identity = header.cluster_id;
-    if (typeof identity !== 'string' || asObject(range.header).revision === undefined) return null;
-    const entries = new Map<string, Seen>();
-    for (const each of Array.isArray(range.kvs) ? range.kvs : []) {
-      const { key, mod_revision: revision, value } = asObject(each);
-      if (typeof key !== 'string' || typeof revision !== 'string') return null;
-      const name = fromBase64(key);
-      if (!name.startsWith(this.#options.prefix)) return null;
-      const text = typeof value === 'string' ? fromBase64(value) : '';
-      entries.set(name.slice(this.#options.prefix.length), { revision, text });
-    }
-    return { committed: answer.succeeded === true, register: identity, entries };
+/** Of all keys below the prefix; null = not the answer to our transaction. */
+export function transactionReply(text: string, prefix: string): RegisterReply | null {
+  const answer = objectOf(text);
+  const header = asObject(answer.header);
+  const responses = Array.isArray(answer.responses) ? answer.responses : [];
+  const range = asObject(asObject(responses.at(-1)).response_range);
+  const identity = header.cluster_id;
+  if (typeof identity !== 'string' || asObject(range.header).revision === undefined) return null;
+  const entries = new Map<string, Seen>();
+  for (const each of Array.isArray(range.kvs) ? range.kvs : []) {
+    const { key, mod_revision: revision, value } = asObject(each);
+    if (typeof key !== 'string' || typeof revision !== 'string') return null;
+    const name = fromBase64(key);
+    if (!name.startsWith(prefix)) return null;
+    const text = typeof value === 'string' ? fromBase64(value) : '';
+    entries.set(name.slice(prefix.length), { revision, text });
   }
+  return { committed: answer.succeeded === true, register: identity, entries };
 }
 
 /** On revision and content: a revision can come again after a restore, a nonce in the content never does. */

@@ -132,6 +132,27 @@ test('a child that dies is replaced', async () => {
   expect(pids.at(-1)).not.toBe(pid);
 });
 
+test.each([
+  ['says what is no word of it', 'echo garbage'],
+  ['says something without end', 'head -c 200000 /dev/zero | tr "\\0" x'],
+])('a child that %s is ended, and replaced', async (_, words) => {
+  const script = `read call; ${words}; exec sleep 60`;
+  let starts = 0;
+  const made = new DiskArbiter({
+    start: () => {
+      starts += 1;
+      return spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    },
+    now: () => performance.now(),
+  });
+  arbiters.push(made);
+  for (let call = 1; call <= 2; call += 1) {
+    const answer = await made.ask({ write: null }, LIMIT_MS);
+    expect(answer).toMatchObject({ cause: 'unreachable', detail: expect.stringContaining('SIGKILL') });
+    expect(starts).toBe(call);
+  }
+});
+
 test('a process that was given up and does nothing is ended, and its successor writes', async () => {
   const first = arbiter(0);
   await first.ask({ write: 'first' }, LIMIT_MS);
