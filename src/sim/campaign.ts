@@ -1,5 +1,6 @@
 /** Many seeds together: what is asked of a worker, what it answers, and what it all amounts to. */
-import type { Break, SimOptions, WorldClass } from './options.ts';
+import type { Severity } from '../core/kernel/names.ts';
+import type { Break, GroupShape, SimOptions, WorldClass } from './options.ts';
 import { Digest } from './prng.ts';
 import type { SeedResult } from './run.ts';
 
@@ -104,15 +105,33 @@ function arbiterText({ arbiter, domain }: SimOptions): string {
   return `${record}${fence ? ' and fence' : ''}, loses ${loss}, late by ${delayMaxMs}`;
 }
 
+const IMPACT_MARKS: Readonly<Record<Severity, string>> = {
+  critical: '',
+  major: '-',
+  minor: '--',
+  none: '---',
+};
+
+/** `N+M1/1*(p sk-)`: counts, aggregate, services; promotable or simple, kernel state, and how little a failure means. */
+function groupText({ model, nActive, mStandby, services, aggregate, beside, ...marks }: GroupShape): string {
+  const shapes = services.map(
+    ({ promotable, kernelState, impact }) =>
+      (promotable ? 'p' : 's') + (kernelState ? 'k' : '') + IMPACT_MARKS[impact],
+  );
+  const words = [
+    beside === '' ? '' : ` beside ${beside}`,
+    marks.core ? ' core' : '',
+    marks.autoRecover ? ' recovers' : '',
+    marks.reboots ? ' reboots' : '',
+  ];
+  const counts = `${model.replaceAll(' ', '')}${nActive}/${mStandby}${aggregate === '' ? '' : '*'}`;
+  return `${counts}(${shapes.join(' ')}${words.join('')})`;
+}
+
 /** The drawn options in one line. */
 export function describeOptions(options: SimOptions): string {
   const { domain, groups, network, nodes, clockRates } = options;
-  const shapes = groups.map(({ model, services, aggregate }) => {
-    const marks = services.map(
-      ({ promotable, kernelState }) => (promotable ? 'p' : 's') + (kernelState ? 'k' : ''),
-    );
-    return `${model.replaceAll(' ', '')}${aggregate === '' ? '' : '*'}(${marks.join(' ')})`;
-  });
+  const shapes = groups.map(groupText);
   const faults = Object.entries(options.faults).map(
     ([kind, ms]) => `${kind}/${Math.round((ms ?? 0) / 1000)}s`,
   );

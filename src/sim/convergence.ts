@@ -32,21 +32,27 @@ export function notConverged(world: World): string | null {
 
 function groupNotConverged(world: World, group: GroupDefinition): string | null {
   const active = world.nodes.filter((node) => groupActive(node, group));
-  if (active.length !== Math.min(group.nActive, world.nodes.length)) {
+  const wanted = nodesWanted(world, group);
+  if (active.length !== wanted) {
     const names = active.map(({ name }) => name).join(' ') || 'no node';
-    return `${group.name} is active on ${names}, wanted on ${group.nActive}: ${missing(world, group)}`;
+    return `${group.name} is active on ${names}, wanted on ${wanted}: ${missing(world, group)}`;
   }
   for (const node of world.nodes) {
     if (active.includes(node)) continue;
     for (const { service } of group.members) {
-      const truth = node.executor.service(service);
-      if (truth.shape.promotable && truth.role !== 'standby')
-        return `${service} is ${truth.role} on ${node.name}`;
-      if (!truth.shape.promotable && truth.role !== 'none')
-        return `${service} is ${truth.role} on ${node.name}`;
+      const { shape, role } = node.executor.service(service);
+      const due = shape.promotable && group.mStandby > 0 ? 'standby' : 'none';
+      if (role !== due) return `${service} is ${role} on ${node.name}`;
     }
   }
   return null;
+}
+
+/** On how many nodes it is to be active; never on more than the group beside which alone it may be. */
+function nodesWanted(world: World, { nActive, activeOnlyIfActive }: GroupDefinition): number {
+  const beside = world.definitions.groups.get(activeOnlyIfActive);
+  const most = beside === undefined ? world.nodes.length : nodesWanted(world, beside);
+  return Math.min(nActive, most);
 }
 
 function groupActive(node: SimNode, group: GroupDefinition): boolean {

@@ -8,6 +8,7 @@ import type {
   InterfaceDefinition,
   ServiceDefinition,
 } from '../core/definitions/model.ts';
+import { LIMITS } from '../core/kernel/limits.ts';
 import { INTERFACE_ROLES, type ServiceAction } from '../core/kernel/names.ts';
 import type { DomainShape, GroupShape, ServiceShape, SimOptions } from './options.ts';
 
@@ -144,22 +145,21 @@ function interfaceDefinition(role: InterfaceDefinition['role'], index: number): 
   };
 }
 
-function groupDefinition(group: GroupShape, { nodes, domain }: SimOptions): GroupDefinition {
-  const all = group.model === 'N';
-  const nActive = all ? nodes.length : 1;
+function groupDefinition(group: GroupShape, { domain }: SimOptions): GroupDefinition {
+  const { name, model, nActive, mStandby, aggregate, beside, core, autoRecover, reboots, services } = group;
   return {
-    name: group.name,
-    redundancyModel: group.model,
+    name,
+    redundancyModel: model,
     nActive,
-    mStandby: all ? 0 : 1,
-    aggregate: group.aggregate,
-    activeOnlyIfActive: '',
-    exclusive: nActive < nodes.length,
-    autoRecover: false,
-    core: false,
+    mStandby,
+    aggregate,
+    activeOnlyIfActive: beside,
+    exclusive: nActive < LIMITS.nodesMax,
+    autoRecover,
+    core,
     failureDebounceMs: domain.failureDebounceMs,
-    fatalErrorReboot: false,
-    members: group.services.map(({ name }) => ({ service: name, failureImpact: 'critical' })),
+    fatalErrorReboot: reboots,
+    members: services.map(({ name: service, impact }) => ({ service, failureImpact: impact })),
   };
 }
 
@@ -175,7 +175,8 @@ function serviceDefinition(group: GroupShape, shape: ServiceShape): ServiceDefin
     failCountdown: 1,
     failCountdownIntervalMs: 20_000,
     maxActionFailures: 4,
-    maxTransitionFailures: 16,
+    // Where the node is to end itself for it, it has to come to that within a run.
+    maxTransitionFailures: group.reboots ? 3 : 16,
     pidFile: shape.kernelState ? '' : `/run/${shape.name}.pid`,
     kernelState: shape.kernelState,
     actions: new Map(actions.map((action) => [action, actionDefinition(action)])),

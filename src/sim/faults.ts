@@ -341,8 +341,7 @@ export class FaultInjector {
     const change = (on: boolean) => {
       for (const link of roles) {
         if (kind.startsWith('carrier')) node.carrierFault(link, on ? 1 : -1);
-        else if (kind === 'loss-burst')
-          network.direction(link, node.index).lossExtra = on ? 0.1 + 0.4 * which : 0;
+        else if (kind === 'loss-burst') network.lose(link, node.index, on ? 0.1 + 0.4 * which : 0);
         else if (kind === 'delay-burst')
           network.delay(link, node.index, on ? DELAY_MS_MAX * ((which * 7) % 1) ** 2 : 0);
         else for (const index of from) on ? network.cut(link, index) : network.heal(link, index);

@@ -33,6 +33,8 @@ export class Network {
   readonly #rng: Prng;
   /** By link, then by sender. */
   readonly #directions = new Map<InterfaceRole, readonly [Direction, Direction]>();
+  /** The key of each end of a link where it is not the common one. */
+  readonly #keys = new Map<InterfaceRole, readonly [string, string]>();
   /** Time until which a part of the network counts as having been cut (see `separable`). */
   #cutUntil = Number.NEGATIVE_INFINITY;
   #lossless = false;
@@ -69,6 +71,13 @@ export class Network {
     direction.delayExtraMs = extraMs;
   }
 
+  /** A bad cable: this share of the frames of this direction is lost, beside those that any link loses. */
+  lose(role: InterfaceRole, from: number, share: number): void {
+    const direction = this.direction(role, from);
+    if (isCut(direction)) this.#cutUntil = this.#world.now;
+    direction.lossExtra = share;
+  }
+
   /** From here on nothing is lost: three lost hellos in a row are a fault too. */
   healAll(): void {
     this.#lossless = true;
@@ -80,11 +89,23 @@ export class Network {
     this.#cutUntil = this.#world.now;
   }
 
+  /** The node signs and checks with this key on the link from now on. */
+  setKey(role: InterfaceRole, node: number, key: string): void {
+    const [first, second] = this.#keys.get(role) ?? ['', ''];
+    this.#keys.set(role, node === 0 ? [key, second] : [first, key]);
+  }
+
+  /** A frame that is signed with another key than the receiver's touches nothing there (core/link/admission.ts). */
+  #fits(role: InterfaceRole): boolean {
+    const [first, second] = this.#keys.get(role) ?? ['', ''];
+    return first === second;
+  }
+
   /** A frame could pass this way now. */
   passes(role: InterfaceRole, from: number): boolean {
     const { nodes } = this.#world;
     if (nodes.length < 2) return false;
-    const up = nodes.every((node) => node.carrier(role));
+    const up = nodes.every((node) => node.carrier(role)) && this.#fits(role);
     return up && !isCut(this.direction(role, from));
   }
 
@@ -113,7 +134,7 @@ export class Network {
     if (cuts > 0 || (!this.#lossless && rng.float() < loss + lossExtra)) return;
     const packet = world.wire === null ? frame : world.wire.seal(frame);
     const arrive = () => {
-      if (!receiver.carrier(role)) return;
+      if (!receiver.carrier(role) || !this.#fits(role)) return;
       this.delivered += 1;
       receiver.watchdog.receive(role, packet);
     };
@@ -129,7 +150,7 @@ function freeWay(): Direction {
   return { cuts: 0, lossExtra: 0, delayExtraMs: 0 };
 }
 
-/** A word that comes after the stop bound of who waits for it is no word. */
-function isCut({ cuts, delayExtraMs }: Direction): boolean {
-  return cuts > 0 || delayExtraMs > PROMPT_MS_MAX;
+/** A word that comes after the stop bound of who waits for it is no word, nor one that is lost as often as it is said. */
+function isCut({ cuts, lossExtra, delayExtraMs }: Direction): boolean {
+  return cuts > 0 || lossExtra > 0 || delayExtraMs > PROMPT_MS_MAX;
 }

@@ -181,7 +181,8 @@ export class SimNode {
 
   #tellCarrier(role: InterfaceRole): void {
     const { linkDownDetectMs } = this.definitions.domain;
-    const delayMs = this.clock.trueDuration(linkDownDetectMs) * this.rng.between(0.02, 0.9);
+    const latestMs = this.clock.trueDuration(linkDownDetectMs) * this.world.options.carrierLateness;
+    const delayMs = latestMs * this.rng.between(0.02, 0.9);
     this.watchdog.after(delayMs, () => this.watchdog.linkChanged(role));
   }
 

@@ -3,7 +3,7 @@
  * by hand, and what is printed first, so that a run can be repeated exactly.
  */
 import type { DefinitionSet } from '../core/definitions/model.ts';
-import type { ServiceAction, SilencePolicy } from '../core/kernel/names.ts';
+import type { RedundancyModel, ServiceAction, Severity, SilencePolicy } from '../core/kernel/names.ts';
 
 export const FAULT_KINDS = [
   'power-off',
@@ -61,9 +61,20 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
  * `cut`: a full two-way cut of two live nodes under policy `takeover`; `resume`: both processes of a node stopped and
  * continued, or the whole machine paused, its clock standing, as a virtual machine can be; `rollback`: a node comes
  * back with its disk as it was up to a minute earlier; `confirm`: an operator takes a silent node for dead that lives;
- * `wrong-bmc`: the fence device of a node gets another machine's power at any time, as an audit can not foresee.
+ * `wrong-bmc`: the fence device of a node gets another machine's power at any time, as an audit can not foresee;
+ * `clock`: the rates of the two clocks differ by more than 10 %; `detect`: a link that is down at its own end is noticed
+ * later than `link_down_detect`.
  */
-export const WORLD_CLASSES = ['default', 'cut', 'resume', 'rollback', 'confirm', 'wrong-bmc'] as const;
+export const WORLD_CLASSES = [
+  'default',
+  'cut',
+  'resume',
+  'rollback',
+  'confirm',
+  'wrong-bmc',
+  'clock',
+  'detect',
+] as const;
 export type WorldClass = (typeof WORLD_CLASSES)[number];
 
 /**
@@ -126,14 +137,45 @@ export interface ServiceShape {
   readonly kernelState: boolean;
   /** A service of the same world that has to be active first; '' = none. */
   readonly after: string;
+  /** What its failure means for its group. */
+  readonly impact: Severity;
 }
 
 export interface GroupShape {
   readonly name: string;
-  readonly model: 'N' | 'N + M';
+  readonly model: RedundancyModel;
+  /** On how many nodes it is active at once: on one, and needs a token, or on two. */
+  readonly nActive: 1 | 2;
+  readonly mStandby: 0 | 1;
   readonly aggregate: string;
+  /** The group beside which alone it may be active (ACTIVE_ONLY_IF_ACTIVE); '' = none. */
+  readonly beside: string;
+  readonly core: boolean;
+  readonly autoRecover: boolean;
+  /** FATAL_ERROR_REBOOT. */
+  readonly reboots: boolean;
   readonly services: readonly ServiceShape[];
 }
+
+/** Active on one node, standby on the other; nothing else is asked of it. */
+export const PAIR: Omit<GroupShape, 'name' | 'services'> = {
+  model: 'N + M',
+  nActive: 1,
+  mStandby: 1,
+  aggregate: '',
+  beside: '',
+  core: false,
+  autoRecover: false,
+  reboots: false,
+};
+
+/** Active on every node. */
+export const EVERYWHERE: Omit<GroupShape, 'name' | 'services'> = {
+  ...PAIR,
+  model: 'N',
+  nActive: 2,
+  mStandby: 0,
+};
 
 export interface DomainShape {
   readonly policy: SilencePolicy;
@@ -202,6 +244,8 @@ export interface SimOptions {
   readonly disk: DiskShape;
   /** Rate of each node's clock against true time. */
   readonly clockRates: readonly number[];
+  /** A change of a carrier is noticed within so many times `link_down_detect`; more than 1 = outside of the assumptions. */
+  readonly carrierLateness: number;
   /** Mean time between two faults of a kind, ms; a kind that is not there does not occur. */
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly breaks: readonly Break[];

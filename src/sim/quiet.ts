@@ -24,6 +24,7 @@ export const QUIET_WORLD: Omit<SimOptions, 'groups'> = {
   network: { loss: 0, delayMinMs: 0.2, delayMaxMs: 0.6, duplication: 0, lateDuplication: 0 },
   disk: { commitMsMin: 0.5, commitMsMax: 2 },
   clockRates: [1, 1],
+  carrierLateness: 1,
   faults: {},
   breaks: [],
 };

@@ -11,9 +11,12 @@ import type { SimNode } from './node.ts';
 import {
   type ArbiterShape,
   BREAK_NAMES,
+  EVERYWHERE,
   FAULT_KINDS,
   type GroupShape,
   NO_ARBITER,
+  PAIR,
+  type ServiceShape,
   type SimOptions,
   WORLD_CLASSES,
 } from './options.ts';
@@ -33,27 +36,27 @@ const SEPARATOR = '----';
 /** Longest boot, exchange, and start of every service. */
 const SETTLE_MS = 4000;
 
+function service(name: string, shape: Partial<ServiceShape> = {}): ServiceShape {
+  return { name, promotable: false, kernelState: false, after: '', impact: 'critical', ...shape };
+}
+
 const GROUPS: readonly GroupShape[] = [
   {
+    ...PAIR,
     name: 'oam',
-    model: 'N + M',
     aggregate: 'controller',
-    services: [
-      { name: 'oam-ip', promotable: false, kernelState: true, after: '' },
-      { name: 'oam-proxy', promotable: false, kernelState: false, after: 'oam-ip' },
-    ],
+    services: [service('oam-ip', { kernelState: true }), service('oam-proxy', { after: 'oam-ip' })],
   },
   {
+    ...PAIR,
     name: 'database',
-    model: 'N + M',
     aggregate: 'controller',
-    services: [{ name: 'postgres', promotable: true, kernelState: false, after: '' }],
+    services: [service('postgres', { promotable: true })],
   },
   {
+    ...EVERYWHERE,
     name: 'web',
-    model: 'N',
-    aggregate: '',
-    services: [{ name: 'web-server', promotable: false, kernelState: false, after: '' }],
+    services: [service('web-server')],
   },
 ];
 
@@ -72,7 +75,8 @@ function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
     secondDomain: settings.has('second-stop-bound') ? { stopBoundMs, killVerifyMs: 100 } : {},
     arbiter: arbiterOf(settings.get('arbiter') ?? ''),
     groups: GROUPS,
-    clockRates: [0.95, 1.05],
+    clockRates: settings.get('clock-rates')?.split(' ').map(Number) ?? [0.95, 1.05],
+    carrierLateness: Number(settings.get('carrier-lateness') ?? 1),
   };
 }
 
@@ -191,13 +195,17 @@ class Stage {
       }
     },
     lose: ([link, path, share]) =>
-      this.#paths(link, path === 'both' ? undefined : path, (role, from) => {
-        this.world.network.direction(role, from).lossExtra = Number(share);
-      }),
+      this.#paths(link, path === 'both' ? undefined : path, (role, from) =>
+        this.world.network.lose(role, from, Number(share)),
+      ),
     delay: ([link, path, duration]) =>
-      this.#paths(link, path === 'both' ? undefined : path, (role, from) => {
-        this.world.network.direction(role, from).delayExtraMs = milliseconds(duration);
-      }),
+      this.#paths(link, path === 'both' ? undefined : path, (role, from) =>
+        this.world.network.delay(role, from, milliseconds(duration)),
+      ),
+    key: ([link, name, key = '']) => {
+      for (const { index } of this.#nodes(name))
+        for (const role of this.#roles(link)) this.world.network.setKey(role, index, key);
+    },
     arbiter: ([state, name]) => {
       const { arbiters } = this.world;
       const by = state === 'cut' || state === 'down' ? 1 : -1;

@@ -8,10 +8,12 @@ import {
   type ArbiterShape,
   type Break,
   type DomainShape,
+  EVERYWHERE,
   FAULT_KINDS,
   type FaultKind,
   type GroupShape,
   NO_ARBITER,
+  PAIR,
   type ServiceShape,
   type SimOptions,
   type WorldClass,
@@ -74,6 +76,13 @@ const MEAN_INTERVALS_MS: Readonly<Record<FaultKind, readonly [number, number]>> 
   'confirm-dead': [2000, 20_000],
   'confirm-alive': [2000, 20_000],
   redefine: [20_000, 90_000],
+};
+
+/** Faults without which the assumption of a class would not matter. */
+const CLASS_NEEDS: Readonly<Partial<Record<WorldClass, readonly FaultKind[]>>> = {
+  cut: ['cut-all'],
+  clock: ['carrier-down-all', 'cut-all-one-way'],
+  detect: ['carrier-down-all'],
 };
 
 /** Faults that only worlds of one class have. */
@@ -141,16 +150,30 @@ export function drawOptions(request: SwarmRequest): SimOptions {
     groups: drawGroups(rng.fork('groups')),
     network: drawNetwork(rng.fork('network')),
     disk: { commitMsMin: 0.3, commitMsMax: rng.pick([1, 5, 15]) },
-    clockRates: [rng.between(0.95, 1.05), rng.between(0.95, 1.05)],
+    clockRates: drawClockRates(rng, worldClass),
+    carrierLateness: worldClass === 'detect' ? rng.between(5, 40) : 1,
     faults: drawFaults(rng.fork('faults'), simplex, domain.policy, arbiter, worldClass, differ),
     breaks,
   };
 }
 
-/** Half of the worlds have none; those of class cut, and those of one node, never do. Those of wrong-bmc can fence. */
+/** Within the assumptions the two differ by a tenth at most. */
+function drawClockRates(rng: Prng, worldClass: WorldClass): SimOptions['clockRates'] {
+  if (worldClass !== 'clock') return [rng.between(0.95, 1.05), rng.between(0.95, 1.05)];
+  const rates = [rng.between(0.6, 0.8), rng.between(1.2, 1.4)];
+  return rng.chance(0.5) ? rates : rates.reverse();
+}
+
+/** Their assumption is one of the policy `takeover` without an arbiter. */
+const TAKEOVER_CLASSES: ReadonlySet<WorldClass> = new Set<WorldClass>(['cut', 'detect']);
+
+/**
+ * Half of the worlds have none; those of a class that is about `takeover`, and those of one node, never do. Those of wrong-bmc
+ * can fence.
+ */
 function drawArbiter(rng: Prng, worldClass: WorldClass): ArbiterShape {
   const wrongBmc = worldClass === 'wrong-bmc';
-  if (worldClass === 'cut' || (rng.chance(0.5) && !wrongBmc)) return NO_ARBITER;
+  if (TAKEOVER_CLASSES.has(worldClass) || (rng.chance(0.5) && !wrongBmc)) return NO_ARBITER;
   const record = rng.pick(['etcd', 'etcd', 'disk', 'disk', 'none'] as const);
   const fence = record === 'none' || rng.chance(0.35) || wrongBmc;
   const loss = rng.pick([0, 0, 0.005, 0.05]);
@@ -159,7 +182,7 @@ function drawArbiter(rng: Prng, worldClass: WorldClass): ArbiterShape {
 }
 
 function drawDomain(rng: Prng, worldClass: WorldClass): DomainShape {
-  const policy = worldClass === 'cut' || rng.chance(0.7) ? 'takeover' : 'stay';
+  const policy = TAKEOVER_CLASSES.has(worldClass) || rng.chance(0.7) ? 'takeover' : 'stay';
   for (;;) {
     const helloIntervalMs = rng.pick([100, 200, 200, 200, 300]);
     const stopGraceMs = rng.pick([50, 100, 150]);
@@ -193,31 +216,57 @@ function drawSecondDomain(rng: Prng, domain: DomainShape): Partial<DomainShape> 
   return permissionAfterSendMs(whole) >= permissionAfterSendMinMs(whole) ? change : {};
 }
 
+/** Exclusive groups, groups that run everywhere, and now and then a core group, beside each other in every way. */
 function drawGroups(rng: Prng): GroupShape[] {
   const groups: GroupShape[] = [];
   const exclusive = rng.integer(1, 4);
   const everywhere = rng.integer(0, 2);
   const aggregate = exclusive > 1 && rng.chance(0.5) ? 'controller-aggregate' : '';
+  if (rng.chance(0.15)) groups.push(drawGroup(rng, 'core', { ...EVERYWHERE, core: true }));
   for (let i = 0; i < exclusive; i++) {
     const together = aggregate !== '' && (i < 2 || rng.chance(0.5));
-    groups.push(drawGroup(rng, `pair-${i}`, 'N + M', together ? aggregate : ''));
+    const redundancy = rng.pick([{}, {}, {}, ALONE, ALONE_WITH_STANDBY]);
+    const reboots = rng.chance(0.1);
+    groups.push(
+      drawGroup(rng, `pair-${i}`, {
+        ...PAIR,
+        ...redundancy,
+        aggregate: together ? aggregate : '',
+        beside: drawBeside(rng, groups),
+        reboots,
+      }),
+    );
   }
-  for (let i = 0; i < everywhere; i++) groups.push(drawGroup(rng, `everywhere-${i}`, 'N', ''));
+  for (let i = 0; i < everywhere; i++) {
+    const beside = drawBeside(rng, groups);
+    const autoRecover = rng.chance(0.5);
+    groups.push(drawGroup(rng, `everywhere-${i}`, { ...EVERYWHERE, beside, autoRecover }));
+  }
   return groups;
 }
 
-function drawGroup(rng: Prng, name: string, model: GroupShape['model'], aggregate: string): GroupShape {
+/** Redundancy N with one active node: nothing is there on the other one, or a standby. */
+const ALONE = { model: 'N', mStandby: 0 } as const;
+const ALONE_WITH_STANDBY = { model: 'N', mStandby: 1 } as const;
+
+/** One of the groups before, so that there is no circle. */
+function drawBeside(rng: Prng, before: readonly GroupShape[]): string {
+  return before.length > 0 && rng.chance(0.2) ? rng.pick(before).name : '';
+}
+
+function drawGroup(rng: Prng, name: string, kind: Omit<GroupShape, 'name' | 'services'>): GroupShape {
   const services: ServiceShape[] = [];
   for (let i = rng.integer(1, 5); i > 0; i--) {
     const before = services.at(-1);
     services.push({
       name: `${name}-s${services.length}`,
-      promotable: model === 'N + M' && rng.chance(0.35),
+      promotable: kind.nActive === 1 && rng.chance(0.35),
       kernelState: rng.chance(0.25),
       after: before !== undefined && rng.chance(0.5) ? before.name : '',
+      impact: rng.pick(['critical', 'critical', 'critical', 'major', 'minor', 'none']),
     });
   }
-  return { name, model, aggregate, services };
+  return { ...kind, name, services };
 }
 
 function drawNetwork(rng: Prng): SimOptions['network'] {
@@ -251,8 +300,8 @@ function drawFaults(
     if (kind === 'redefine' && !differ) continue;
     const only = CLASS_FAULTS[kind];
     if (only !== undefined && only !== worldClass) continue;
-    const classFault = (kind === 'cut-all' && worldClass === 'cut') || only !== undefined;
-    if (wanted || classFault) drawn[kind] = interval;
+    const needed = only !== undefined || CLASS_NEEDS[worldClass]?.includes(kind) === true;
+    if (wanted || needed) drawn[kind] = interval;
   }
   return drawn;
 }

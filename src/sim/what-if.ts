@@ -9,7 +9,7 @@ import { notConverged } from './convergence.ts';
 import { simulatedSet } from './definitions.ts';
 import { acts } from './executor.ts';
 import type { SimNode } from './node.ts';
-import type { GroupShape, SimOptions } from './options.ts';
+import { type GroupShape, PAIR, type SimOptions } from './options.ts';
 import { QUIET_WORLD } from './quiet.ts';
 import { World } from './world.ts';
 
@@ -127,14 +127,15 @@ class Question {
 
   #options(seed: number): SimOptions {
     const definitions = simulatedSet(this.#request.definitions);
-    const groups = this.#groups.map(({ name, redundancyModel, aggregate, members }): GroupShape => {
-      const services = members.flatMap(({ service }) => {
+    const groups = this.#groups.map(({ name, members }): GroupShape => {
+      const services = members.flatMap(({ service, failureImpact: impact }) => {
         const definition = definitions.services.get(service);
         if (definition === undefined) return [];
         const { kernelState, actions } = definition;
-        return [{ name: service, promotable: actions.has('go-active'), kernelState, after: '' }];
+        return [{ name: service, promotable: actions.has('go-active'), kernelState, after: '', impact }];
       });
-      return { name, model: redundancyModel === 'N' ? 'N' : 'N + M', aggregate, services };
+      // What else there is to a group is in the definitions.
+      return { ...PAIR, name, services };
     });
     return {
       ...QUIET_WORLD,

@@ -1,7 +1,7 @@
 /** Two programs of different age in one domain, in worlds with all faults (docs/reference/wire.md, "Versions"). */
 import { expect, test } from 'vitest';
 import { notConverged } from '../../src/sim/convergence.ts';
-import type { GroupShape } from '../../src/sim/options.ts';
+import { type GroupShape, PAIR } from '../../src/sim/options.ts';
 import { QUIET_WORLD } from '../../src/sim/quiet.ts';
 import { runSeed } from '../../src/sim/run.ts';
 import { drawOptions } from '../../src/sim/swarm.ts';
@@ -10,10 +10,9 @@ import { MixedWire, ofTheFuture } from '../support/mixed-wire.ts';
 
 const GROUPS: readonly GroupShape[] = [
   {
+    ...PAIR,
     name: 'database',
-    model: 'N + M',
-    aggregate: '',
-    services: [{ name: 'postgres', promotable: true, kernelState: false, after: '' }],
+    services: [{ name: 'postgres', promotable: true, kernelState: false, after: '', impact: 'critical' }],
   },
 ];
 const [NEW, OLD] = ['controller-0', 'controller-1'] as const;

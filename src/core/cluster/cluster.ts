@@ -105,6 +105,8 @@ export class Cluster {
   #leaving: Departure | null = null;
   /** The peer was told, because of a failing store, that it may take what this node ran. */
   #yielded = false;
+  /** The peer may still act on that word: it has not led since, nor shown that it has read that the word is taken back. */
+  #wordStands = false;
   #holding = false;
   /** New in the pair: silence may be a wrong address or a firewall, behind which the other node acts. */
   #joins: boolean;
@@ -298,9 +300,18 @@ export class Cluster {
    */
   #stepDown(now: number): void {
     this.#yielded = false;
+    this.#nodes.renew();
     this.#role.unsettle();
     this.#leading.end();
     this.#role.wait('the store works again, and the peer was told to take over', now);
+  }
+
+  /** Its newest report has our record as it became when our word was taken back: it has read that, and begins nothing on it. */
+  #knowsOurReturn(peer: PeerState): boolean {
+    if (this.#storeFailed !== '' || !peer.isCurrent) return false;
+    if (peer.report?.domainState === 'leader' && !peer.leaving) return false;
+    const known = peer.report?.nodes.find(({ name }) => name === this.#me)?.administrativeVersion ?? -1;
+    return known >= this.#nodes.own.administrativeVersion;
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
@@ -559,9 +570,12 @@ export class Cluster {
         this.#follow(this.#role.number, `${peer.name} does not hear this node and takes over`, now);
       return;
     }
+    if (this.#wordStands && this.#knowsOurReturn(peer)) this.#wordStands = false;
     if (peer.leaving) {
       // With its report come the numbers that it has used: ours begin above them (rule 5). While it is heard, that comes.
       if (peer.heard && peer.report === null) return;
+      // It may act on our word as well, and not know yet that it is taken back.
+      if (this.#wordStands) return;
       this.#releasePeer(`${peer.name} said that it leaves`);
       if (this.#role.state !== 'leader' && this.#leaving === null)
         this.#becomeLeader(this.#highestNumber() + 1, `${peer.name} leaves`, now);
@@ -583,6 +597,7 @@ export class Cluster {
     });
     switch (verdict.kind) {
       case 'lead':
+        if (this.#wordStands && this.#storeFailed === '') return;
         if (!mine.leads) {
           if (peer.isCurrent) this.#becomeLeader(verdict.number, 'exchanged with the peer', now);
         } else if (verdict.number !== this.#role.number) this.#role.setNumber(verdict.number);
@@ -754,12 +769,14 @@ export class Cluster {
 
   #becomeLeader(number: number, reason: string, now: number): void {
     this.#joins = false;
+    if (this.#storeFailed === '') this.#wordStands = false;
     this.#leading.begin();
     this.#role.lead(number, reason, now);
   }
 
   #follow(number: number, reason: string, now: number): void {
     this.#joins = false;
+    if (this.#storeFailed === '') this.#wordStands = false;
     this.#leading.end();
     this.#role.follow(this.#peer?.name ?? '', number, reason, now);
   }
@@ -797,7 +814,7 @@ export class Cluster {
       basedOn: 0,
     };
     const gone = this.#leaving !== null;
-    const leaving = (gone || this.#storeFailed !== '') && !this.#holding && isQuiet(this.#context, gone);
+    const leaving = (gone || this.#givesWord()) && !this.#holding && isQuiet(this.#context, gone);
     const announceNumber = this.#takeover.number;
     this.#persistNeighbor();
     this.#persistAssignments();
@@ -806,7 +823,10 @@ export class Cluster {
     const news = { report, leaving, announceNumber, grant };
     if (same(news, this.#published)) return;
     this.#published = news;
-    if (leaving && this.#leaving === null && this.#peer !== null) this.#yielded = true;
+    if (leaving && this.#leaving === null && this.#peer !== null) {
+      this.#yielded = true;
+      this.#wordStands = true;
+    }
     this.#version += 1;
     if (leaving && this.#leaving !== null && this.#peer !== null) this.#role.unsettle();
     this.#emit({
@@ -819,6 +839,15 @@ export class Cluster {
     });
     if (leaving && this.#leaving?.fenceAt === null)
       this.#emit({ type: 'exit', reason: this.#leaving.reason });
+  }
+
+  /**
+   * The peer may have what this node can not run while its store fails. Not said to one that leaves itself: nobody would be left
+   * who may begin.
+   */
+  #givesWord(): boolean {
+    if (this.#storeFailed === '') return false;
+    return this.#peer?.leaving !== true || this.#published?.leaving === true;
   }
 
   // --- the node's own end --------------------------------------------------------------------------------------------

@@ -60,6 +60,11 @@ export class NodeRecords {
     });
   }
 
+  /** A new version that says the same: who reports it has read what this node says since. */
+  renew(): void {
+    this.set(this.#me, { administrativeVersion: this.own.administrativeVersion + 1 });
+  }
+
   merge(reports: readonly NodeReport[]): void {
     for (const theirs of reports) {
       const mine = this.#rows.get(theirs.name);

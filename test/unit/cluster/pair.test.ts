@@ -1,14 +1,20 @@
 /** Whole pairs in the simulated world: what must not happen to processes that nothing is wrong with. */
 import { describe, expect, it } from 'vitest';
 import type { SimNode } from '../../../src/sim/node.ts';
-import type { GroupShape, SimOptions } from '../../../src/sim/options.ts';
+import { EVERYWHERE, type GroupShape, PAIR, type SimOptions } from '../../../src/sim/options.ts';
 import { QUIET_WORLD } from '../../../src/sim/quiet.ts';
 import { World } from '../../../src/sim/world.ts';
 
-const service = (name: string) => ({ name, promotable: false, kernelState: false, after: '' });
+const service = (name: string) => ({
+  name,
+  promotable: false,
+  kernelState: false,
+  after: '',
+  impact: 'critical' as const,
+});
 const GROUPS: readonly GroupShape[] = [
-  { name: 'oam', model: 'N + M', aggregate: '', services: [service('oam-ip'), service('oam-proxy')] },
-  { name: 'web', model: 'N', aggregate: '', services: [service('web-server')] },
+  { ...PAIR, name: 'oam', services: [service('oam-ip'), service('oam-proxy')] },
+  { ...EVERYWHERE, name: 'web', services: [service('web-server')] },
 ];
 
 const OPTIONS: SimOptions = { ...QUIET_WORLD, seed: 7, worldClass: 'cut', links: 2, groups: GROUPS };

@@ -4,16 +4,15 @@ import { titleLine } from '../../../src/core/trace/step.ts';
 import { TracedEngine } from '../../../src/shell/trace/recorder.ts';
 import type { TraceRing } from '../../../src/shell/trace/ring.ts';
 import { definitionsOf } from '../../../src/sim/definitions.ts';
-import type { GroupShape } from '../../../src/sim/options.ts';
+import { type GroupShape, PAIR } from '../../../src/sim/options.ts';
 import { QUIET_WORLD } from '../../../src/sim/quiet.ts';
 import { NOTHING } from '../../support/cluster-driver.ts';
 
 const GROUPS: readonly GroupShape[] = [
   {
+    ...PAIR,
     name: 'oam',
-    model: 'N + M',
-    aggregate: '',
-    services: [{ name: 'oam-ip', promotable: false, kernelState: true, after: '' }],
+    services: [{ name: 'oam-ip', promotable: false, kernelState: true, after: '', impact: 'critical' }],
   },
 ];
 export const SECRET = 'hunter2-hunter2';
