@@ -29,7 +29,7 @@ import { drawOptions } from '../sim/swarm.ts';
 import { traceLine } from '../sim/trace.ts';
 import { replayAll } from '../sim/traces.ts';
 import { type WhatIfEvent, whatIf } from '../sim/what-if.ts';
-import { linesOf, summaryOf } from '../sim/what-if-report.ts';
+import { arbitersText, linesOf, summaryOf } from '../sim/what-if-report.ts';
 import type { Tracer } from '../sim/world.ts';
 
 interface RunArguments {
@@ -124,15 +124,16 @@ async function run(
 function shrinkSeed(args: RunArguments & { runs: number; out?: string }): void {
   const options = drawOptions({ ...requestOf(args, 1, 1), seed: args.seed });
   const plan = drawPlan(options);
-  const checker = checkerOf(runSeed(options, { plan }));
+  const parts = args.hmac ? { wire: signedWire() } : {};
+  const checker = checkerOf(runSeed(options, { plan, ...parts }));
   if (checker === '') {
     process.stdout.write(`seed ${args.seed} breaks no rule: there is nothing to cut down\n`);
     return;
   }
-  const smallest = shrink({ options, plan, checker }, args.runs, (faults, runs) =>
+  const smallest = shrink({ options, plan, checker, ...parts }, args.runs, (faults, runs) =>
     process.stderr.write(`${faults} faults after ${runs} runs\n`),
   );
-  const { text, failures } = runScenario(scenarioOf(smallest, plan.length));
+  const { text, failures } = runScenario(scenarioOf(smallest, plan.length), parts.wire);
   const file = args.out ?? join(tmpdir(), `sm-sim-seed-${args.seed}.txt`);
   writeFileSync(file, text);
   process.stdout.write(`${text}\n${failures.length} findings; again with: npx sm-sim scenario ${file}\n`);
@@ -157,6 +158,7 @@ interface WhatIfArguments {
   readonly cut: readonly string[];
   readonly swact: readonly string[];
   readonly die: readonly string[];
+  readonly arbiter: 'answers' | 'dead';
   readonly runs: number;
   readonly json?: true;
 }
@@ -183,7 +185,10 @@ function whatIfCommand(path: string, args: WhatIfArguments): void {
     event: asked,
   };
   const say = (line: string) => void (args.json ? process.stderr : process.stdout).write(`${line}\n`);
-  if (set.arbiters !== undefined) say('arbiters are left out: as if none were configured');
+  const arbiters = arbitersText(set, asked.arbitersDie);
+  if (asked.arbitersDie && arbiters === '')
+    return refuse('no arbiter that decides is configured: none can be dead');
+  if (arbiters !== '') say(arbiters);
   const summary = summaryOf(Array.from({ length: args.runs }, (_, index) => whatIf(request, index + 1)));
   for (const line of linesOf(summary)) say(line);
   if (args.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
@@ -220,10 +225,11 @@ function liveStateOf(path: string): LiveState {
 function eventOf(
   { nodes, groups, services, interfaces }: DefinitionSet,
   live: string | null,
-  { kill, cut, swact, die }: WhatIfArguments,
+  { kill, cut, swact, die, arbiter }: WhatIfArguments,
 ): WhatIfEvent | string {
-  if (kill.length + cut.length + swact.length + die.length === 0)
-    return 'what shall happen? Name it with --kill, --cut, --swact or --die';
+  const arbitersDie = arbiter === 'dead';
+  if (kill.length + cut.length + swact.length + die.length === 0 && !arbitersDie)
+    return 'what shall happen? Name it with --kill, --cut, --swact, --die or --arbiter dead';
   const node = [...kill, ...swact].find((name) => !nodes.includes(name) && !groups.has(name));
   if (node !== undefined) return `${node} is neither a node (${nodes.join(', ')}) nor a group`;
   const service = die.find((name) => !services.has(name));
@@ -236,7 +242,7 @@ function eventOf(
   const groupless = kill.find((name) => !nodes.includes(name));
   if (groupless !== undefined) return `${groupless} is a group: power goes off at a node`;
   const from = swact.map((name) => (nodes.includes(name) ? name : (live ?? nodes[0] ?? name)));
-  return { kill, cut: cuts, swact: [...new Set(from)], die };
+  return { kill, cut: cuts, swact: [...new Set(from)], die, arbitersDie };
 }
 
 function replaySeed(args: RunArguments): void {
@@ -264,7 +270,7 @@ function selftest(args: { seeds: number; break: readonly Break[] }): void {
 }
 
 function scenario(file: string): void {
-  const { text, failures } = runScenario(readFileSync(file, 'utf8'));
+  const { text, failures } = runScenario(readFileSync(file, 'utf8'), signedWire());
   process.stdout.write(text);
   process.exitCode = failures.length > 0 ? 1 : 0;
 }
@@ -338,6 +344,11 @@ async function main(): Promise<void> {
       [],
     )
     .option('--die <service>', 'its process dies', many, [])
+    .addOption(
+      new Option('--arbiter <state>', 'etcd, shared disk and fence devices, from that moment on')
+        .choices(['answers', 'dead'])
+        .default('answers'),
+    )
     .option('--runs <n>', 'worlds in which it happens: the times are over all of them', wholeNumber, 9)
     .option('--json', 'the last line is one JSON object')
     .action(whatIfCommand);

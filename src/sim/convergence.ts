@@ -3,6 +3,7 @@
  * only asked whether the two agree and nothing is pending.
  */
 import type { GroupDefinition } from '../core/definitions/model.ts';
+import type { GroupState } from '../core/kernel/names.ts';
 import type { OperationStep } from '../core/link/types.ts';
 import { acts } from './executor.ts';
 import type { SimNode } from './node.ts';
@@ -15,6 +16,9 @@ const PENDING: ReadonlySet<OperationStep> = new Set<OperationStep>([
   'stopped',
   'activating',
 ]);
+
+/** A hung script may leave everything as it should be, until it is over. */
+const STANDING: ReadonlySet<GroupState> = new Set<GroupState>(['active', 'standby', 'disabled']);
 
 /** Why the world has not converged yet; null = it has. */
 export function notConverged(world: World): string | null {
@@ -78,6 +82,8 @@ function viewsDiffer(world: World): string | null {
     if (view === undefined) return 'no view';
     const pending = view.operations.find(({ step }) => PENDING.has(step));
     if (pending !== undefined) return `${view.node}: ${pending.kind} of ${pending.node} is ${pending.step}`;
+    const moving = view.groups.find(({ state }) => !STANDING.has(state));
+    if (moving !== undefined) return `${view.node}: ${moving.name} is ${moving.state}: ${moving.reason}`;
     if (view.permission.lost) return `${view.node}: permission is lost: ${view.permission.reason}`;
   }
   if (a === undefined || b === undefined) return null;

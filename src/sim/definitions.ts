@@ -14,9 +14,9 @@ import type { DomainShape, GroupShape, ServiceShape, SimOptions } from './option
 
 /**
  * A real set whose scripts are simulated: what they are called with and what their exit codes mean is the simulator's, all
- * else as it is. Arbiters are left out.
+ * else as it is, arbiters too: the world has one register, one disk, and power for each node.
  */
-export function simulatedSet({ arbiters: _, ...set }: DefinitionSet): DefinitionSet {
+export function simulatedSet(set: DefinitionSet): DefinitionSet {
   const simulated = (service: ServiceDefinition): ServiceDefinition => {
     const actions = [...service.actions].map(([action, { timeoutMs, intervalMs }]) => {
       const made = actionDefinition(action);

@@ -7,6 +7,7 @@ import type { OperationKind } from '../core/link/types.ts';
 import { notConverged } from './convergence.ts';
 import { acts } from './executor.ts';
 import { FaultInjector } from './faults.ts';
+import type { Wire } from './network.ts';
 import type { SimNode } from './node.ts';
 import {
   type ArbiterShape,
@@ -23,7 +24,7 @@ import {
 import { QUIET_WORLD } from './quiet.ts';
 import { endFaults, powerOnAll } from './run.ts';
 import { drawOptions } from './swarm.ts';
-import { type Tracer, World } from './world.ts';
+import { type Tracer, World, type WorldParts } from './world.ts';
 
 export interface ScenarioResult {
   /** The whole file as it should be: title, commands, trace. */
@@ -102,7 +103,8 @@ function drawnOptions(settings: ReadonlyMap<string, string>): SimOptions {
   return { ...drawn, groups, faults: {} };
 }
 
-export function runScenario(file: string): ScenarioResult {
+/** `wire`: for a scenario that says `set wire signed`; without one frames travel as objects there too. */
+export function runScenario(file: string, wire?: Wire): ScenarioResult {
   const [head = ''] = file.split(`\n${SEPARATOR}\n`, 1);
   const lines = head.split('\n').map((line) => line.trim());
   const settings = new Map<string, string>();
@@ -110,7 +112,11 @@ export function runScenario(file: string): ScenarioResult {
     const [word, name, ...rest] = line.split(/\s+/);
     if (word === 'set' && name !== undefined) settings.set(name, rest.join(' '));
   }
-  const stage = new Stage(settings.has('drawn') ? drawnOptions(settings) : scenarioOptions(settings));
+  const signed = settings.get('wire') === 'signed' && wire !== undefined;
+  const stage = new Stage(
+    settings.has('drawn') ? drawnOptions(settings) : scenarioOptions(settings),
+    signed ? { wire } : {},
+  );
   for (const line of lines.slice(1)) {
     if (line === '' || line.startsWith('#') || line.startsWith('set ')) continue;
     stage.command(line);
@@ -129,8 +135,8 @@ class Stage {
   #quiet = false;
   #origin = 0;
 
-  constructor(options: SimOptions) {
-    this.world = new World(options, { trace: (...line) => this.#trace(...line) });
+  constructor(options: SimOptions, parts: Pick<WorldParts, 'wire'>) {
+    this.world = new World(options, { ...parts, trace: (...line) => this.#trace(...line) });
     this.#faults = new FaultInjector(this.world);
   }
 

@@ -4,6 +4,7 @@
  * Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002.
  */
 import type { Fault } from './faults.ts';
+import type { Wire } from './network.ts';
 import type { SimOptions } from './options.ts';
 import { runSeed, type SeedResult } from './run.ts';
 
@@ -12,6 +13,8 @@ export interface Failure {
   readonly plan: readonly Fault[];
   /** The checker that objects, or `converged`. */
   readonly checker: string;
+  /** Frames were real bytes; missing = they travelled as objects. */
+  readonly wire?: Wire;
 }
 
 /** What is told while it works: how many faults are left after how many runs. */
@@ -29,13 +32,12 @@ export function shrink(failure: Failure, runsMax: number, told: Told = () => {})
     if (runs >= runsMax) return false;
     runs += 1;
     const smaller = { ...best, ...change };
-    if (checkerOf(runSeed(smaller.options, { plan: smaller.plan, stopEarly: true })) !== best.checker)
-      return false;
+    if (checkerOf(run(smaller)) !== best.checker) return false;
     best = smaller;
     told(best.plan.length, runs);
     return true;
   };
-  const { violations } = runSeed(best.options, { plan: best.plan, stopEarly: true });
+  const { violations } = run(best);
   const foundAt = violations[0]?.atMs ?? Number.POSITIVE_INFINITY;
   keep({ plan: best.plan.filter(({ at }) => at <= foundAt) });
   for (let size = Math.ceil(best.plan.length / 2); size >= 1; size = Math.floor(size / 2)) {
@@ -49,6 +51,10 @@ export function shrink(failure: Failure, runsMax: number, told: Told = () => {})
   }
   keep({ plan: best.plan.map(rounded) });
   return best;
+}
+
+function run({ options, plan, wire }: Failure): SeedResult {
+  return runSeed(options, { plan, stopEarly: true, ...(wire === undefined ? {} : { wire }) });
 }
 
 /** Tries without each run of `size` faults, from the last to the first. */
@@ -68,7 +74,7 @@ function rounded(fault: Fault): Fault {
 }
 
 /** As a scenario file, without its trace. */
-export function scenarioOf({ options, plan, checker }: Failure, faultsBefore: number): string {
+export function scenarioOf({ options, plan, checker, wire }: Failure, faultsBefore: number): string {
   const { seed, worldClass, breaks, minutes, groups, nodes } = options;
   const faults = plan.map(({ at, kind, node, which, durationMs }) => {
     const name = nodes[node] ?? '';
@@ -79,6 +85,7 @@ export function scenarioOf({ options, plan, checker }: Failure, faultsBefore: nu
     `set seed ${seed}`,
     `set drawn ${worldClass}`,
     ...breaks.map((name) => `set break ${name}`),
+    ...(wire === undefined ? [] : ['set wire signed']),
     `set groups ${groups.map(({ name }) => name).join(' ')}`,
     ...faults,
     'start drawn',

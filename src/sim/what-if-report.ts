@@ -1,4 +1,5 @@
 /** The answer to a what-if question, in words and as JSON. */
+import type { DefinitionSet } from '../core/definitions/model.ts';
 import { duration } from '../core/explain.ts';
 import { median } from '../core/story/durations.ts';
 import type { TimelineLine, WhatIfResult } from './what-if.ts';
@@ -21,6 +22,19 @@ export interface WhatIfSummary {
   readonly runs: number;
   readonly assumed: readonly string[];
   readonly timeline: readonly TimelineLine[];
+}
+
+/** What decides beside the two nodes, and whether it answers; '' = there is nothing. */
+export function arbitersText({ arbiters }: DefinitionSet, die: boolean): string {
+  if (arbiters === undefined) return '';
+  const { etcd, disk, fencing } = arbiters;
+  const words = [
+    ...(etcd === null ? [] : ['the record in etcd']),
+    ...(disk === null ? [] : ['the record on the shared disk']),
+    ...new Set(fencing.devices.map(({ node }) => `the power of ${node}`)),
+  ];
+  if (words.length === 0) return '';
+  return `arbiters: ${words.join(', ')}: ${die ? 'none answers from this moment on' : 'each answers'}`;
 }
 
 /** The timeline is that of the first run; the times are over all of them. */

@@ -23,6 +23,8 @@ export interface WhatIfEvent {
   readonly swact: readonly string[];
   /** Services whose processes die, wherever they are active. */
   readonly die: readonly string[];
+  /** No arbiter answers from then on: neither the record nor a fence device. */
+  readonly arbitersDie: boolean;
 }
 
 export interface WhatIfRequest {
@@ -153,7 +155,7 @@ class Question {
     };
   }
 
-  /** First the node that is to be active, then the other one, then the locks. */
+  /** First the node that is to be active, then the other one, then the locks. Who may not begin alone gets its groups by a swact. */
   #settle(): string {
     const { active, locked } = this.#request;
     const order = [...this.#world.nodes].sort(
@@ -161,6 +163,14 @@ class Question {
     );
     for (const node of order) {
       node.powerOn();
+      this.#untilCalm(SETTLE_MS_MAX);
+    }
+    const elsewhere = this.#groups
+      .filter(({ exclusive }) => exclusive)
+      .some(({ name }) => this.#holder(name) !== active);
+    const other = this.#world.nodes.find(({ name }) => name !== active);
+    if (elsewhere && other !== undefined) {
+      this.#command('swact', other.name);
       this.#untilCalm(SETTLE_MS_MAX);
     }
     const problem = notConverged(this.#world);
@@ -171,11 +181,15 @@ class Question {
   }
 
   #happen(): void {
-    const { kill, cut, swact, die } = this.#request.event;
-    const { network, nodes } = this.#world;
+    const { kill, cut, swact, die, arbitersDie } = this.#request.event;
+    const { network, nodes, arbiters } = this.#world;
     this.#eventAt = this.#world.now;
     for (const { name } of this.#groups) this.#last.set(name, this.#holder(name));
     this.#lastChangeAt = this.#eventAt;
+    if (arbitersDie) {
+      arbiters.stop(1);
+      for (const { index } of nodes) arbiters.bmcFault(index, 'down', 1);
+    }
     for (const name of kill) {
       this.#tell({ node: name, entity: 'power', name, from: 'on', to: 'off', reason: 'as asked' });
       this.#world.node(name).powerOff();

@@ -6,6 +6,7 @@ import { runSeed, type SeedResult } from '../../src/sim/run.ts';
 import { runScenario } from '../../src/sim/scenario.ts';
 import { checkerOf, scenarioOf, shrink } from '../../src/sim/shrink.ts';
 import { drawOptions } from '../../src/sim/swarm.ts';
+import { MixedWire } from '../support/mixed-wire.ts';
 
 const run = (seed: number, minutes: number, worldClass: 'default' | 'cut' = 'default'): SeedResult =>
   runSeed(drawOptions({ seed, minutes, worldClass, breaks: [] }));
@@ -56,6 +57,17 @@ test('a failing seed is cut down to a scenario that fails for the same reason', 
   const text = scenarioOf(smallest, plan.length);
   const { failures } = runScenario(text);
   expect(failures.join()).toContain('single-active');
+});
+
+test('a world with real bytes on its wire is cut down, and written, with them', () => {
+  const options = drawOptions({ seed: 6, minutes: 0.2, worldClass: 'default', breaks: [] });
+  const wires = [new MixedWire([]), new MixedWire([])] as const;
+  const smallest = shrink({ options, plan: [], checker: '', wire: wires[0] }, 2);
+  expect(wires[0].sent.size).toBeGreaterThan(0);
+  const text = scenarioOf(smallest, 0);
+  expect(text).toContain('set wire signed');
+  runScenario(text, wires[1]);
+  expect(wires[1].sent.size).toBeGreaterThan(0);
 });
 
 test('what was found does not depend on who computed it first', () => {

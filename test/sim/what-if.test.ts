@@ -11,13 +11,13 @@ import { keyOf, median, scriptTimes } from '../../src/core/story/durations.ts';
 import { loadRows } from '../../src/shell/store/source.ts';
 import { openStore } from '../../src/shell/store/store.ts';
 import { type WhatIfEvent, whatIf } from '../../src/sim/what-if.ts';
-import { linesOf, summaryOf } from '../../src/sim/what-if-report.ts';
+import { arbitersText, linesOf, summaryOf } from '../../src/sim/what-if-report.ts';
 import { ROOT } from '../tidy/project.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'sm-what-if-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const NOTHING: WhatIfEvent = { kill: [], cut: [], swact: [], die: [] };
+const NOTHING: WhatIfEvent = { kill: [], cut: [], swact: [], die: [], arbitersDie: false };
 
 function setOf(name: string): DefinitionSet {
   const loaded = loadRows(join(ROOT, 'db', 'definitions', name));
@@ -65,6 +65,70 @@ describe('the demo set', () => {
     const summary = summaryOf([ask(demo, { cut: [1] })]);
     expect(summary).toMatchObject({ ok: true, groups: [], overlaps: [] });
     expect(linesOf(summary)).toContain('no group is away for a moment');
+  });
+});
+
+describe('the demo set, with arbiters', () => {
+  const demo = setOf('demo');
+  const times = { stampIntervalMs: 200, requestLimitMs: 200 };
+  const etcd = {
+    endpoints: ['https://192.0.2.9:2379'],
+    userName: '',
+    passwordSecret: '',
+    caFile: '',
+    certificateFile: '',
+    certificateKeySecret: '',
+    ...times,
+  };
+  const devices = demo.nodes.map((node) => ({
+    name: `bmc-${node}`,
+    node,
+    level: 1,
+    agent: 'fence_ipmilan',
+    parameters: [],
+    secrets: [],
+    statusLimitMs: 1000,
+    offLimitMs: 3000,
+    verifyLimitMs: 3000,
+  }));
+  const fencing = { delayMs: 0, afterwards: 'off', verifyGapMs: 200, auditIntervalMs: 60_000 } as const;
+  const none = { etcd: null, disk: null, gateways: [], fencing: { ...fencing, devices: [] } };
+  const RECORDS = [
+    ['etcd', { ...none, etcd }],
+    ['disk', { ...none, disk: { device: '/dev/shared', ...times } }],
+    ['fence', { ...none, fencing: { ...fencing, devices } }],
+  ] as const;
+
+  test.each(RECORDS)('%s: a power-off is taken over, a full cut lets one act', (_, arbiters) => {
+    const set = { ...demo, arbiters };
+    const killed = summaryOf([ask(set, { kill: ['controller-0'] })]);
+    expect(killed).toMatchObject({ ok: true, overlaps: [] });
+    expect(killed.groups).toMatchObject([{ from: 'controller-0', to: 'controller-1' }]);
+    expect(killed.groups[0]?.medianMs).toBeLessThan(5000);
+    expect(summaryOf([ask(set, { cut: [0, 1, 2] })]).overlaps).toEqual([]);
+  });
+
+  test.each(RECORDS)('%s, dead: nobody takes over', (_, arbiters) => {
+    const set = { ...demo, arbiters };
+    const { ok, groups } = summaryOf([ask(set, { kill: ['controller-0'], arbitersDie: true })]);
+    expect(ok).toBe(true);
+    expect(groups).toMatchObject([{ to: '', medianMs: null }]);
+  });
+
+  test('the node on which they really are begins, also where none may begin alone', () => {
+    const request = { definitions: { ...demo, arbiters: RECORDS[2][1] }, scriptMs: () => null, locked: [] };
+    const event = { ...NOTHING, kill: ['controller-1'] };
+    const { problem, gaps } = whatIf({ ...request, active: 'controller-1', event }, 1);
+    expect([problem, gaps[0]?.from, gaps[0]?.to]).toEqual(['', 'controller-1', 'controller-0']);
+  });
+
+  test('what answers is said', () => {
+    const set = { ...demo, arbiters: { ...RECORDS[0][1], fencing: { ...fencing, devices } } };
+    expect(arbitersText(set, false)).toBe(
+      'arbiters: the record in etcd, the power of controller-0, the power of controller-1: each answers',
+    );
+    expect(arbitersText(set, true)).toContain('none answers from this moment on');
+    expect(arbitersText({ ...demo, arbiters: none }, false)).toBe('');
   });
 });
 

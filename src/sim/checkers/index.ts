@@ -1,6 +1,8 @@
 /**
- * The judges of a simulated world. They look at what exists at true time on powered machines, and at what is on the
- * disks; what a node believes is never asked (docs/SAFETY.md, rule 22).
+ * The judges of a simulated world. Those of safety look at what exists at true time on powered machines, and at what is on
+ * the disks; what a node believes is never asked (docs/SAFETY.md, rule 22). Two judge liveness, and do ask: `bounded` looks
+ * at the waits that a node shows, for their reasons and limits are a promise about what is shown, and convergence
+ * (../convergence.ts) asks the views whether the nodes agree and nothing is pending, beside the truth of both.
  */
 import type { Restored } from '../../core/engine-interface.ts';
 import type { RunEffect } from '../../core/service/interface.ts';
