@@ -38,6 +38,8 @@ export class Network {
   /** Time until which a part of the network counts as having been cut (see `separable`). */
   #cutUntil = Number.NEGATIVE_INFINITY;
   #lossless = false;
+  /** When a part of a report of each node arrived last. */
+  readonly #reportedAt = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   sent = 0;
   delivered = 0;
 
@@ -101,6 +103,11 @@ export class Network {
     return first === second;
   }
 
+  /** When the other node last got something of a report of this one. */
+  reportedAt(from: number): number {
+    return this.#reportedAt[from] ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** A frame could pass this way now. */
   passes(role: InterfaceRole, from: number): boolean {
     const { nodes } = this.#world;
@@ -136,6 +143,7 @@ export class Network {
     const arrive = () => {
       if (!receiver.carrier(role) || !this.#fits(role)) return;
       this.delivered += 1;
+      if (frame.parts > 0 && receiver.watchdog.alive) this.#reportedAt[from] = world.now;
       receiver.watchdog.receive(role, packet);
     };
     world.after(delayExtraMs + rng.between(delayMinMs, delayMaxMs), arrive);

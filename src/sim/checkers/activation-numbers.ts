@@ -2,7 +2,8 @@
  * Every activation of an exclusive group carries a token, and its number is on the disk of the node that acts. A node
  * never acts under a lower number than before. Between the nodes numbers rise too, and none is used by both, unless a node
  * may replace a silent one by time: it can not know what the other used last, and `single-active` judges that
- * the other has stopped.
+ * the other has stopped. Nor where the kernel in which the other used its number is gone, and no report of the other has come
+ * since: two that were booted alone in turn, each told by an operator that the other is dead, have nobody who could know.
  */
 import { type Regime, regimeOf } from '../../core/arbiter/regime.ts';
 import type { RunEffect } from '../../core/service/interface.ts';
@@ -11,11 +12,19 @@ import type { SimNode } from '../node.ts';
 import type { World } from '../world.ts';
 import type { Checker } from './index.ts';
 
+/** Of a group's number, from the first script under it. */
+interface Use {
+  readonly node: string;
+  readonly activation: number;
+  readonly kernelLife: string;
+  readonly at: number;
+}
+
 export class ActivationNumbers implements Checker {
   readonly name = 'activation-numbers';
   readonly #world: World;
   #regimeFound: Regime | null = null;
-  readonly #latest = new Map<string, { readonly node: string; readonly activation: number }>();
+  readonly #latest = new Map<string, Use>();
 
   constructor(world: World) {
     this.#world = world;
@@ -32,8 +41,7 @@ export class ActivationNumbers implements Checker {
       this.#fail(node, group, `acts under ${activation}, its disk says ${stored?.held ?? 'nothing'}`);
     }
     const latest = this.#latest.get(group);
-    const comparable = latest?.node === node.name || ['stay', 'fence'].includes(this.#regime);
-    if (latest !== undefined && comparable) {
+    if (latest !== undefined && this.#isComparable(latest, node)) {
       if (activation < latest.activation) {
         this.#fail(
           node,
@@ -46,8 +54,22 @@ export class ActivationNumbers implements Checker {
     }
     if (latest?.activation !== activation || latest.node !== node.name) {
       this.#world.note('group', node.name, `${group} is activated under ${activation}`);
-      this.#latest.set(group, { node: node.name, activation });
+      this.#latest.set(group, {
+        node: node.name,
+        activation,
+        kernelLife: node.kernelLife,
+        at: this.#world.now,
+      });
     }
+  }
+
+  /** A node knows its own numbers, and the other one's where only that one's word or proven death lets it in. */
+  #isComparable(latest: Use, node: SimNode): boolean {
+    if (latest.node === node.name) return true;
+    if (this.#regime !== 'stay' && this.#regime !== 'fence') return false;
+    const other = this.#world.node(latest.node);
+    const isOver = !other.powered || other.kernelLife !== latest.kernelLife;
+    return !isOver || this.#world.network.reportedAt(other.index) >= latest.at;
   }
 
   get #regime(): Regime {
