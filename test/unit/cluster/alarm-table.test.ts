@@ -6,6 +6,7 @@ import { standingAlarms } from '../../../src/core/cluster/alarm-rules.ts';
 import type { ClusterContext } from '../../../src/core/cluster/context.ts';
 import { Engine } from '../../../src/core/engine.ts';
 import { definitionsOf } from '../../../src/sim/definitions.ts';
+import { PAIR } from '../../../src/sim/options.ts';
 import { QUIET_WORLD } from '../../../src/sim/quiet.ts';
 import {
   A,
@@ -199,7 +200,7 @@ describe('what the definitions alone call for', () => {
 });
 
 it('notification-failed: raised by a hook that goes wrong, cleared by the next change that goes well', () => {
-  const groups = [{ name: 'oam', model: 'N + M', aggregate: '', services: [] }] as const;
+  const groups = [{ ...PAIR, name: 'oam', services: [] }] as const;
   const definitions = definitionsOf({ ...QUIET_WORLD, groups, nodes: [A] }, 0);
   const facts = { node: A, definitions, kernelLife: life('own kernel'), restored: NOTHING, startedWallMs: 0 };
   const engine = new Engine({ ...facts, barriers: new Map() }, () => {});
