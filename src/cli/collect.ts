@@ -293,6 +293,8 @@ class Collector {
       'journalctl',
       '--unit',
       'sm',
+      '--unit',
+      'sm-api',
       '--no-pager',
       '--lines',
       '20000',

@@ -25,7 +25,14 @@ export interface HeartbeatOptions {
 }
 
 interface Heart {
-  readonly socket: Socket;
+  readonly definition: HeartbeatDefinition;
+  readonly pidFile: string;
+  /** Bound, or about to be; null = its port could not be had, which is tried again at every interval. */
+  socket: Socket | null;
+  /** Only then something is sent: a socket that is not bound would take any port. */
+  bound: boolean;
+  /** Why it could not be had, as it was said. */
+  fault: string;
   readonly count: HeartbeatCount;
   /** A datagram was looked at in this interval. */
   asked: boolean;
@@ -56,50 +63,59 @@ export class ServiceHeartbeats {
   }
 
   #begin(service: string, definition: HeartbeatDefinition, pidFile: string): void {
-    const { time, log } = this.#options;
-    const { address, port, servicePort } = definition;
-    const socket = createSocket(address === '::1' ? 'udp6' : 'udp4');
     const heart: Heart = {
-      socket,
+      definition,
+      pidFile,
+      socket: null,
+      bound: false,
+      fault: '',
       count: new HeartbeatCount(definition),
       asked: false,
-      dueAt: time.now() + definition.intervalMs,
+      dueAt: this.#options.time.now() + definition.intervalMs,
       cancel: () => {},
     };
     this.#hearts.set(service, heart);
-    // A port that is taken leaves the service without answers: that is what its limits are for, and the log says why.
-    socket.on('error', (error) => log.error({ service, error: error.message }, 'heartbeat socket'));
+    this.#open(service, heart);
+    this.#arm(service, heart);
+  }
+
+  /** While it has no port the service is without answers: that is what its limits are for, and the log says why. */
+  #open(service: string, heart: Heart): void {
+    const { address, port, servicePort } = heart.definition;
+    const socket = createSocket(address === '::1' ? 'udp6' : 'udp4');
+    heart.socket = socket;
+    socket.on('error', ({ message }) => {
+      if (message !== heart.fault) this.#options.log.error({ service, error: message }, 'heartbeat socket');
+      heart.fault = message;
+      close(heart);
+    });
     socket.on('message', (_content, from) => {
       if (heart.asked) return;
       const ours = from.address === address && from.port === servicePort;
       heart.asked = ours;
-      if (ours && allowed(address, servicePort, pidFile)) heart.count.alive();
+      if (ours && maySpeak(address, servicePort, heart.pidFile)) heart.count.alive();
       else this.strangers += 1;
     });
-    socket.bind({ address, port, exclusive: true }, () => this.#ask(heart, definition));
-    this.#arm(service, heart, definition);
-  }
-
-  #arm(service: string, heart: Heart, definition: HeartbeatDefinition): void {
-    const { time, level } = this.#options;
-    heart.cancel = time.after(Math.max(0, heart.dueAt - time.now()), () => {
-      const late = time.now() - heart.dueAt > LATE * definition.intervalMs;
-      const changed = heart.count.interval(late);
-      heart.asked = false;
-      heart.dueAt = time.now() + definition.intervalMs;
-      this.#ask(heart, definition);
-      this.#arm(service, heart, definition);
-      if (changed !== null) level(service, changed, heart.count.missed);
+    socket.bind({ address, port, exclusive: true }, () => {
+      heart.bound = heart.socket === socket;
+      heart.fault = '';
+      ask(heart);
     });
   }
 
-  /** StarlingX's services expect the text with its terminating zero. */
-  #ask({ socket }: Heart, { message, servicePort, address }: HeartbeatDefinition): void {
-    try {
-      socket.send(Buffer.from(`${message}\0`), servicePort, address, () => {});
-    } catch {
-      // Not bound: nothing is answered, and that is counted.
-    }
+  #arm(service: string, heart: Heart): void {
+    const { time, level } = this.#options;
+    const { intervalMs } = heart.definition;
+    heart.cancel = time.after(Math.max(0, heart.dueAt - time.now()), () => {
+      const late = time.now() - heart.dueAt > LATE * intervalMs;
+      const changed = heart.count.interval(late);
+      heart.asked = false;
+      heart.dueAt = time.now() + intervalMs;
+      if (heart.socket === null) this.#open(service, heart);
+      else ask(heart);
+      this.#arm(service, heart);
+      if (changed !== null) level(service, changed, heart.count.missed);
+    });
   }
 
   #end(service: string): void {
@@ -107,16 +123,29 @@ export class ServiceHeartbeats {
     if (heart === undefined) return;
     this.#hearts.delete(service);
     heart.cancel();
-    try {
-      heart.socket.close();
-    } catch {
-      // It was never bound.
-    }
+    close(heart);
+  }
+}
+
+/** StarlingX's services expect the text with its terminating zero. */
+function ask({ socket, bound, definition: { message, servicePort, address } }: Heart): void {
+  // What can not be sent is not answered, and that is counted.
+  if (bound) socket?.send(Buffer.from(`${message}\0`), servicePort, address, () => {});
+}
+
+function close(heart: Heart): void {
+  const { socket } = heart;
+  heart.socket = null;
+  heart.bound = false;
+  try {
+    socket?.close();
+  } catch {
+    // It is closed already.
   }
 }
 
 /** Does the socket on that port belong to somebody who may speak for the service? */
-function allowed(address: string, port: number, pidFile: string): boolean {
+export function maySpeak(address: string, port: number, pidFile: string): boolean {
   const owner = socketOwner(address, port);
   return owner !== null && (owner === 0 || owner === process.geteuid?.() || owner === processOwner(pidFile));
 }

@@ -39,6 +39,7 @@ function checkDomainMember(draft: Draft, row: CheckedRow, domain: string, nodeCo
     );
   }
   if (!row.provisioned || row.text('NAME') !== domain) return;
+  checkModel(draft, row);
   const active = row.number('N_ACTIVE');
   const wanted = active + row.number('M_STANDBY');
   if (active === 0) lose(draft, row, 'bad-count', 'N_ACTIVE is 0: the group would never be active');
@@ -54,6 +55,21 @@ function checkDomainMember(draft: Draft, row: CheckedRow, domain: string, nodeCo
   } else {
     lose(draft, row, 'bad-count', `N_ACTIVE + M_STANDBY = ${wanted}, but the domain has ${nodeCount} nodes`);
   }
+}
+
+/** What is done follows the counts; a model that promises something else is refused rather than not kept. */
+const MODELS_WITHOUT_MEANING: Readonly<Partial<Record<RedundancyModel, string>>> = {
+  none: 'write N + M: with M_STANDBY 1 for a node that stands by, with 0 for none',
+  'N to 1': 'write N + M, with N_ACTIVE 1 and M_STANDBY 1: the other node of a pair is the one standby',
+  'N to N':
+    'write N, with N_ACTIVE 2 and M_STANDBY 0, for both nodes active; N + M, with N_ACTIVE 1 and M_STANDBY 1, for one',
+};
+
+function checkModel(draft: Draft, row: CheckedRow): void {
+  const model = row.word<RedundancyModel>('REDUNDANCY_MODEL');
+  const instead = MODELS_WITHOUT_MEANING[model];
+  if (instead !== undefined)
+    lose(draft, row, 'unsupported-model', `REDUNDANCY_MODEL ${model} is not supported: ${instead}`);
 }
 
 function checkMembers(draft: Draft): void {

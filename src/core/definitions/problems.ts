@@ -34,6 +34,7 @@ export const PROBLEM_CODES = [
   'no-domain-member',
   'provisioned-differs',
   'bad-count',
+  'unsupported-model',
   'active-only-cycle',
   'bad-core',
   'no-services',

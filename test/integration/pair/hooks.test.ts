@@ -1,12 +1,23 @@
 /**
  * What an operator's programs do to a real node. Notification hooks: a group that waits for them, one that does not, and hooks that
- * do not end. A go-enabled check that has to pass first.
+ * do not end. A go-enabled check that has to pass first. A service that has to answer its heartbeats.
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { buildPrograms } from './build.ts';
-import { destroyAll, eventually, isGroupActive, LONE_SITE, type Site, signalTo, TestNode } from './node.ts';
+import {
+  destroyAll,
+  eventually,
+  isGroupActive,
+  LONE_SITE,
+  type NodeView,
+  type Site,
+  signalTo,
+  TestNode,
+} from './node.ts';
 import { type EventRow, eventsOf } from './settled.ts';
 
 const LIMIT_MS = 20_000;
@@ -122,4 +133,45 @@ it('is given no groups before its go-enabled checks have passed, and asks once i
   );
   expect(after.nodes.find(({ name }) => name === node.name)?.ready).toBe('enabled');
   expect(node.journal('app-store')).toEqual(['start 1']);
+});
+
+/** `everywhere` is asked every 100 ms, at a port of this test. */
+const withHeartbeat = (servicePort: number, port: number): Site => ({
+  ...LONE_SITE,
+  install: (...node) => {
+    LONE_SITE.install(...node);
+    writeFileSync(
+      join(node[0], 'definitions', '30-heartbeat.sql'),
+      `INSERT INTO SERVICE_HEARTBEAT (PROVISIONED, NAME, TYPE, SRC_ADDRESS, SRC_PORT, DST_ADDRESS, DST_PORT, MESSAGE,
+         INTERVAL_IN_MS, MISSED_WARN, MISSED_DEGRADE, MISSED_FAIL)
+       VALUES ('yes', 'everywhere', 'udp', '127.0.0.1', ${port}, '127.0.0.1', ${servicePort}, 'alive?', 100, 5, 10, 0);`,
+    );
+  },
+});
+
+it('asks a service for its heartbeat, and shows it degraded while it does not answer', async () => {
+  const service = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(service, 'listening');
+  const probe = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const site = withHeartbeat(service.address().port, probe.address().port);
+  probe.close();
+  let answers = true;
+  const texts = new Set<string>();
+  service.on('message', (text, from) => {
+    texts.add(text.toString());
+    if (answers) service.send('yes', from.port, from.address);
+  });
+  const node = TestNode.make(programs.root, programs.dist, 0, BASE + 2, DEAD_MS, site);
+  nodes.push(node);
+  node.start();
+  const status = (view: NodeView) => view.services.find(({ name }) => name === 'everywhere')?.status;
+  await node.until('it runs', LIMIT_MS, (view) => isGroupActive(view, 'everywhere'));
+  answers = false;
+  await node.until('it is missed', LIMIT_MS, (view) => status(view) === 'degraded');
+  answers = true;
+  await node.until('it is back', LIMIT_MS, (view) => status(view) === '');
+  expect([...texts]).toEqual(['alive?\0']);
+  expect(node.journal('everywhere')).toEqual(['start']);
+  service.close();
 });

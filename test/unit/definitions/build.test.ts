@@ -250,6 +250,16 @@ describe('one bad row takes out what it describes, and the rest is loaded', () =
       'bad-count SERVICE_DOMAIN_MEMBERS controller/web-services',
       ['web-status'],
     ],
+    ...['none', 'N to 1', 'N to N'].map((model): [string, ReturnType<typeof edit>, string, string[]] => [
+      `the model ${model}, which nothing keeps`,
+      edit().set(
+        'SERVICE_DOMAIN_MEMBERS',
+        { SERVICE_GROUP_NAME: 'web-services' },
+        { REDUNDANCY_MODEL: model },
+      ),
+      'unsupported-model SERVICE_DOMAIN_MEMBERS controller/web-services',
+      ['web-status'],
+    ]),
     [
       'no copy',
       edit().set('SERVICE_DOMAIN_MEMBERS', { SERVICE_GROUP_NAME: 'web-services' }, { N_ACTIVE: 0 }),

@@ -247,3 +247,23 @@ describe('the plan', () => {
     );
   });
 });
+
+describe('the counts of a group say where it goes, whatever its model is called', () => {
+  const placed = (nActive: number, mStandby: number, nodes: Picture, redundancyModel: 'N' | 'N + M' = 'N') =>
+    wants(
+      plan(set(group('web', { redundancyModel, nActive, mStandby, exclusive: nActive < 2 })), nodes),
+      'web',
+    );
+  const locked = { administrative: 'locked' } as const;
+  const both = picture({}, {});
+  it.each(['N', 'N + M'] as const)('%s', (model) => {
+    expect(placed(1, 0, both, model)).toBe(onlyA);
+    expect(placed(1, 0, picture({ ...locked }, {}), model)).toBe(onlyB);
+    expect(placed(1, 1, both, model)).toBe(onA);
+    expect(placed(1, 1, picture({ ...locked }, {}), model)).toBe(onlyB);
+    expect(placed(2, 0, both, model)).toBe(`${A}: active, ${B}: active`);
+    expect(placed(2, 0, picture({}, { ...locked }), model)).toBe(onlyA);
+    // A standby beside actives everywhere finds no node.
+    expect(placed(2, 1, both, model)).toBe(`${A}: active, ${B}: active`);
+  });
+});

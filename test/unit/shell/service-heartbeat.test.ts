@@ -1,9 +1,13 @@
 /** Real datagrams on the loopback, a time that the test turns. */
+import { spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HeartbeatDefinition } from '../../../src/core/definitions/model.ts';
-import { ServiceHeartbeats, socketOwner } from '../../../src/shell/service-heartbeat.ts';
+import { maySpeak, ServiceHeartbeats, socketOwner } from '../../../src/shell/service-heartbeat.ts';
 import { silentLog } from './fakes.ts';
 
 let service: Socket;
@@ -11,9 +15,9 @@ let stranger: Socket;
 let port: number;
 const opened: ServiceHeartbeats[] = [];
 
-async function bound(): Promise<Socket> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
+async function bound(address = '127.0.0.1', at = 0): Promise<Socket> {
+  const socket = createSocket(address === '::1' ? 'udp6' : 'udp4');
+  socket.bind(at, address);
   await once(socket, 'listening');
   return socket;
 }
@@ -33,7 +37,7 @@ afterEach(() => {
 });
 
 /** Asks; the intervals end when the test says so. */
-async function heart(change: Partial<HeartbeatDefinition> = {}) {
+async function heart(change: Partial<HeartbeatDefinition> = {}, asks: Socket | null = service, pidFile = '') {
   const heartbeat: HeartbeatDefinition = {
     address: '127.0.0.1',
     port,
@@ -46,6 +50,7 @@ async function heart(change: Partial<HeartbeatDefinition> = {}) {
     ...change,
   };
   const levels: string[] = [];
+  const errors: string[] = [];
   let now = 0;
   let end = () => {};
   const time = {
@@ -57,20 +62,20 @@ async function heart(change: Partial<HeartbeatDefinition> = {}) {
     },
   };
   const heartbeats = new ServiceHeartbeats({
-    definitions: new Map([['shop', { heartbeat, pidFile: '' }]]),
+    definitions: new Map([['shop', { heartbeat, pidFile }]]),
     level: (name, level, missed) => levels.push(`${name} ${level} ${missed}`),
     time,
-    log: silentLog,
+    log: { ...silentLog, error: (fields) => void errors.push(JSON.stringify(fields)) },
   });
   opened.push(heartbeats);
-  const asked = once(service, 'message');
+  const asked = asks === null ? [Buffer.alloc(0), { port: 0 }] : once(asks, 'message');
   heartbeats.set('shop', true);
   const [question, from] = (await asked) as [Buffer, { port: number }];
   const interval = (lateMs = 0) => {
     now += heartbeat.intervalMs + lateMs;
     end();
   };
-  return { heartbeats, levels, interval, question, from };
+  return { heartbeats, levels, errors, interval, question, from };
 }
 
 /** What was sent before is read before this comes back: both sockets are served in the order of arrival. */
@@ -144,3 +149,74 @@ test('stopped, it asks no more; begun again, it starts anew', async () => {
   interval();
   expect(levels).toEqual(['shop warn 2']);
 });
+
+test('a port that is taken is asked for again at every interval, and no other port is used meanwhile', async () => {
+  const taken = await bound('127.0.0.1', port);
+  const questions: number[] = [];
+  service.on('message', (_text, from: { port: number }) => questions.push(from.port));
+  const { interval, levels, errors } = await heart({}, null);
+  for (let i = 0; i < 3; i += 1) {
+    await delivered();
+    interval();
+  }
+  await delivered();
+  expect(questions).toEqual([]);
+  expect(levels).toEqual(['shop warn 2', 'shop fail 3']);
+  // Said once, and not at every interval.
+  expect(errors).toEqual([expect.stringContaining('EADDRINUSE')]);
+  taken.close();
+  await once(taken, 'close');
+  const asked = once(service, 'message');
+  interval();
+  expect((await asked)[1]).toMatchObject({ port });
+  service.send('here', port, '127.0.0.1');
+  await delivered();
+  interval();
+  expect(levels.at(-1)).toBe('shop okay 1');
+});
+
+test('works on the loopback address of IPv6 too', async () => {
+  const six = await bound('::1');
+  const { interval, levels, from } = await heart({ address: '::1', servicePort: six.address().port }, six);
+  expect(from.port).toBe(port);
+  interval();
+  interval();
+  expect(levels).toEqual(['shop warn 2']);
+  six.send('here', port, '::1');
+  await delivered();
+  interval();
+  expect(levels.at(-1)).toBe('shop okay 1');
+  six.close();
+});
+
+/** Needs root: somebody else's process has the port. */
+test.runIf(process.geteuid?.() === 0)(
+  'another user speaks for a service only if its process is theirs',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sm-heartbeat-'));
+    const script = `const s = require('node:dgram').createSocket('udp4');
+    s.bind(0, '127.0.0.1', () => console.log(s.address().port));`;
+    const other = spawn(process.execPath, ['-e', script], {
+      uid: 12_345,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const theirs = Number(String((await once(other.stdout, 'data'))[0]));
+      expect(socketOwner('127.0.0.1', theirs)).toBe(12_345);
+      const speaks = (pid: string, at = theirs): boolean => {
+        writeFileSync(join(folder, 'pid'), pid);
+        return maySpeak('127.0.0.1', at, join(folder, 'pid'));
+      };
+      expect(['', 'nonsense', '5000000', `${process.pid}`].map((pid) => speaks(pid))).toEqual(
+        Array(4).fill(false),
+      );
+      expect(speaks(`${other.pid}\n`)).toBe(true);
+      expect(maySpeak('127.0.0.1', theirs, '')).toBe(false);
+      // Our own user, whatever the pid file says; nobody on a port that is free.
+      expect([speaks('', service.address().port), speaks('', port)]).toEqual([true, false]);
+    } finally {
+      other.kill('SIGKILL');
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
