@@ -3,19 +3,23 @@
  * from the rest, which is loaded meanwhile.
  */
 import type { Duplex } from 'node:stream';
+import { connect } from './client.ts';
 import type { Config } from './config.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE } from './exit-codes.ts';
-import { acquireLock } from './lock.ts';
+import { acquireLock, type LockResult, readHolder } from './lock.ts';
 import { nextMessage, say } from './pair/channel.ts';
 import type { FirstFromSm, FirstFromWatchdog } from './pair/messages.ts';
 import type { Log } from './ports.ts';
 import { type Preparation, prepare } from './prepare.ts';
+import { killProcess } from './process-identity.ts';
 import { realTime } from './time.ts';
 import { managerLockPath } from './watchdog/lock-path.ts';
 import { planOf, type WatchdogPlan, writePlan } from './watchdog/plan.ts';
 
 /** An earlier `sm` that was killed may take a moment to be gone. */
 const LOCK_LIMIT_MS = 5000;
+/** An `sm` that lives answers within a few turns. */
+const ANSWER_LIMIT_MS = 2000;
 
 export interface Beginning {
   readonly config: Config;
@@ -37,7 +41,7 @@ export interface Prepared extends Omit<Extract<Preparation, { ok: true }>, 'ok'>
 export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
   const { config, log, begins, stream } = beginning;
   if (begins) await permissionToBegin(stream);
-  const lock = await acquireLock(managerLockPath(config.runDirectory), LOCK_LIMIT_MS, realTime);
+  const lock = await managerLock(config, log);
   if (!lock.ok) return giveUp(log, EXIT_UNAVAILABLE, lock.reason);
   const prepared = prepare(config, log, begins);
   if (!prepared.ok) return giveUp(log, EXIT_CONFIG, `${prepared.code}: ${prepared.message}`);
@@ -51,6 +55,35 @@ export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
   const planFile = writePlan(plan);
   if (begins) say(stream, { type: 'plan', path: planFile } satisfies FirstFromSm);
   return { ...prepared, plan, planFile };
+}
+
+/**
+ * The watchdog that started us is the only one of this node: an `sm` that holds the lock has none that could end it, and starts
+ * another if it can. One that does not even answer hangs, and would keep the node from ever beginning again.
+ */
+export async function managerLock(
+  { runDirectory, controlSocket }: Pick<Config, 'runDirectory' | 'controlSocket'>,
+  log: Log,
+  limitMs = LOCK_LIMIT_MS,
+  answerLimitMs = ANSWER_LIMIT_MS,
+): Promise<LockResult> {
+  const path = managerLockPath(runDirectory);
+  const lock = await acquireLock(path, limitMs, realTime);
+  const holder = lock.ok ? null : readHolder(path);
+  if (holder === null || (await answers(controlSocket, answerLimitMs))) return lock;
+  log.error({ pid: holder.pid }, 'an earlier sm hangs, and no sm-watchdog looks after it: it is killed');
+  killProcess(holder);
+  return acquireLock(path, limitMs, realTime);
+}
+
+async function answers(controlSocket: string, limitMs: number): Promise<boolean> {
+  try {
+    const client = await connect(controlSocket);
+    await client.request('ping', {}, limitMs).finally(() => client.close());
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns when nobody else runs this node; ends with the watchdog when it finds that somebody does. */

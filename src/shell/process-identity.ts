@@ -33,6 +33,25 @@ export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
   return stat !== null && stat.startTime === startTime && stat.state !== 'Z' && stat.state !== 'X';
 }
 
+/** Alive, and not stopped by a signal or a debugger: it may do something by itself. */
+export function isRunning(identity: ProcessIdentity): boolean {
+  const state = isAlive(identity) ? readStat(identity.pid)?.state : undefined;
+  return state !== undefined && !['T', 't', 'Z', 'X'].includes(state);
+}
+
+/**
+ * How often the process has waited for something: what serves others waits again and again, and what hangs does not. Null = it
+ * is gone. Source: voluntary_ctxt_switches of proc(5).
+ */
+export function waitsOf({ pid }: ProcessIdentity): number | null {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1] ?? 0);
+  } catch {
+    return null;
+  }
+}
+
 /** SIGKILL to exactly this process; nothing if it is gone. */
 export function killProcess(identity: ProcessIdentity): void {
   if (identity.pid <= 1 || !isAlive(identity)) return;

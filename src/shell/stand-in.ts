@@ -10,10 +10,15 @@ import type { ServiceManager } from './systemd.ts';
 const LOOK_INTERVAL_MS = 1000;
 /** Longest time in which a watchdog may be replaced; after it there is none any more. */
 const ABSENCE_LIMIT_MS = 15_000;
+/** `sm` replaces a watchdog that hangs in less than a second: after this time `sm` hangs too. */
+const HANG_LIMIT_MS = 5000;
 
 export interface StandInOptions {
   /** Who holds the lock of sm-watchdog, dead or alive; null = nobody ever did. */
   readonly holder: () => ProcessIdentity | null;
+  /** How often it has waited for something (process-identity.ts); null = it is gone. */
+  readonly waits: (watchdog: ProcessIdentity) => number | null;
+  readonly kill: (watchdog: ProcessIdentity) => void;
   readonly signal: (pid: number) => void;
   readonly exit: (code: number) => void;
   readonly manager: ServiceManager;
@@ -24,6 +29,9 @@ export interface StandInOptions {
 export class StandIn {
   readonly #options: StandInOptions;
   #seenAt: number;
+  /** The watchdog that was seen, how often it had waited, and when that was seen to change. */
+  #seen: { readonly watchdog: ProcessIdentity; readonly waits: number | null; readonly at: number } | null =
+    null;
   #stopping = false;
   #told: ProcessIdentity | null = null;
 
@@ -48,18 +56,36 @@ export class StandIn {
   }
 
   #look(): void {
-    const { time, manager, log, exit } = this.#options;
+    const { time, manager, log, exit, kill } = this.#options;
     const watchdog = this.#watchdog();
     if (watchdog !== null) {
       this.#seenAt = time.now();
-      manager.alive();
-      if (this.#stopping) this.#tell();
+      const quietMs = this.#quietMs(watchdog);
+      // Its own signs of life may go to nobody: systemd did not start it.
+      if (quietMs === 0) manager.alive();
+      if (quietMs > HANG_LIMIT_MS) {
+        log.error(
+          { pid: watchdog.pid, quietMs },
+          'sm-watchdog hangs, and nobody has replaced it: it is killed',
+        );
+        kill(watchdog);
+      } else if (this.#stopping) this.#tell();
     } else if (this.#stopping) return exit(0);
     else if (time.now() - this.#seenAt > ABSENCE_LIMIT_MS) {
       log.error({}, 'there is no sm-watchdog any more: ending, to be started anew');
       return exit(1);
     }
     time.after(LOOK_INTERVAL_MS, () => this.#look());
+  }
+
+  /** How long it has not waited for anything any more. */
+  #quietMs(watchdog: ProcessIdentity): number {
+    const now = this.#options.time.now();
+    const waits = this.#options.waits(watchdog);
+    const seen = this.#seen;
+    const isSame = seen?.watchdog.pid === watchdog.pid && seen.watchdog.startTime === watchdog.startTime;
+    if (seen === null || !isSame || seen.waits !== waits) this.#seen = { watchdog, waits, at: now };
+    return now - (this.#seen?.at ?? now);
   }
 
   /** Once to each: a watchdog may be replaced while it stops. */

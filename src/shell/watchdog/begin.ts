@@ -9,7 +9,7 @@ import { nextMessage, say } from '../pair/channel.ts';
 import type { FirstFromSm, FirstFromWatchdog } from '../pair/messages.ts';
 import type { StartedProgram } from '../pair/programs.ts';
 import type { Log } from '../ports.ts';
-import { isAlive } from '../process-identity.ts';
+import { isAlive, killProcess, waitsOf } from '../process-identity.ts';
 import { StandIn } from '../stand-in.ts';
 import { hasServiceManager, serviceManager } from '../systemd.ts';
 import { realTime } from '../time.ts';
@@ -89,6 +89,8 @@ function standsIn(config: Config, log: Log): boolean {
   if (!hasServiceManager(process.env) || present === null || !isAlive(present)) return false;
   const standIn = new StandIn({
     holder,
+    waits: waitsOf,
+    kill: killProcess,
     signal: (pid) => void process.kill(pid, 'SIGTERM'),
     exit: (code) => process.exit(code),
     manager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),

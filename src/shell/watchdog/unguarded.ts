@@ -11,7 +11,7 @@ import { KillHandle, killEntriesSync } from '../exec/kill-entry.ts';
 import { readHolder } from '../lock.ts';
 import { kernelLife } from '../node-facts.ts';
 import type { Log } from '../ports.ts';
-import { isAlive } from '../process-identity.ts';
+import { isAlive, isRunning } from '../process-identity.ts';
 import { realTime } from '../time.ts';
 import { type ArmedFence, armFence, thisMachine, UNARMED } from './armed-fence.ts';
 import { openUptime, RESOLUTION_MS } from './guard-clock.ts';
@@ -58,14 +58,15 @@ function suspendedSince(aheadMs: number | null): number {
  * known for certain only when the configuration was read whole, which takes longer than there may be time.
  */
 export function takeUp(configPath: string, runDirectory = seemingRunDirectory(configPath)): Unguarded | null {
-  const isHeld = (path: string) => {
+  const holderOf = (path: string) => {
     const holder = readHolder(path);
-    return holder !== null && holder.pid !== process.pid && isAlive(holder);
+    return holder !== null && holder.pid !== process.pid && isAlive(holder) ? holder : null;
   };
-  const isGuarded = () => isHeld(lockPath(runDirectory));
+  const isGuarded = () => holderOf(lockPath(runDirectory)) !== null;
   const found = findRemains(runDirectory, resolve(configPath));
-  // An `sm` that lives starts another watchdog, and hands its copy over.
-  if (found === null || isGuarded() || isHeld(managerLockPath(runDirectory))) return null;
+  const manager = holderOf(managerLockPath(runDirectory));
+  // An `sm` that lives starts another watchdog, and hands its copy over. One that was stopped does not.
+  if (found === null || isGuarded() || (manager !== null && isRunning(manager))) return null;
   return watchOver(found, isGuarded);
 }
 

@@ -15,6 +15,8 @@ const SCRIPT_LIMIT_MS = 150_000;
 export class FreshMachine {
   readonly name: string;
   readonly #machine: Machine;
+  /** Words before each command. */
+  #inside: readonly string[] = [];
 
   constructor(name: string, machine: Machine) {
     this.name = name;
@@ -23,7 +25,20 @@ export class FreshMachine {
 
   /** What the script wrote to stdout; rejects when it fails. `words` are its $1, $2... */
   shell(script: string, ...words: string[]): Promise<string> {
-    return this.#machine.run(['sh', '-euc', script, 'sh', ...words], SCRIPT_LIMIT_MS);
+    return this.#machine.run([...this.#inside, 'sh', '-euc', script, 'sh', ...words], SCRIPT_LIMIT_MS);
+  }
+
+  /** On a machine with systemd: waits until it is up, and is below it from then on. */
+  async enterSystemd(): Promise<void> {
+    const pid = (
+      await this.shell(
+        'timeout 15 sh -c "until test -s /run/systemd.pid; do sleep 0.1; done"; cat /run/systemd.pid',
+      )
+    ).trim();
+    this.#inside = ['nsenter', '--target', pid, '--mount', '--pid', '--ipc', '--cgroup', '--'];
+    await this.shell(
+      'timeout 30 sh -c "until systemctl is-system-running >/dev/null 2>&1; do sleep 0.2; done"',
+    );
   }
 
   async powerOff(): Promise<void> {
@@ -36,6 +51,8 @@ export async function bootMachines(
   directory: string,
   packageFile: string,
   names: readonly string[],
+  /** What each becomes; it waits if left out. */
+  becomes?: string,
 ): Promise<FreshMachine[]> {
   // By the path of its run-time directory the lab finds the control groups of a node that has gone.
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
@@ -47,7 +64,7 @@ export async function bootMachines(
     mkdirSync(own);
     symlinkSync('/run/sm', join(own, 'run'));
     const log = join(directory, `${name}.log`);
-    const program = [FRESH, name, PROJECT, packageFile];
+    const program = [FRESH, name, PROJECT, packageFile, ...(becomes === undefined ? [] : [becomes])];
     const machine = await rack.boot({ name, index, directory: own, program, log });
     machine.pressStart();
     const fresh = () => (readFileSync(log, 'utf8').includes(`${name} is there`) ? true : null);

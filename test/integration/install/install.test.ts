@@ -9,6 +9,8 @@ import { PROJECT } from './fresh.ts';
 
 const PACKAGE_BYTES_MAX = 50_000_000;
 const LIMIT_MS = 280_000;
+/** What test/integration/install/systemd.ts looks at. */
+const SYSTEMD_NOTES = 18;
 
 const options = process.getuid?.() === 0 ? rackOptions() : null;
 const reason = 'installing needs root and namespaces, on fresh machines that are made of them';
@@ -177,6 +179,18 @@ describe('on fresh machines', () => {
         ['the stop was told', 0],
         ['status', 3],
       ]);
+    },
+  );
+
+  const SYSTEMD = '/lib/systemd/systemd';
+  const lacks = existsSync(SYSTEMD) ? null : `${SYSTEMD} is not installed here`;
+  if (lacks !== null) console.info(`life under systemd is left out: ${lacks}`);
+  test.runIf(options !== null && lacks === null)(
+    'a real systemd starts, watches, reloads and stops the node',
+    () => {
+      const held = inRack('systemd.ts') as Record<string, boolean>;
+      expect(Object.keys(held).length).toBe(SYSTEMD_NOTES);
+      expect(Object.keys(held).filter((what) => !held[what])).toEqual([]);
     },
   );
 });

@@ -77,7 +77,10 @@ function standIn() {
     now: 0,
     exits: [] as number[],
     signals: [] as number[],
+    killed: [] as number[],
+    hangs: false,
   };
+  let waits = 0;
   const words: string[] = [];
   const timers: (() => void)[] = [];
   const manager: ServiceManager = {
@@ -87,6 +90,8 @@ function standIn() {
   };
   const subject = new StandIn({
     holder: () => state.holder,
+    waits: () => (state.hangs ? waits : ++waits),
+    kill: ({ pid }) => void state.killed.push(pid),
     signal: (pid) => void state.signals.push(pid),
     exit: (code) => void state.exits.push(code),
     manager,
@@ -123,6 +128,22 @@ test('a stand-in pings while the watchdog lives, and ends when there is none any
   state.holder = { pid: process.pid, startTime: 'of another process' };
   pass(16_000);
   expect(state.exits).toEqual([1]);
+});
+
+test('a stand-in says nothing for a watchdog that hangs, and kills one that nobody replaces', () => {
+  const { subject, state, words, pass } = standIn();
+  subject.start();
+  state.hangs = true;
+  pass(5000);
+  expect(words).toEqual(['ready', 'alive']);
+  state.hangs = false;
+  pass(1000);
+  expect(words).toEqual(['ready', 'alive', 'alive']);
+  state.hangs = true;
+  pass(5000);
+  expect(state.killed).toEqual([]);
+  pass(1000);
+  expect(state.killed).toEqual([process.pid]);
 });
 
 test('a stand-in hands the order to stop on, once, and ends after the node', () => {

@@ -1,0 +1,71 @@
+/** Who may begin beside an `sm` that is there already. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { managerLock } from '../../../src/shell/begin.ts';
+import type { Log } from '../../../src/shell/ports.ts';
+import { identify, isAlive } from '../../../src/shell/process-identity.ts';
+import { managerLockPath } from '../../../src/shell/watchdog/lock-path.ts';
+
+const log: Log = { debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
+let runDirectory = '';
+let holder: ChildProcess;
+
+/** A process that holds the lock and does nothing else, as an `sm` that hangs. */
+async function hold(): Promise<void> {
+  const path = managerLockPath(runDirectory);
+  holder = spawn('flock', ['--no-fork', path, 'sh', '-c', 'echo held; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(createInterface({ input: holder.stdout! }), 'line');
+  writeFileSync(path, JSON.stringify(identify(holder.pid!)));
+}
+
+beforeEach(async () => {
+  runDirectory = mkdtempSync(join(tmpdir(), 'sm-lock-'));
+  await hold();
+});
+afterEach(() => {
+  holder.kill('SIGKILL');
+  rmSync(runDirectory, { recursive: true });
+});
+
+const attempt = () =>
+  managerLock({ runDirectory, controlSocket: join(runDirectory, 'sm.sock') }, log, 100, 100);
+const lives = () => isAlive({ pid: holder.pid!, startTime: identify(holder.pid!)?.startTime ?? '' });
+
+test('an sm that does not answer is killed, and its lock taken', async () => {
+  const ended = once(holder, 'exit');
+  const lock = await managerLock(
+    { runDirectory, controlSocket: join(runDirectory, 'sm.sock') },
+    log,
+    300,
+    100,
+  );
+  expect(lock.ok).toBe(true);
+  expect(await ended).toEqual([null, 'SIGKILL']);
+  if (lock.ok) lock.release();
+});
+
+test.each([
+  ['answers', true],
+  ['takes the connection and says nothing', false],
+] as const)('an sm that %s', async (_, says) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => says && socket.write('{"id":1,"ok":true,"result":{}}\n'));
+  });
+  server.listen(join(runDirectory, 'sm.sock'));
+  await once(server, 'listening');
+  const lock = await attempt();
+  if (says)
+    expect(lock).toMatchObject({ ok: false, reason: expect.stringContaining('this node runs already') });
+  expect(lives()).toBe(says);
+  if (lock.ok) lock.release();
+  server.close();
+});
