@@ -17,7 +17,7 @@ import { recordText, sectorText, stampText } from '../../src/core/arbiter/record
 import { RegisterKeeper } from '../../src/core/arbiter/register-keeper.ts';
 import { readDiskWord } from '../../src/shell/arbiter/disk-process.ts';
 import { transactionReply } from '../../src/shell/arbiter/etcd.ts';
-import { hostileJson, hostileText } from '../support/hostile.ts';
+import { hostileJson, hostileText, nearJson } from '../support/hostile.ts';
 import { type Target, target } from './target.ts';
 
 const PREFIX = '/sm/controller/';
@@ -117,6 +117,18 @@ function live<Request, Reply>(
   }
 }
 
+const GOOD_ANSWER: unknown = JSON.parse(
+  etcdAnswer({ [RECORD_KEY]: RECORD, [stampKey('a')]: OWN, [stampKey('b')]: PEER }),
+);
+const toText = (value: unknown): string => JSON.stringify(value) ?? '';
+/** Sound in an answer, but for one value inside one of them. */
+const nearContents = fc
+  .tuple(
+    nearJson([JSON.parse(RECORD)], ['sole', 'a', 'b']),
+    nearJson([JSON.parse(OWN), JSON.parse(PEER)], ['i.1', 'j.2']),
+  )
+  .map(([record, stamp]) => etcdAnswer({ [RECORD_KEY]: toText(record), [stampKey('b')]: toText(stamp) }));
+
 export const ARBITER_TARGETS: readonly Target[] = [
   target(
     'answers of etcd',
@@ -124,9 +136,11 @@ export const ARBITER_TARGETS: readonly Target[] = [
       fc.array(
         fc.oneof(
           hostileContents(),
+          nearContents,
+          nearJson([GOOD_ANSWER], ['77', 'kvs']).map(toText),
           hostileText([etcdAnswer({ record: RECORD })], ['{', '[', '"', '"kvs":', '"header":', ','], 4000),
           hostileJson(['header', 'cluster_id', 'responses', 'response_range', 'kvs', 'key', 'value']).map(
-            (value) => JSON.stringify(value) ?? '',
+            toText,
           ),
         ),
         { maxLength: 6 },
@@ -147,6 +161,10 @@ export const ARBITER_TARGETS: readonly Target[] = [
     () =>
       fc.array(
         fc.oneof(
+          nearJson([JSON.parse(SECTOR)], ['sole', 'b', 'i.1']).map((sector) =>
+            toText({ id: 1, ok: true, own: SECTOR, peer: toText(sector) }),
+          ),
+          nearJson([{ id: 1, ok: true, own: SECTOR, peer: '' }], ['timeout']).map(toText),
           hostileText([SECTOR], ['{', '"', ':', ',', '9', '"mode":"sole"'], 2000).map((peer) =>
             JSON.stringify({ id: 1, ok: true, own: SECTOR, peer }),
           ),
@@ -154,9 +172,7 @@ export const ARBITER_TARGETS: readonly Target[] = [
             ['{"id":1,"ok":true,"own":"","peer":""}', '{"id":1,"ok":false,"cause":"timeout","detail":"x"}'],
             ['{', '"id":', 'true', 'null', '"', ','],
           ),
-          hostileJson(['id', 'ok', 'own', 'peer', 'cause', 'timeout', 'detail']).map(
-            (value) => JSON.stringify(value) ?? '',
-          ),
+          hostileJson(['id', 'ok', 'own', 'peer', 'cause', 'timeout', 'detail']).map(toText),
         ),
         { maxLength: 6 },
       ),

@@ -23,7 +23,7 @@ import { DATABASE_FOLDER } from '../../src/shell/store/schema.ts';
 import { loadRows } from '../../src/shell/store/source.ts';
 import { openStore, type Store } from '../../src/shell/store/store.ts';
 import { readRemains, remainsPath } from '../../src/shell/watchdog/remains.ts';
-import { hostileText, share } from '../support/hostile.ts';
+import { hostileText, nearJson, share } from '../support/hostile.ts';
 import { type Target, target } from './target.ts';
 
 const LIFE = 'a'.repeat(32);
@@ -272,7 +272,7 @@ const RECORDS = '{"service":"s","run":1,"mark":"m1","group":"g"}\n-m1\n{"service
 export const STORED_TARGETS: readonly Target[] = [
   target(
     'live rows of the database',
-    () => fc.array(damage, { minLength: 1, maxLength: 5 }),
+    () => fc.array(damage, { minLength: 1, maxLength: 20 }),
     (damages) => {
       const path = join(root, 'sm.db');
       for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true });
@@ -297,7 +297,20 @@ export const STORED_TARGETS: readonly Target[] = [
   ),
   target(
     'what remains of a life before',
-    () => hostileText([REMAINS], ['{', '[', '"', '\n', '"deadline":', 'null', '{"add":', '1e999'], 4000),
+    () =>
+      fc.oneof(
+        hostileText([REMAINS], ['{', '[', '"', '\n', '"deadline":', 'null', '{"add":', '1e999'], 4000),
+        nearJson(
+          [
+            REMAINS.split('\n')
+              .filter(Boolean)
+              .map((line) => JSON.parse(line)),
+          ],
+          [LIFE, 's'],
+        ).map((lines) =>
+          (Array.isArray(lines) ? lines : [lines]).map((line) => `${JSON.stringify(line)}\n`).join(''),
+        ),
+      ),
     (text) => {
       mkdirSync(root, { recursive: true });
       writeFileSync(remainsPath(root), text);

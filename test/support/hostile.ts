@@ -102,3 +102,30 @@ export function hostileJson(words: readonly string[]): fc.Arbitrary<unknown> {
   }));
   return tree;
 }
+
+/** Good JSON in which one to three values, anywhere, are something else. */
+export function nearJson(good: readonly unknown[], words: readonly string[]): fc.Arbitrary<unknown> {
+  const edits = fc.array(fc.tuple(share(), hostileJson(words)), { minLength: 1, maxLength: 3 });
+  return fc
+    .tuple(fc.constantFrom(...good), edits)
+    .map(([value, changes]) => changes.reduce((whole, [at, other]) => replaced(whole, at, other), value));
+}
+
+function replaced(value: unknown, at: number, other: unknown): unknown {
+  const target = Math.floor(at * sizeOf(value));
+  let seen = -1;
+  const walk = (each: unknown): unknown => {
+    seen += 1;
+    if (seen === target) return other;
+    if (typeof each !== 'object' || each === null) return each;
+    if (Array.isArray(each)) return each.map(walk);
+    return Object.fromEntries(Object.entries(each).map(([key, inner]) => [key, walk(inner)]));
+  };
+  return walk(value);
+}
+
+/** Of values in it, itself among them. */
+function sizeOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, inner) => sum + sizeOf(inner), 1);
+}
