@@ -85,6 +85,9 @@ const CLASS_NEEDS: Readonly<Partial<Record<WorldClass, readonly FaultKind[]>>> =
   detect: ['carrier-down-all'],
 };
 
+/** Such a fault comes at least this often. */
+const CLASS_INTERVAL_MS = 15_000;
+
 /** Faults that only worlds of one class have. */
 const CLASS_FAULTS: Readonly<Partial<Record<FaultKind, WorldClass>>> = {
   'stall-node': 'resume',
@@ -151,7 +154,7 @@ export function drawOptions(request: SwarmRequest): SimOptions {
     network: drawNetwork(rng.fork('network')),
     disk: { commitMsMin: 0.3, commitMsMax: rng.pick([1, 5, 15]) },
     clockRates: drawClockRates(rng, worldClass),
-    carrierLateness: worldClass === 'detect' ? rng.between(5, 40) : 1,
+    carrierLateness: worldClass === 'detect' ? rng.between(20, 60) : 1,
     faults: drawFaults(rng.fork('faults'), simplex, domain.policy, arbiter, worldClass, differ),
     breaks,
   };
@@ -165,7 +168,7 @@ function drawClockRates(rng: Prng, worldClass: WorldClass): SimOptions['clockRat
 }
 
 /** Their assumption is one of the policy `takeover` without an arbiter. */
-const TAKEOVER_CLASSES: ReadonlySet<WorldClass> = new Set<WorldClass>(['cut', 'detect']);
+const TAKEOVER_CLASSES: ReadonlySet<WorldClass> = new Set<WorldClass>(['cut', 'clock', 'detect']);
 
 /**
  * Half of the worlds have none; those of a class that is about `takeover`, and those of one node, never do. Those of wrong-bmc
@@ -300,8 +303,9 @@ function drawFaults(
     if (kind === 'redefine' && !differ) continue;
     const only = CLASS_FAULTS[kind];
     if (only !== undefined && only !== worldClass) continue;
-    const needed = only !== undefined || CLASS_NEEDS[worldClass]?.includes(kind) === true;
-    if (wanted || needed) drawn[kind] = interval;
+    const needed = CLASS_NEEDS[worldClass]?.includes(kind) === true;
+    if (needed) drawn[kind] = Math.min(interval, CLASS_INTERVAL_MS);
+    else if (wanted || only !== undefined) drawn[kind] = interval;
   }
   return drawn;
 }

@@ -2,13 +2,14 @@
 import { expect, test } from 'vitest';
 import { summarize } from '../../src/sim/campaign.ts';
 import { drawPlan } from '../../src/sim/faults.ts';
+import type { WorldClass } from '../../src/sim/options.ts';
 import { runSeed, type SeedResult } from '../../src/sim/run.ts';
 import { runScenario } from '../../src/sim/scenario.ts';
 import { checkerOf, scenarioOf, shrink } from '../../src/sim/shrink.ts';
 import { drawOptions } from '../../src/sim/swarm.ts';
 import { MixedWire } from '../support/mixed-wire.ts';
 
-const run = (seed: number, minutes: number, worldClass: 'default' | 'cut' = 'default'): SeedResult =>
+const run = (seed: number, minutes: number, worldClass: WorldClass = 'default'): SeedResult =>
   runSeed(drawOptions({ seed, minutes, worldClass, breaks: [] }));
 
 test('equal seeds give equal worlds, other seeds other worlds', () => {
@@ -39,10 +40,16 @@ test.each([11, 12, 13, 14, 15, 16, 17, 18])('seed %i with its faults breaks no r
   expect(counts.size).toBeGreaterThan(0);
 });
 
-test('a full cut of two live nodes under takeover, outside of the assumptions, is noticed', () => {
+/** A full cut of two live nodes under `takeover`, clocks that run apart, carriers that are noticed late. */
+test.each([
+  'cut',
+  'clock',
+  'detect',
+] as const)('what is outside of the assumptions is noticed: %s', (name) => {
   const seeds = [1, 2, 3, 4, 5, 6];
-  const found = seeds.flatMap((seed) => run(seed, 3, 'cut').violations);
-  expect(found.some(({ checker }) => checker === 'single-active')).toBe(true);
+  const isFound = (seed: number) =>
+    run(seed, 3, name).violations.some(({ checker }) => checker === 'single-active');
+  expect(seeds.some(isFound)).toBe(true);
 });
 
 test('a failing seed is cut down to a scenario that fails for the same reason', () => {
