@@ -96,3 +96,34 @@ describe('a group that waits for its hooks', () => {
     expect(d.truth.get('web')).toBe('stopped');
   });
 });
+
+describe('hooks that hang on both nodes of a pair', () => {
+  const set = definitionSet({ groups: { g: { services: { web: {} }, exclusive: true } } });
+  /** How long a swact takes, from one node to the other, and a take-over, where that one begins at once. */
+  function durations(barriers: ReadonlyMap<string, number>): { swact: number; takeover: number } {
+    const from = new LocalDriver(set, { barriers });
+    from.want('g', 'active');
+    from.untilGroup('g', 'active', LIMIT_MS + 1000);
+    const begun = from.now;
+    from.want('g', 'standby');
+    from.untilGroup('g', 'standby', LIMIT_MS + 1000);
+    expect(from.engine.group('g').inactive).toBe(true);
+    const to = new LocalDriver(set, { barriers });
+    const taken = to.now;
+    to.want('g', 'active', 2);
+    to.untilGroup('g', 'active', LIMIT_MS + 1000);
+    const takeover = to.now - taken;
+    return { swact: from.now - begun + takeover, takeover };
+  }
+
+  it('delay a take-over by their limit at most, and a swact by that of each node', () => {
+    const without = durations(new Map());
+    const hung = durations(new Map([['g', LIMIT_MS]]));
+    // Between the two, one event more or less.
+    const fuzzMs = 100;
+    expect(hung.takeover - without.takeover).toBeGreaterThan(LIMIT_MS - fuzzMs);
+    expect(hung.takeover - without.takeover).toBeLessThanOrEqual(LIMIT_MS + fuzzMs);
+    expect(hung.swact - without.swact).toBeGreaterThan(2 * (LIMIT_MS - fuzzMs));
+    expect(hung.swact - without.swact).toBeLessThanOrEqual(2 * (LIMIT_MS + fuzzMs));
+  });
+});
