@@ -114,7 +114,8 @@ export class ArbiterRuns extends PairUnderTest<ArbiterStage> {
         if (arbiter === undefined) return false;
         if (arbiter.regime === 'record' && (!arbiter.connected || arbiter.cause !== null)) return false;
         return arbiter.regime === 'fence'
-          ? arbiter.devices.length === this.#devicesOf(node) && arbiter.devices.every(({ ready }) => ready)
+          ? arbiter.devices.length === this.#devicesOf(node) &&
+              arbiter.devices.every(({ ready, tie }) => ready && tie === 'tied')
           : arbiter.recordMode === 'leased';
       });
     return null;

@@ -1,17 +1,16 @@
 /** Definitions may hold secrets, in the parameters of scripts: they are never shown. */
+import { isSecretName, parametersIn } from '../core/kernel/secret-names.ts';
 import type { Row } from '../shell/store/live-reader.ts';
 
-const SECRET = /pass|secret|token|credential|private|api[-_]?key|auth[-_]?key/i;
 export const HIDDEN = '(hidden)';
 const PARAMETERS = ['INSTANCE_PARAMETERS', 'PLUGIN_PARAMETERS'];
 
-/** `a=b,password=x` without x. A value may itself hold commas: up to the next `name=` it belongs to the name before. */
+/** `a=b,password=x` without x. */
 export function redactParameters(text: string): string {
-  return text
-    .split(/,(?=[A-Za-z_][A-Za-z0-9_.-]*=)/)
-    .map((part) => {
-      const [name = ''] = part.split('=', 1);
-      return SECRET.test(name) && part.includes('=') ? `${name}=${HIDDEN}` : part;
+  return parametersIn(text)
+    .map(({ name, value }) => {
+      if (value === null) return name;
+      return `${name}=${isSecretName(name.trim()) ? HIDDEN : value}`;
     })
     .join(',');
 }
@@ -22,7 +21,7 @@ export function redactRow(row: Row): Row {
       if (typeof value !== 'string') return [column, value];
       if (PARAMETERS.includes(column)) return [column, redactParameters(value)];
       // CONFIGURATION: the name of the value stands beside it.
-      if (column === 'VALUE' && SECRET.test(String(row.KEY))) return [column, HIDDEN];
+      if (column === 'VALUE' && isSecretName(String(row.KEY))) return [column, HIDDEN];
       return [column, value];
     }),
   );

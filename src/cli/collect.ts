@@ -5,10 +5,11 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { isSecretName } from '../core/kernel/secret-names.ts';
 import { toJson } from '../shell/json.ts';
 import { Bundle, BundleError } from '../shell/support/bundle.ts';
 import { listing, outputOf, type Taken, tablesOf, tailOf } from '../shell/support/machine.ts';
-import { CENSORED, isSecretName, Secrets } from '../shell/support/secrets.ts';
+import { CENSORED, Secrets } from '../shell/support/secrets.ts';
 import { newestTraces } from '../shell/support/traces.ts';
 import { VERSION } from '../shell/version.ts';
 import {

@@ -178,6 +178,9 @@ const BMC_PASSWORD = 'lab-bmc-password';
 const PARAMETERS =
   'lanplus=1,cipher=3,power_wait=0,login_timeout=2,shell_timeout=2,ipmitool_timeout=1,power_timeout=8';
 
+/** Of a reading, a shot, and the readings after it: what the one with less to lose waits for before it shoots. */
+const LIMITS_MS = [2000, 4000, 2000] as const;
+
 class LabBmcs implements LabArbiter {
   readonly kind = 'fence';
   readonly secrets = { bmc: BMC_PASSWORD };
@@ -193,9 +196,9 @@ class LabBmcs implements LabArbiter {
   get rows(): string {
     const devices = this.fences.map((index) => {
       const parameters = `ip=${OUTSIDE_ADDRESS},ipport=${BMC_PORT + index},username=${BMC_USER},${PARAMETERS}`;
-      return `('controller', 'bmc-${index}', 'controller-${index}', 'fence_ipmilan', '${parameters}', 'password=bmc')`;
+      return `('controller', 'bmc-${index}', 'controller-${index}', 'fence_ipmilan', '${parameters}', 'password=bmc', ${LIMITS_MS.join(', ')})`;
     });
-    return `INSERT INTO SM_FENCE_DEVICES (SERVICE_DOMAIN, DEVICE_NAME, NODE_NAME, AGENT, PARAMETERS, SECRETS) VALUES
+    return `INSERT INTO SM_FENCE_DEVICES (SERVICE_DOMAIN, DEVICE_NAME, NODE_NAME, AGENT, PARAMETERS, SECRETS, STATUS_LIMIT, OFF_LIMIT, VERIFY_LIMIT) VALUES
   ${devices.join(',\n  ')};
 `;
   }

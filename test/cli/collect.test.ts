@@ -246,6 +246,14 @@ describe('secrets', () => {
     expect(new Secrets().clean(text)).toBe(expected);
   });
 
+  test('a value of a list may hold commas, and is taken out as a whole', () => {
+    const secrets = new Secrets();
+    secrets.learn('ip=10.0.0.1,password=hunter1,rest,user=x,api_key=abcdef==');
+    expect(secrets.clean('said hunter1,rest and abcdef== of 10.0.0.1')).toBe(
+      'said [secret] and [secret] of 10.0.0.1',
+    );
+  });
+
   test('known values go wherever and however they stand', () => {
     const secrets = new Secrets();
     secrets.add('a"b+c/d?');

@@ -4,6 +4,7 @@ import { levelsOf } from '../arbiter/fence-audits.ts';
 import { fenceWaitMs } from '../arbiter/fence-rules.ts';
 import { marginMs, quietMs } from '../arbiter/quiet.ts';
 import type { FenceThen, InterfaceRole } from '../kernel/names.ts';
+import { isSecretName } from '../kernel/secret-names.ts';
 import { parseParameters } from '../service/invocation.ts';
 import type {
   ArbiterDefinitions,
@@ -19,8 +20,6 @@ import { tableOf } from './rows.ts';
 
 const ENDPOINTS_MAX = 16;
 const ENDPOINT = /^https?:\/\/(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/;
-/** Names of parameters whose values nobody may read in the definitions. */
-const SECRET_PARAMETER = /pass|secret|token|community|private|identity/i;
 const REFERENCE = /^(?:env:[A-Za-z_][A-Za-z0-9_]{0,63}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/;
 
 /** null where none is configured. */
@@ -215,7 +214,7 @@ function deviceOf(draft: Draft, row: CheckedRow, nodes: readonly string[]): Fenc
   const hidden = secrets.ok ? secrets.entries : [];
   for (const [name] of given) {
     if (name === 'action') bad('bad-fence-device', 'PARAMETERS must not set action: it is set for each call');
-    if (SECRET_PARAMETER.test(name) && !/_script$/.test(name))
+    if (isSecretName(name))
       bad(
         'secret-in-parameters',
         `${name} would be readable here: put it into a file and name that in SECRETS, like ${name}=bmc-0`,

@@ -2,17 +2,12 @@
  * Takes secrets out of texts that leave the machine. Two ways together: a value that stands behind the name of a secret
  * goes wherever it is written so, and values that are known to be secret go wherever they stand.
  */
+import { isSecretName, parametersIn, SECRET_WORDS } from '../../core/kernel/secret-names.ts';
 
 export const CENSORED = '[secret]';
 
-const SECRET_WORDS =
-  'pass(?:word|wd|phrase)?|pwd?|psk|secret|token|credentials?|community|auth(?:orization)?|key';
-/** Names end with what the thing is: `auth_key` is a key, `key_id` and `keysDirectory` are not. */
-const SECRET_NAME = new RegExp(`(?:${SECRET_WORDS})$`, 'i');
-
-export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name);
-}
+/** In running text `auth` goes before what authenticates; as the name of a parameter it says by which method. */
+const WRITTEN_WORDS = `${SECRET_WORDS}|auth`;
 
 /** Shorter values would take half of every text with them. */
 const KNOWN_CHARACTERS_MIN = 6;
@@ -27,12 +22,12 @@ const HEADER =
 const BEARER = /\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 const VALUE = `\\{[^{}]{0,4096}\\}|\\\\"[^"\\\\]*\\\\"|"(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\[[^\\]]{0,4096}\\]|[^\\s,;"'}\\])&]+`;
 /** `name=value`, `name: value`, `"name":"value"`, also in a text within a text. */
-const ASSIGNED = new RegExp(`((?:${SECRET_WORDS})\\\\?["']?\\s*[:=]\\s*)(${VALUE})`, 'gi');
+const ASSIGNED = new RegExp(`((?:${WRITTEN_WORDS})\\\\?["']?\\s*[:=]\\s*)(${VALUE})`, 'gi');
 /** Options of programs whose secrets have no name: what a script prints under `set -x`. */
 const UNNAMED =
   /(\s(?:-u|--user)\s+[^\s:]+:|\bsshpass\s+-p\s*|\bmysql\w*\s(?:[^\n]{0,1024}\s)?-p)[^\s"'\\]+/g;
 /** `--name value` */
-const OPTION = new RegExp(`((?<![\\w-])--[\\w-]{0,64}(?:${SECRET_WORDS})\\s+)(${VALUE})`, 'gi');
+const OPTION = new RegExp(`((?<![\\w-])--[\\w-]{0,64}(?:${WRITTEN_WORDS})\\s+)(${VALUE})`, 'gi');
 
 export class Secrets {
   readonly #known = new Set<string>();
@@ -56,10 +51,8 @@ export class Secrets {
 
   /** Of a list `name=value,name=value`: remembers what is secret in it. */
   learn(parameters: string): void {
-    for (const part of parameters.split(',')) {
-      const at = part.indexOf('=');
-      if (at > 0 && isSecretName(part.slice(0, at).trim())) this.add(part.slice(at + 1).trim());
-    }
+    for (const { name, value } of parametersIn(parameters))
+      if (value !== null && isSecretName(name.trim())) this.add(value.trim());
   }
 
   clean(text: string): string {

@@ -5,8 +5,9 @@
 import type { ArbiterDefinitions } from '../../core/definitions/arbiter-model.ts';
 import type { DefinitionSet } from '../../core/definitions/model.ts';
 import type { EngineEvent } from '../../core/engine-interface.ts';
+import { isSecretName } from '../../core/kernel/secret-names.ts';
 import { parseParameters } from '../../core/service/invocation.ts';
-import { CENSORED, isSecretName, Secrets } from '../support/secrets.ts';
+import { CENSORED, Secrets } from '../support/secrets.ts';
 
 export class Cover {
   readonly #secrets = new Secrets();
