@@ -97,6 +97,11 @@ export type GuardFact =
       readonly deadline: number;
       /** Until then nobody can have replaced this node: the record is known to be its own. Missing = nothing is known. */
       readonly recorded?: number;
+      /**
+       * It was not gone since it was told last, however long ago that is: renewals in between were not told
+       * (`Engine.isMereRenewal`). Missing = every one was told.
+       */
+      readonly unbroken?: boolean;
     }
   /** Permission is lost: exclusive groups are being stopped; nothing is granted until `guard.permission` comes again. */
   | { readonly type: 'guard.lost'; readonly reason: string }

@@ -5,7 +5,13 @@
 import { Alarms } from './cluster/alarms.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { DefinitionSet } from './definitions/model.ts';
-import type { EngineEffect, EngineEvent, EngineOptions, OperatorCommand } from './engine-interface.ts';
+import type {
+  EngineEffect,
+  EngineEvent,
+  EngineOptions,
+  GuardFact,
+  OperatorCommand,
+} from './engine-interface.ts';
 import { LIMITS } from './kernel/limits.ts';
 import { type TimerEvent, Timers } from './kernel/timers.ts';
 import type { GroupView, LocalEffect, LocalEvent } from './service/interface.ts';
@@ -127,6 +133,14 @@ export class Engine {
       default:
         return this.#stepLocal(event, now);
     }
+  }
+
+  /**
+   * True where this fact would change nothing but the date up to which tokens are made. It may then be told with the next
+   * event, right before that one, and only the newest of several: `unbroken` says that none of them came too late.
+   */
+  isMereRenewal(fact: GuardFact, now: number): boolean {
+    return this.#cluster.isMereRenewal(fact, now);
   }
 
   view(now: number): EngineView {

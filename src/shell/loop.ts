@@ -31,8 +31,8 @@ export const COMMIT_RETRY_MS_MAX = 1000;
  */
 export const STORE_PATIENCE_MS = 2000;
 /**
- * Longest time between two completed turns: an idle loop turns too, so that its pulse tells the truth. A little longer than
- * the usual hello interval, because every hello brings a fact, and with it a turn.
+ * Longest time between two pulses, nearly: an idle loop turns too, so that its pulse tells the truth. A little longer than the
+ * usual hello interval, because every hello brings a renewal, which is answered by a pulse.
  */
 export const IDLE_TURN_MS = 240;
 /**
@@ -46,6 +46,7 @@ const STARTS = 2;
 const RECENT_EVENTS = 64;
 
 type Reply = Extract<EngineEffect, { type: 'reply' }>;
+type Renewal = Extract<EngineEvent, { type: 'guard.permission' }>;
 type SendReport = Extract<EngineEffect, { type: 'guard.send' }>;
 
 /** Effects that wait for the commit of their turn. */
@@ -110,9 +111,14 @@ export class Loop {
   #toSave: SavedEffect[] = [];
   #deferred: DeferredEffect[] = [];
   #recent: EngineEvent[] = [];
+  /** Known here and not told to the engine yet; it hears of it before anything else. */
+  #renewal: Renewal | null = null;
   #scheduled = false;
   #stopped = false;
+  /** The engine is at work: only now may it have effects. */
   #inTurn = false;
+  /** The same, or what it wanted is being done. */
+  #isTurning = false;
   #cancelIdle: () => void = () => {};
   #cancelRetry: () => void = () => {};
   #retryAt = 0;
@@ -144,11 +150,20 @@ export class Loop {
 
   /** Takes an event in; it is handled in the next turn, never within the caller. */
   post(event: EngineEvent): void {
-    this.#queue.push({ event, at: this.#options.time.now() });
+    const at = this.#options.time.now();
+    if (event.type === 'guard.permission' && this.#isMere(event, at)) {
+      this.#renewal = event;
+      this.#pulse(at);
+      this.#cancelIdle();
+      this.#armIdle();
+      return;
+    }
+    this.#queue.push({ event, at });
     this.#schedule();
   }
 
   view(): EngineView {
+    if (this.#renewal !== null && !this.#isTurning) this.#turn(() => this.#tellRenewal());
     return this.#engine.view(this.#options.time.now());
   }
 
@@ -175,6 +190,23 @@ export class Loop {
     this.#cancelRetry();
   }
 
+  /**
+   * Most of what an idle node hears is that its permission runs on, several times a second. Where the engine would only note
+   * the date, it gets the newest one before it decides anything, and no turn is made for it.
+   */
+  #isMere(renewal: Renewal, now: number): boolean {
+    if (this.#scheduled || this.#stopped || this.#isTurning) return false;
+    if (this.#renewal === null) return this.#engine.isMereRenewal(renewal, now);
+    return renewal.recorded === undefined && now < this.#renewal.deadline;
+  }
+
+  #tellRenewal(): void {
+    if (this.#renewal === null) return;
+    const renewal = { ...this.#renewal, unbroken: true };
+    this.#renewal = null;
+    this.#step(renewal);
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
@@ -187,7 +219,9 @@ export class Loop {
   #drain(): void {
     const { time } = this.#options;
     const started = time.now();
-    for (const event of this.#timers.takeDue(started)) this.#step(event);
+    const due = this.#timers.takeDue(started);
+    if (due.length > 0 || this.#queue.length > 0) this.#tellRenewal();
+    for (const event of due) this.#step(event);
     const batch = this.#queue.splice(0, LIMITS.eventsPerTurnMax);
     for (const { event, at } of batch) {
       this.#lagMsMax = Math.max(this.#lagMsMax, started - at);
@@ -204,6 +238,15 @@ export class Loop {
 
   #turn(work: (now: number) => void): void {
     if (this.#stopped) return;
+    this.#isTurning = true;
+    try {
+      this.#turnOnce(work);
+    } finally {
+      this.#isTurning = false;
+    }
+  }
+
+  #turnOnce(work: (now: number) => void): void {
     const { time } = this.#options;
     const started = time.now();
     this.#cancelIdle();
@@ -223,8 +266,12 @@ export class Loop {
     if (this.#stopped) return;
     this.#pulse(started);
     this.#timers.arm();
-    this.#cancelIdle = time.after(IDLE_TURN_MS, () => this.#schedule());
+    this.#armIdle();
     if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #armIdle(): void {
+    this.#cancelIdle = this.#options.time.after(IDLE_TURN_MS, () => this.#schedule());
   }
 
   #pulse(now: number): void {

@@ -2,7 +2,7 @@
  * What the loop and its performer need of the world, as small interfaces: composition roots plug the real parts in, tests
  * plug in fakes.
  */
-import type { EngineEffect, EngineEvent, PersistEffect } from '../core/engine-interface.ts';
+import type { EngineEffect, EngineEvent, GuardFact, PersistEffect } from '../core/engine-interface.ts';
 import type { KillEntry } from '../core/guard/interface.ts';
 import type { HistoryEffect, RunEffect } from '../core/service/interface.ts';
 import type { EngineView } from '../core/view.ts';
@@ -30,6 +30,7 @@ export interface Time {
 export interface EnginePort {
   start(now: number): void;
   step(event: EngineEvent, now: number): void;
+  isMereRenewal(fact: GuardFact, now: number): boolean;
   view(now: number): EngineView;
 }
 

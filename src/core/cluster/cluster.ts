@@ -252,7 +252,7 @@ export class Cluster {
         return this.#onLink(fact, now);
       case 'guard.permission':
         this.#arbiters.recordedUntil = fact.recorded ?? Number.NEGATIVE_INFINITY;
-        return this.#onPermission(fact.deadline, now);
+        return this.#onPermission(fact.deadline, fact.unbroken === true, now);
       case 'guard.lost':
         return this.#onLost(fact.reason, now);
       case 'guard.duplicate':
@@ -266,7 +266,7 @@ export class Cluster {
       case 'guard.peer':
         return this.#onPeer(fact, now);
       case 'guard.limit':
-        return this.#onPermission(fact.deadline, now);
+        return this.#onPermission(fact.deadline, false, now);
       case 'guard.record':
       case 'guard.arbiter':
       case 'guard.readiness':
@@ -433,8 +433,16 @@ export class Cluster {
     this.evaluate(now);
   }
 
-  #onPermission(deadline: number, now: number): void {
-    const wasGone = this.#guard.lost || now >= this.#guard.deadline;
+  /** A renewal after which nothing but a date would be different. */
+  isMereRenewal(fact: GuardFact, now: number): boolean {
+    if (fact.type !== 'guard.permission' || fact.recorded !== undefined) return false;
+    const { lost, deadline } = this.#guard;
+    const isKnown = this.#arbiters.recordedUntil !== Number.NEGATIVE_INFINITY;
+    return !lost && now < deadline && this.#own.refusals.size === 0 && !isKnown;
+  }
+
+  #onPermission(deadline: number, isUnbroken: boolean, now: number): void {
+    const wasGone = this.#guard.lost || (!isUnbroken && now >= this.#guard.deadline);
     const waited = wasGone || this.#own.refusals.size > 0;
     // Where nothing was held nobody has said that it was lost.
     if (wasGone) this.#actsOn = 0;

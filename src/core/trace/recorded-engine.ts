@@ -3,7 +3,7 @@
  * The caller says when a turn has ended; the lines know nothing of files.
  */
 import { Engine } from '../engine.ts';
-import type { EngineEffect, EngineEvent, EngineOptions } from '../engine-interface.ts';
+import type { EngineEffect, EngineEvent, EngineOptions, GuardFact } from '../engine-interface.ts';
 import type { EngineView } from '../view.ts';
 import { addToSum, type StepRecord, wordOf } from './step.ts';
 
@@ -35,6 +35,11 @@ export class RecordedEngine {
 
   step(event: EngineEvent, now: number): void {
     this.#watched(event, now, () => this.#engine.step(event, now));
+  }
+
+  /** Changes nothing, and so is not recorded. */
+  isMereRenewal(fact: GuardFact, now: number): boolean {
+    return this.#engine.isMereRenewal(fact, now);
   }
 
   view(now: number): EngineView {

@@ -16,9 +16,10 @@ import {
   openSync,
   readdirSync,
   readSync,
+  statSync,
+  truncateSync,
   writeSync,
 } from 'node:fs';
-import { stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../core/kernel/limits.ts';
 
@@ -105,12 +106,16 @@ export class OutputDirectory {
     return new Output(join(this.#path, `${service}.${action}`));
   }
 
-  /** Cuts back what daemons have written since their script ended, also that of scripts of an earlier `sm`. */
-  async sweep(): Promise<void> {
+  /**
+   * Cuts back what daemons have written since their script ended, also that of scripts of an earlier `sm`. The directory is
+   * in memory: to ask it takes microseconds, to have it asked by another thread a wake-up of both for each file.
+   */
+  sweep(): void {
     for (const name of readdirSync(this.#path)) {
       const path = join(this.#path, name);
       try {
-        if ((await stat(path)).size > FILE_BYTES_MAX) await truncate(path, 0);
+        const file = statSync(path, { throwIfNoEntry: false });
+        if (file !== undefined && file.size > FILE_BYTES_MAX) truncateSync(path, 0);
       } catch {
         // Gone meanwhile.
       }

@@ -78,7 +78,7 @@ export class Runner {
     this.#options = options;
     this.#log = options.log ?? (() => {});
     this.#outputs = new OutputDirectory(join(options.directories.run, 'output'));
-    this.#sweeper = setInterval(() => void this.#outputs.sweep(), SWEEP_MS).unref();
+    this.#sweeper = setInterval(() => this.#outputs.sweep(), SWEEP_MS).unref();
   }
 
   /** Starts the script, or puts it in the queue when too many run. Always answered by one `onDone`, never at once. */

@@ -6,7 +6,7 @@ import type { RawRows } from '../../core/definitions/rows.ts';
 import { failure, type Result } from '../../core/kernel/errors.ts';
 import { type ProvisionedLink, provision } from '../store/provision.ts';
 import { DATABASE_FOLDER } from '../store/schema.ts';
-import { interfaceWith, withoutScope } from '../watchdog/address.ts';
+import { interfaceWith, sought, withoutScope } from '../watchdog/address.ts';
 import { addKey, createKey } from '../watchdog/keyring.ts';
 import { KEY_NAME, type Pair, previousOf } from './pair.ts';
 
@@ -121,7 +121,7 @@ function configurationText({ pair, index }: NewNode, { keysDirectory, database }
 
 function missingAddresses({ pair, index }: NewNode): string[] {
   return pair.links
-    .filter(({ addresses }) => interfaceWith(addresses[index]) === null)
+    .filter(({ addresses }) => interfaceWith(sought(addresses[index])) === null)
     .map(({ role, addresses }) => {
       return `no interface of this machine has ${addresses[index]} yet: ${role} stays down until one has`;
     });

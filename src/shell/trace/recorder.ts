@@ -1,5 +1,5 @@
 /** The trace of a life of `sm`: the engine's input and sums over its output, into a ring of files (docs/reference/trace.md). */
-import type { EngineEffect, EngineEvent, EngineOptions } from '../../core/engine-interface.ts';
+import type { EngineEffect, EngineEvent, EngineOptions, GuardFact } from '../../core/engine-interface.ts';
 import { RecordedEngine } from '../../core/trace/recorded-engine.ts';
 import { beginningLine, brokenLine, stepLine } from '../../core/trace/step.ts';
 import type { EngineView } from '../../core/view.ts';
@@ -35,6 +35,10 @@ export class TracedEngine implements EnginePort {
   step(event: EngineEvent, now: number): void {
     this.#beginTurn();
     this.#engine.step(this.#cover.event(event), now);
+  }
+
+  isMereRenewal(fact: GuardFact, now: number): boolean {
+    return this.#engine.isMereRenewal(fact, now);
   }
 
   view(now: number): EngineView {

@@ -31,20 +31,34 @@ export function isLoopback(address: string): boolean {
   return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
 }
 
+/** An address of our own, as it is looked for. Who looks several times a second spells it once. */
+export interface Sought {
+  readonly isLoopback: boolean;
+  /** As the system spells it: as `canonical` does. */
+  readonly spelling: string;
+  /** '' = on any interface. */
+  readonly zone: string;
+}
+
+export function sought(address: string): Sought {
+  return { isLoopback: isLoopback(address), spelling: canonical(address), zone: zoneOf(address) };
+}
+
 /**
  * The interface that has this address and is running; null = none. Every 127.x.y.z is on `lo`. Where a zone is written, no
  * other interface will do: a link-local address may be on several.
  */
-export function interfaceWith(address: string, interfaces: Interfaces = networkInterfaces()): string | null {
-  if (isLoopback(address)) return 'lo';
-  const wanted = canonical(address);
-  const zone = zoneOf(address);
+export function interfaceWith(
+  { isLoopback, spelling, zone }: Sought,
+  interfaces: Interfaces = networkInterfaces(),
+): string | null {
+  if (isLoopback) return 'lo';
   for (const [label, entries] of Object.entries(interfaces)) {
     // An address with a label is listed under `eth0:label`.
-    const name = label.replace(/:.*$/, '');
+    const colon = label.indexOf(':');
+    const name = colon < 0 ? label : label.slice(0, colon);
     if (zone !== '' && name !== zone) continue;
-    // The system spells them as `canonical` does.
-    if (entries?.some((entry) => entry.address === wanted)) return name;
+    if (entries?.some((entry) => entry.address === spelling)) return name;
   }
   return null;
 }

@@ -13,7 +13,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { InterfaceRole } from '../../core/kernel/names.ts';
 import { same } from '../../core/kernel/same.ts';
-import { expanded, familyOf, type Interfaces, interfaceWith, isLoopback } from './address.ts';
+import { expanded, familyOf, type Interfaces, interfaceWith, type Sought, sought } from './address.ts';
 
 /** Share of link_down_detect after which the carriers are looked at again; the rest is for a timer that comes late. */
 const LOOK_SHARE = 0.8;
@@ -61,8 +61,15 @@ export const SYSTEM_LINK_PORTS: LinkPorts = {
   watch: watchByChild,
 };
 
+/** Our own end of a link. */
+interface Own extends Sought {
+  readonly role: InterfaceRole;
+  readonly address: string;
+  readonly isSix: boolean;
+}
+
 export class LinkMonitor {
-  readonly #links: readonly { readonly role: InterfaceRole; readonly address: string }[];
+  readonly #links: readonly Own[];
   readonly #changed: (state: LinkState) => void;
   readonly #ports: LinkPorts;
   readonly #states = new Map<InterfaceRole, LinkState>();
@@ -80,7 +87,12 @@ export class LinkMonitor {
     changed: (state: LinkState) => void,
     ports: LinkPorts = SYSTEM_LINK_PORTS,
   ) {
-    this.#links = links;
+    this.#links = links.map(({ role, address }) => ({
+      role,
+      address,
+      isSix: familyOf(address) === 'udp6',
+      ...sought(address),
+    }));
     this.#changed = changed;
     this.#ports = ports;
   }
@@ -122,9 +134,10 @@ export class LinkMonitor {
       },
     };
     let changed = false;
-    for (const { role, address } of this.#links) {
+    for (const own of this.#links) {
+      const { role } = own;
       const before = this.#states.get(role);
-      const state = { role, ...judge(address, before?.interfaceName ?? '', ask) };
+      const state = { role, ...judge(own, before?.interfaceName ?? '', ask) };
       if (before !== undefined && same(before, state)) continue;
       changed = true;
       this.#states.set(role, state);
@@ -172,16 +185,17 @@ interface Sight {
   readonly inet6: () => string;
 }
 
-function judge(address: string, nameBefore: string, sight: Sight): Judgement {
-  if (isLoopback(address)) return { up: true, reason: '', interfaceName: 'lo', identity: 'lo' };
+function judge(own: Own, nameBefore: string, sight: Sight): Judgement {
+  if (own.isLoopback) return { up: true, reason: '', interfaceName: 'lo', identity: 'lo' };
+  const { address } = own;
   const { interfaces, sys } = sight;
-  const name = interfaceWith(address, interfaces);
+  const name = interfaceWith(own, interfaces);
   if (name === null) {
     const reason = absence(address, nameBefore, interfaces, sys);
     return { up: false, reason, interfaceName: nameBefore, identity: '' };
   }
   const ours = isSameInterface(name, interfaces, sys);
-  const six = familyOf(address) === 'udp6' ? inet6Entry(address, name, sight.inet6()) : null;
+  const six = own.isSix ? inet6Entry(address, name, sight.inet6()) : null;
   const index = six?.index ?? (ours ? sys(name, 'ifindex') : null);
   const identity = [name, index ?? '?', interfaces[name]?.[0]?.mac ?? ''].join(' ');
   const reason = six?.obstacle || (ours ? carrierFault(name, sys) : '');

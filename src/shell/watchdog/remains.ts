@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path';
 import type { KillEntry, PermissionProof, Remains } from '../../core/guard/interface.ts';
 import type { AnnouncedTimes, OwnTimes } from '../../core/guard/times.ts';
+import { same } from '../../core/kernel/same.ts';
 import type { LifeId } from '../../core/link/types.ts';
 import type { Config } from '../config.ts';
 import { toJson } from '../json.ts';
@@ -73,7 +74,7 @@ export class RemainsFile {
   readonly #entries = new Map<string, KillEntry>();
   #lives: KnownLives = NO_LIVES;
   #file: number | null = null;
-  #written = '';
+  #written: Omit<Kept, 'aheadMs'> | null = null;
   #bytes = 0;
   #bytesWhenNew = 0;
   /** Of this process, or of one before it. */
@@ -113,13 +114,13 @@ export class RemainsFile {
       return;
     }
     const { deadline, proof, lost } = remains;
-    const text = toJson({ deadline, proof, lost });
-    if (text === this.#written) return;
+    const state = { deadline, proof, lost };
+    if (same(state, this.#written)) return;
     this.#try(() => {
-      const state = stateLine({ deadline, proof, lost, aheadMs: aheadMs() });
-      if (this.#file === null) this.#write(state);
-      else writeWhole(this.#file, state, 0);
-      this.#written = text;
+      const line = stateLine({ ...state, aheadMs: aheadMs() });
+      if (this.#file === null) this.#write(line);
+      else writeWhole(this.#file, line, 0);
+      this.#written = state;
     });
   }
 
@@ -180,7 +181,7 @@ export class RemainsFile {
   #close(): void {
     if (this.#file !== null) closeSync(this.#file);
     this.#file = null;
-    this.#written = '';
+    this.#written = null;
   }
 }
 

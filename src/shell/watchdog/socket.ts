@@ -12,7 +12,7 @@
 import type { RemoteInfo, SocketOptions } from 'node:dgram';
 import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
 import type { InterfaceDefinition } from '../../core/definitions/model.ts';
-import { canonical, familyOf, interfaceWith, scoped } from './address.ts';
+import { canonical, familyOf, interfaceWith, scoped, sought } from './address.ts';
 
 /** From the definitions. `multicast`: a group of this link alone, or '' for datagrams to the peer's address. */
 export type LinkEndpoint = Pick<
@@ -109,7 +109,7 @@ export class LinkSocket {
 
   async #begin(generation: number): Promise<void> {
     const { address, peerAddress, multicast } = this.#endpoint;
-    const interfaceName = interfaceWith(address);
+    const interfaceName = interfaceWith(sought(address));
     // Not worth a try: what is on an interface that does not run can be bound, and says nothing then.
     if (interfaceName === null) return this.#wait(`address ${address} is not on this node`);
     const made: SocketAsPromised[] = [];
@@ -168,7 +168,8 @@ export class LinkSocket {
   }
 
   #receive(bytes: Uint8Array, from: RemoteInfo): void {
-    if (canonical(from.address) !== this.#peer || from.port !== this.#endpoint.peerPort) {
+    const isPeer = from.address === this.#peer || canonical(from.address) === this.#peer;
+    if (!isPeer || from.port !== this.#endpoint.peerPort) {
       this.#handlers.wrongSource(from.address, from.port);
       return;
     }
@@ -202,7 +203,7 @@ export class LinkSocket {
 
 /** Only addresses come here. Without this, every datagram would first go through the resolver. */
 const noLookup: NonNullable<SocketOptions['lookup']> = (address, _options, done) =>
-  done(null, address, familyOf(address) === 'udp6' ? 6 : 4);
+  done(null, address, address.includes(':') ? 6 : 4);
 
 function openFault({ address, port }: LinkEndpoint, error: unknown): string {
   const code = codeOf(error);

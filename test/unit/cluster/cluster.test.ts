@@ -175,6 +175,23 @@ describe('the leader gives', () => {
     expect(c.local.tokens.get('oam')?.deadline).toBe(c.now + 5000);
   });
 
+  it('the same after renewals of which only the last was told', () => {
+    const [every, last] = [new ClusterDriver().lead(), new ClusterDriver().lead()];
+    for (const c of [every, last]) {
+      c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+      c.effects.length = 0;
+    }
+    for (let i = 0; i < 10; i += 1) {
+      every.now += 200;
+      every.fact({ type: 'guard.permission', deadline: every.now + 600 });
+    }
+    last.now += 2000;
+    last.fact({ type: 'guard.permission', deadline: last.now + 600, unbroken: true });
+    expect(last.effects).toEqual(every.effects);
+    expect(last.local.tokens).toEqual(every.local.tokens);
+    expect(last.cluster.permissionView(last.now)).toEqual(every.cluster.permissionView(every.now));
+  });
+
   it('no orders to a peer that can not be asked', () => {
     const c = new ClusterDriver({ groups: [everywhere('web')] }).lead();
     expect(c.saidGroup('web').order).toBe('active');
@@ -500,6 +517,64 @@ describe('a restart of sm (rules 7 and 10)', () => {
     expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
     c.hello();
     expect(c.local.wants).toEqual([]);
+  });
+});
+
+describe.each([
+  true,
+  false,
+])('a grant after a long time without a renewal that was told (unbroken: %s)', (unbroken) => {
+  it('is acted on as long as permission was never gone', () => {
+    const groups = [pairGroup('oam', { activeOnlyIfActive: 'directory' }), pairGroup('directory')];
+    const c = new ClusterDriver({ groups });
+    c.local.slow.add('directory');
+    c.lead();
+    c.silent(false);
+    const grant = { ticket: 7, number: 0, ground: 'death', reason: 'confirmed' } as const;
+    c.fact({ type: 'guard.granted', ...grant });
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    c.now += 5000;
+    c.fact({ type: 'guard.permission', deadline: c.now + 600, unbroken });
+    c.finish('directory');
+    expect(c.numbers('oam').holder).toBe(unbroken ? A : '');
+  });
+});
+
+describe('a renewal is worth no turn', () => {
+  const mere = (c: ClusterDriver, recorded: object = {}) =>
+    c.cluster.isMereRenewal({ type: 'guard.permission', deadline: c.now + 600, ...recorded }, c.now);
+
+  it('while permission lives and nothing waits for it', () => {
+    const c = new ClusterDriver().lead();
+    expect(mere(c)).toBe(true);
+    expect(mere(c, { recorded: c.now + 600 })).toBe(false);
+    expect(c.cluster.isMereRenewal({ type: 'guard.lost', reason: 'links down' }, c.now)).toBe(false);
+  });
+
+  it('but is when it had run out, or was lost', () => {
+    const c = new ClusterDriver().lead();
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    c.now += 600;
+    expect(mere(c)).toBe(false);
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    expect(mere(c)).toBe(true);
+    c.fact({ type: 'guard.lost', reason: 'links down' });
+    expect(mere(c)).toBe(false);
+  });
+
+  it('but is when it was lost and nothing was held', () => {
+    const c = new ClusterDriver();
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    expect(mere(c)).toBe(true);
+    c.fact({ type: 'guard.lost', reason: 'links down' });
+    expect(mere(c)).toBe(false);
+  });
+
+  it('but is when something was refused for the want of it', () => {
+    const c = new ClusterDriver();
+    c.fact({ type: 'guard.permission', deadline: 5 });
+    c.lead();
+    expect(mere(c)).toBe(false);
   });
 });
 

@@ -3,7 +3,8 @@ import type { Token } from '../../../src/core/cluster/token.ts';
 import type { EngineEffect, EngineEvent } from '../../../src/core/engine-interface.ts';
 import { AssertionError } from '../../../src/core/kernel/assert.ts';
 import type { HistoryEffect, RunEffect } from '../../../src/core/service/interface.ts';
-import { COMMIT_RETRY_MS_MAX, Loop, STORE_PATIENCE_MS } from '../../../src/shell/loop.ts';
+import type { EngineView } from '../../../src/core/view.ts';
+import { COMMIT_RETRY_MS_MAX, IDLE_TURN_MS, Loop, STORE_PATIENCE_MS } from '../../../src/shell/loop.ts';
 import type { CommitResult, SavedEffect } from '../../../src/shell/ports.ts';
 import { FakeTime, silentLog } from './fakes.ts';
 
@@ -67,6 +68,8 @@ class World {
   readonly events: EngineEvent[] = [];
   /** What the engine emits for the next events, one list per event. */
   readonly script: (readonly EngineEffect[])[] = [];
+  renewalsAreMere = true;
+  pulses = 0;
   stored: CommitResult = { ok: true };
   readonly commits: (readonly SavedEffect[])[] = [];
   fatal: unknown;
@@ -81,8 +84,10 @@ class World {
           this.events.push(event);
           for (const effect of this.script.shift() ?? []) emit(effect);
         },
+        isMereRenewal: () => this.renewalsAreMere,
         view: () => {
-          throw new Error('not here');
+          note('view');
+          return {} as EngineView;
         },
       }),
       store: {
@@ -108,7 +113,9 @@ class World {
         wish: () => {},
         fencePeer: (delayMs) => note(`fence-peer ${delayMs}`),
         confirmDead: (by) => note(`confirm-dead ${by}`),
-        pulse: () => {},
+        pulse: () => {
+          this.pulses += 1;
+        },
         flush: () => note('flush'),
       },
       time: this.time,
@@ -133,6 +140,93 @@ class World {
 let world: World;
 beforeEach(() => {
   world = new World();
+});
+
+describe('a renewal of permission', () => {
+  const renewal = (deadline: number) => ({ type: 'guard.permission', deadline }) as const;
+
+  /** Said every 200 ms, each good for 560. */
+  function idle(rounds: number): number {
+    let deadline = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      deadline = world.time.now() + 560;
+      world.loop.post(renewal(deadline));
+      world.time.advance(200);
+    }
+    return deadline;
+  }
+
+  it('that changes nothing costs no turn, and is answered by a pulse', () => {
+    world.time.advance(IDLE_TURN_MS + 100);
+    const { turns } = world.loop.statistics();
+    world.pulses = 0;
+    idle(20);
+    expect(world.events).toEqual([]);
+    expect(world.loop.statistics().turns).toBe(turns);
+    expect(world.pulses).toBe(20);
+  });
+
+  it('is told right before the next event, the newest of them alone', () => {
+    const deadline = idle(20);
+    world.loop.post(poke);
+    world.time.settle();
+    expect(world.events).toEqual([{ ...renewal(deadline), unbroken: true }, poke]);
+    world.loop.post(poke);
+    world.time.settle();
+    expect(world.events.slice(2)).toEqual([poke]);
+  });
+
+  it('is told before a timer that is due', () => {
+    world.emit({ type: 'timer', key: 'a', generation: 1, at: world.time.now() + 700 });
+    world.time.settle();
+    const deadline = idle(5);
+    const due = { type: 'timer', key: 'a', generation: 1 };
+    expect(world.events).toEqual([poke, { ...renewal(deadline - 200), unbroken: true }, due]);
+  });
+
+  it('is told before the engine is looked at', () => {
+    const deadline = idle(3);
+    world.loop.view();
+    expect(world.events).toEqual([{ ...renewal(deadline), unbroken: true }]);
+    expect(world.journal).toEqual(['view']);
+  });
+
+  it('that comes too late for the one before is told at once, behind it', () => {
+    world.loop.post(renewal(1500));
+    world.time.stall(600);
+    world.loop.post(renewal(2200));
+    world.time.settle();
+    expect(world.events).toEqual([{ ...renewal(1500), unbroken: true }, renewal(2200)]);
+  });
+
+  it('is told at once where the engine waits for it, and where more is said with it', () => {
+    world.renewalsAreMere = false;
+    world.loop.post(renewal(1500));
+    world.time.settle();
+    expect(world.events).toEqual([renewal(1500)]);
+    world.renewalsAreMere = true;
+    world.loop.post(renewal(1600));
+    world.loop.post({ ...renewal(1700), recorded: 1800 });
+    world.time.settle();
+    expect(world.events.slice(1)).toEqual([
+      { ...renewal(1600), unbroken: true },
+      { ...renewal(1700), recorded: 1800 },
+    ]);
+  });
+
+  it('keeps its place among what waits for its turn', () => {
+    world.loop.post({ type: 'guard.lost', reason: 'test' });
+    world.loop.post(renewal(1500));
+    world.time.settle();
+    expect(world.events.map(({ type }) => type)).toEqual(['guard.lost', 'guard.permission']);
+  });
+
+  it('that stays away does not keep the loop from telling that it lives', () => {
+    idle(3);
+    world.pulses = 0;
+    world.time.advance(2000);
+    expect(world.pulses).toBeGreaterThanOrEqual(Math.floor(2000 / IDLE_TURN_MS));
+  });
 });
 
 describe('a turn', () => {

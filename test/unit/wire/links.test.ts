@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { canonical, expanded, interfaceWith, scoped } from '../../../src/shell/watchdog/address.ts';
+import { canonical, expanded, interfaceWith, scoped, sought } from '../../../src/shell/watchdog/address.ts';
 import { LinkMonitor, type LinkPorts } from '../../../src/shell/watchdog/links.ts';
 
 const MAC = '02:00:00:00:00:01';
@@ -244,11 +244,13 @@ test('addresses have one spelling', () => {
   expect(canonical('FD00:0::01')).toBe('fd00::1');
   expect(canonical('fe80::1%eth0')).toBe('fe80::1');
   expect(canonical('10.0.0.1')).toBe('10.0.0.1');
-  expect(interfaceWith('FD00::0:1', { 'eth1:mgmt': [entry('fd00::1')] })).toBe('eth1');
-  expect(interfaceWith('fe80::1%eth1', { eth0: [entry('fe80::1')], eth1: [entry('fe80::1')] })).toBe('eth1');
+  expect(interfaceWith(sought('FD00::0:1'), { 'eth1:mgmt': [entry('fd00::1')] })).toBe('eth1');
+  expect(interfaceWith(sought('fe80::1%eth1'), { eth0: [entry('fe80::1')], eth1: [entry('fe80::1')] })).toBe(
+    'eth1',
+  );
   expect(expanded('FD00::0:1%eth0')).toBe('fd000000000000000000000000000001');
   expect(expanded('10.0.0.1')).toBe('');
-  expect(interfaceWith('10.0.0.2', { eth1: [entry('10.0.0.1')] })).toBeNull();
+  expect(interfaceWith(sought('10.0.0.2'), { eth1: [entry('10.0.0.1')] })).toBeNull();
 });
 
 test('only addresses that mean nothing alone get a scope', () => {
