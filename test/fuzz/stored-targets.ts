@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
-import { expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { buildDefinitions } from '../../src/core/definitions/build.ts';
 import { Engine } from '../../src/core/engine.ts';
 import type { EngineEffect, EngineEvent } from '../../src/core/engine-interface.ts';
@@ -32,7 +32,7 @@ const WALL_MS = 1_760_000_000_000;
 const STEPS_MAX = 40;
 
 const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sm-fuzz-'));
-process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 // --- the database ----------------------------------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ const REMAINS = [
   JSON.stringify({
     add: { service: 's', cgroup: null, pidFile: '/r/s.pid', marker: 'm', kernelState: true, enabledAt: 3 },
   }),
-  JSON.stringify({ remove: 's' }),
+  JSON.stringify({ remove: 't' }),
   '',
 ].join('\n');
 const RECORDS = '{"service":"s","run":1,"mark":"m1","group":"g"}\n-m1\n{"service":"t","run":2,"mark":"m2"}\n';
