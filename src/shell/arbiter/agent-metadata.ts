@@ -4,7 +4,8 @@
  */
 
 export interface AgentMetadata {
-  readonly parameters: ReadonlyMap<string, { readonly required: boolean }>;
+  /** `port` = the default of a parameter that is a number, as ports are; 0 = it has none. */
+  readonly parameters: ReadonlyMap<string, { readonly required: boolean; readonly port: number }>;
   readonly actions: ReadonlySet<string>;
 }
 
@@ -15,16 +16,25 @@ const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 /** null = it is no metadata. */
 export function readMetadata(text: string): AgentMetadata | null {
   if (text.length > TEXT_CHARACTERS_MAX || !/<resource-agent[\s>]/.test(text)) return null;
-  const parameters = new Map<string, { readonly required: boolean }>();
+  const parameters = new Map<string, { readonly required: boolean; readonly port: number }>();
   const actions = new Set<string>();
+  let last = '';
   for (const [, tag = '', attributes = ''] of withoutComments(text).matchAll(
-    /<(parameter|action)\s([^<>]*)>/g,
+    /<(parameter|action|content)\s([^<>]*)>/g,
   )) {
     if (parameters.size + actions.size >= NAMES_MAX) return null;
+    if (tag === 'content') {
+      const parameter = parameters.get(last);
+      if (parameter !== undefined) parameters.set(last, { ...parameter, port: portOf(attributes) });
+      continue;
+    }
     const name = attribute(attributes, 'name');
     if (!NAME.test(name)) continue;
     if (tag === 'action') actions.add(name);
-    else parameters.set(name, { required: attribute(attributes, 'required') === '1' });
+    else {
+      parameters.set(name, { required: attribute(attributes, 'required') === '1', port: 0 });
+      last = name;
+    }
   }
   return parameters.size + actions.size === 0 ? null : { parameters, actions };
 }
@@ -40,6 +50,11 @@ function withoutComments(text: string): string {
     from = end + 3;
   }
   return kept.join('');
+}
+
+function portOf(attributes: string): number {
+  const port = Number(attribute(attributes, 'default'));
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0;
 }
 
 function attribute(attributes: string, name: string): string {

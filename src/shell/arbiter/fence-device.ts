@@ -27,10 +27,14 @@ type Input = readonly (readonly [string, string])[];
 const STATUS_OFF = 2;
 const METADATA_LIMIT_MS = 5000;
 const REACH_LIMIT_MS = 1000;
+/** The shortest STATUS_LIMIT that definitions may have. */
+const REACH_MS_MIN = 100;
 const IPMI_PORT = 623;
 
 export class FenceDevice {
   readonly #options: FenceDeviceOptions;
+  /** Where the device listens if its definition does not say, by its agent's own word; 0 = not known. */
+  #usualPort = 0;
 
   constructor(options: FenceDeviceOptions) {
     this.#options = options;
@@ -47,10 +51,19 @@ export class FenceDevice {
     const input = this.#input();
     if (!input.ok)
       return { kind: 'unknown', askedAt, answeredAt: now(), cause: 'auth', detail: input.error.message };
+    // Whether it can be reached at all is asked within the same limit: a fencing counts with that.
+    const reachMs = Math.min(REACH_LIMIT_MS, Math.max(REACH_MS_MIN, limitMs / 2));
+    let reach: Promise<Reach | null> | null = null;
+    const ask = (): Promise<Reach | null> => {
+      reach ??= this.#reach(reachMs);
+      return reach;
+    };
+    const late = setTimeout(ask, Math.max(0, limitMs - reachMs));
     const end = await runAgent({ path: agent, input: [['action', action], ...input.value], limitMs });
+    clearTimeout(late);
     const value = meaning(action, end);
     if (value !== null) return { kind: 'known', askedAt, answeredAt: now(), value };
-    const { cause, detail } = await this.#diagnose(end);
+    const { cause, detail } = await this.#diagnose(end, ask);
     return {
       kind: 'unknown',
       askedAt,
@@ -67,6 +80,7 @@ export class FenceDevice {
     if (end.kind === 'not-started') return [`${agent} can not be run: ${end.detail}`];
     const metadata = end.kind === 'exit' ? readMetadata(end.stdout) : null;
     if (metadata === null) return [`${agent} tells no metadata: it is no fence agent`];
+    this.#usualPort = metadata.parameters.get('ipport')?.port ?? 0;
     return parameterFaults(metadata, [...parameters.keys(), ...secrets.keys()]);
   }
 
@@ -80,6 +94,10 @@ export class FenceDevice {
       return { kind: 'unknown', askedAt, answeredAt: now(), cause, detail };
     };
     if (!input.ok) return unknown('auth', input.error.message);
+    // Everybody may read the arguments of a process, and ipmitool takes these from there alone.
+    const hidden = IPMI_ARGUMENTS.map(([name]) => name).filter((name) => this.#options.secrets.has(name));
+    if (hidden.length > 0)
+      return unknown('refused', `${hidden.join(', ')} would be readable: only password may be in SECRETS`);
     const text = await ipmiGuid(new Map(input.value), limitMs);
     const uuid = /GUID\s*:\s*([0-9A-Fa-f-]{32,36})/.exec(text)?.[1];
     if (uuid === undefined) return unknown('protocol', 'its BMC tells no GUID');
@@ -100,12 +118,15 @@ export class FenceDevice {
     return input.filter(([name]) => this.#options.secrets.has(name)).map(([, value]) => value);
   }
 
-  async #diagnose(end: AgentEnd): Promise<{ readonly cause: ArbiterCause; readonly detail: string }> {
+  async #diagnose(
+    end: AgentEnd,
+    ask: () => Promise<Reach | null>,
+  ): Promise<{ readonly cause: ArbiterCause; readonly detail: string }> {
     if (end.kind === 'not-started')
       return { cause: 'refused', detail: `${this.#options.agent}: ${end.detail}` };
     const said = lastLine(end.stderr);
     const detail = end.kind === 'timeout' ? `no end within its limit${said === '' ? '' : `: ${said}`}` : said;
-    const reach = await this.#reach();
+    const reach = await ask();
     if (reach === 'silent' || reach === 'refuses')
       return { cause: 'unreachable', detail: detail || 'it does not answer' };
     if (end.kind === 'timeout' || /tim(ed|e)[ -]?out/i.test(said)) return { cause: 'timeout', detail };
@@ -114,13 +135,14 @@ export class FenceDevice {
   }
 
   /** null = the device has no address that could be asked. */
-  async #reach(): Promise<Reach | null> {
+  async #reach(limitMs: number): Promise<Reach | null> {
     const { parameters } = this.#options;
     const host = parameters.get('ip') ?? parameters.get('ipaddr');
     if (host === undefined) return null;
     const port = Number(parameters.get('ipport') ?? 0);
-    if (this.#isIpmi()) return reachRmcp(host, port || IPMI_PORT, REACH_LIMIT_MS);
-    return port === 0 ? null : reachTcp(host, port, REACH_LIMIT_MS);
+    if (this.#isIpmi()) return reachRmcp(host, port || IPMI_PORT, limitMs);
+    const known = port || this.#usualPort;
+    return known === 0 ? null : reachTcp(host, known, limitMs);
   }
 
   #isIpmi(): boolean {
@@ -149,11 +171,18 @@ function lastLine(text: string): string {
   );
 }
 
+/** Parameters of the agent that ipmitool takes as arguments. */
+const IPMI_ARGUMENTS = [
+  ['ip', '-H'],
+  ['ipport', '-p'],
+  ['username', '-U'],
+  ['cipher', '-C'],
+] as const;
+
 /** The password goes by the environment of ipmitool (-E), which only we and root can read. */
 function ipmiGuid(input: ReadonlyMap<string, string>, limitMs: number): Promise<string> {
   const args = ['-I', input.get('lanplus') === undefined ? 'lan' : 'lanplus', '-E', '-N', '1', '-R', '1'];
-  const flags = { ip: '-H', ipport: '-p', username: '-U', cipher: '-C' } as const;
-  for (const [name, flag] of Object.entries(flags)) {
+  for (const [name, flag] of IPMI_ARGUMENTS) {
     const value = input.get(name);
     if (value !== undefined) args.push(flag, value);
   }

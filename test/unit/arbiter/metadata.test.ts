@@ -15,3 +15,14 @@ test('half a megabyte of beginnings of comments is no reason to stand still', ()
   expect(agent('<!--'.repeat(130_000))).toBeNull();
   expect(performance.now() - started).toBeLessThan(2000);
 });
+
+test('where the device listens is in the metadata of its agent', () => {
+  const text =
+    '<resource-agent name="x"><parameter name="ip"/><parameter name="ipport"><content type="integer" default="443"/></parameter><parameter name="plug"><content type="string" default="x"/></parameter></resource-agent>';
+  const ports = [...(readMetadata(text)?.parameters ?? [])].map(([name, { port }]) => [name, port]);
+  expect(ports).toEqual([
+    ['ip', 0],
+    ['ipport', 443],
+    ['plug', 0],
+  ]);
+});
