@@ -1,9 +1,9 @@
 /** `smctl check <set>`: everything that is wrong with a definition set, a folder or a database, before it is used. */
 import { realpathSync } from 'node:fs';
 import { buildDefinitions, type DefinitionCounts } from '../core/definitions/build.ts';
-import { arbiterTiming } from '../core/definitions/check-arbiters.ts';
 import type { ScriptQuestion } from '../core/definitions/check-services.ts';
 import { type Problem, problemText } from '../core/definitions/problems.ts';
+import { timingSums } from '../core/definitions/timing.ts';
 import { ERRORS } from '../core/kernel/errors.ts';
 import { loadRows } from '../shell/store/source.ts';
 
@@ -41,7 +41,7 @@ export function checkSet(source: string, options: CheckOptions = {}): CheckRepor
   const errors = problems.filter((problem) => problem.severity === 'error');
   const warnings = problems.filter((problem) => problem.severity === 'warning');
   const ok = errors.length === 0;
-  const timing = built.set === null ? [] : arbiterTiming(built.set);
+  const timing = built.set === null ? [] : timingSums(built.set);
   return {
     exit: ok ? 0 : 1,
     lines: [...countLines(built.counts), ...timing, ...[...errors, ...warnings].map(problemText)],

@@ -30,6 +30,14 @@ export interface PeerView {
 }
 
 /** What decides beside a silent peer, and whether it could. */
+/** The router behind an own link. */
+export interface GatewayView {
+  readonly role: InterfaceRole;
+  readonly answers: boolean;
+  /** Why not; '' = it answers. */
+  readonly reason: string;
+}
+
 export interface ArbiterView {
   readonly regime: Regime;
   /** `sm-arbiter` is there, and its record's keeper answers (`cause` null) or why it does not. */
@@ -45,6 +53,8 @@ export interface ArbiterView {
   readonly recordMode: RecordMode | null;
   /** Fence devices of the peer, as they were audited last. */
   readonly devices: readonly Readiness[];
+  /** As they were heard of last; one that was not asked yet is not there. */
+  readonly gateways: readonly GatewayView[];
   /** How the last fencing ended; '' = there was none. */
   readonly lastFence: string;
 }

@@ -16,6 +16,7 @@ import type {
 } from '../core/arbiter/interface.ts';
 import type { FromArbiter, ToArbiter } from '../core/arbiter/messages.ts';
 import { RegisterKeeper } from '../core/arbiter/register-keeper.ts';
+import type { GatewayDefinition } from '../core/definitions/arbiter-model.ts';
 import type { TimerEffect } from '../core/kernel/timers.ts';
 import type { LifeId } from '../core/link/types.ts';
 import type { BmcReading } from './arbiters.ts';
@@ -77,6 +78,7 @@ export class SimArbiter extends SimProcess {
     this.#keeper = this.#makeKeeper();
     this.#keeper?.start(node.now());
     this.#auditAgain();
+    for (const gateway of this.#node.definitions.arbiters?.gateways ?? []) this.#ping(gateway);
   }
 
   override end(): void {
@@ -281,6 +283,16 @@ export class SimArbiter extends SimProcess {
       this.#audits.note(readiness);
       this.#tell({ type: 'readiness', readiness });
     });
+  }
+
+  /** An answer comes at once; that none comes is known after the limit. */
+  #ping(gateway: GatewayDefinition): void {
+    const { world, index, clock } = this.#node;
+    const { role, pingIntervalMs, pingLimitMs } = gateway;
+    const answers = world.network.reachesGateway(role, index);
+    const tookMs = clock.trueDuration(answers ? 1 : pingLimitMs);
+    this.after(tookMs, () => this.#tell({ type: 'gateway', role, answers, reason: '' }));
+    this.after(tookMs + clock.trueDuration(pingIntervalMs), () => this.#ping(gateway));
   }
 
   #timer(name: string, { key, generation, at }: TimerEffect, expired: (event: TimerEffect) => void): void {

@@ -79,11 +79,12 @@ export function definitionsOf(options: SimOptions, index: number, other = false)
 const STAMPS = 4;
 
 function arbitersOf({
-  arbiter: { record, fence },
+  arbiter: { record, fence, gateways },
+  links,
   nodes,
   domain,
 }: SimOptions): Pick<DefinitionSet, 'arbiters'> {
-  if (nodes.length < 2 || (record === 'none' && !fence)) return {};
+  if (nodes.length < 2 || (record === 'none' && !fence && !gateways)) return {};
   const intervalMs = domain.deadIntervalMs / STAMPS;
   const times = { stampIntervalMs: intervalMs, requestLimitMs: intervalMs };
   const etcd = {
@@ -117,7 +118,12 @@ function arbitersOf({
         auditIntervalMs: 60_000,
         devices: fence ? devices : [],
       },
-      gateways: [],
+      gateways: INTERFACE_ROLES.slice(0, gateways ? links : 0).map((role) => ({
+        role,
+        address: '192.0.2.1',
+        pingIntervalMs: 100,
+        pingLimitMs: 50,
+      })),
     },
   };
 }

@@ -69,6 +69,7 @@ const DURATIONS_MS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   'confirm-dead': [0, 0],
   'confirm-alive': [0, 0],
   redefine: [0, 0],
+  isolated: [50, 20_000],
 };
 
 /** Frames of a link wait in full buffers: late, and in order. */
@@ -195,6 +196,7 @@ export class FaultInjector {
       case 'cut-all':
       case 'carrier-down':
       case 'carrier-down-all':
+      case 'isolated':
       case 'loss-burst':
       case 'delay-burst':
         return this.#disturbNetwork(fault, node);
@@ -333,7 +335,7 @@ export class FaultInjector {
   #disturbNetwork({ kind, which, durationMs }: Fault, node: SimNode): string {
     const { network, nodes } = this.#world;
     if (nodes.length < 2) return '';
-    const all = kind.includes('all');
+    const all = kind.includes('all') || kind === 'isolated';
     const role = network.roles[Math.floor(which * network.roles.length)];
     const roles = all ? network.roles : role === undefined ? [] : [role];
     const from = kind === 'cut-both-ways' || kind === 'cut-all' ? [0, 1] : [node.index];
@@ -341,6 +343,7 @@ export class FaultInjector {
     const change = (on: boolean) => {
       for (const link of roles) {
         if (kind.startsWith('carrier')) node.carrierFault(link, on ? 1 : -1);
+        else if (kind === 'isolated') network.isolate(link, node.index, on ? 1 : -1);
         else if (kind === 'loss-burst') network.lose(link, node.index, on ? 0.1 + 0.4 * which : 0);
         else if (kind === 'delay-burst')
           network.delay(link, node.index, on ? DELAY_MS_MAX * ((which * 7) % 1) ** 2 : 0);
@@ -348,7 +351,8 @@ export class FaultInjector {
       }
     };
     change(true);
-    if (!this.#bearable()) {
+    // Its gateways tell that node that it is cut off.
+    if (kind !== 'isolated' && !this.#bearable()) {
       change(false);
       return '';
     }

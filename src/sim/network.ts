@@ -35,6 +35,8 @@ export class Network {
   readonly #directions = new Map<InterfaceRole, readonly [Direction, Direction]>();
   /** The key of each end of a link where it is not the common one. */
   readonly #keys = new Map<InterfaceRole, readonly [string, string]>();
+  /** Gateways, by link and end. */
+  readonly #unreached = new Map<string, number>();
   /** Time until which a part of the network counts as having been cut (see `separable`). */
   #cutUntil = Number.NEGATIVE_INFINITY;
   #lossless = false;
@@ -66,6 +68,25 @@ export class Network {
     this.#cutUntil = this.#world.now;
   }
 
+  /** The switch port behind this end: neither the peer nor the gateway is reached, and the carrier stands. */
+  isolate(role: InterfaceRole, index: number, by: 1 | -1): void {
+    this.gatewayFault(role, index, by);
+    for (const from of [0, 1])
+      if (by > 0) this.cut(role, from);
+      else this.heal(role, from);
+  }
+
+  /** From this end it is not reached. */
+  gatewayFault(role: InterfaceRole, index: number, by: 1 | -1): void {
+    const key = `${role}/${index}`;
+    this.#unreached.set(key, Math.max(0, (this.#unreached.get(key) ?? 0) + by));
+  }
+
+  reachesGateway(role: InterfaceRole, index: number): boolean {
+    const isCut = (this.#unreached.get(`${role}/${index}`) ?? 0) > 0;
+    return !isCut && this.#world.nodes[index]?.carrier(role) === true;
+  }
+
   /** Full buffers: every frame of this direction is so much later. */
   delay(role: InterfaceRole, from: number, extraMs: number): void {
     const direction = this.direction(role, from);
@@ -83,6 +104,7 @@ export class Network {
   /** From here on nothing is lost: three lost hellos in a row are a fault too. */
   healAll(): void {
     this.#lossless = true;
+    this.#unreached.clear();
     for (const direction of [...this.#directions.values()].flat()) {
       direction.cuts = 0;
       direction.lossExtra = 0;

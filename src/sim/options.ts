@@ -53,6 +53,7 @@ export const FAULT_KINDS = [
   'confirm-dead',
   'confirm-alive',
   'redefine',
+  'isolated',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -110,6 +111,7 @@ export const BREAKS = {
   'links-all': 'a silent peer is replaced whatever the own links are',
   'deaf-announcer': 'the announcement of a peer that does not hear us is not obeyed',
   'count-from-start': 'a restarted sm-watchdog counts the silence from before its start',
+  gateway: 'a link counts as up whose gateway does not answer',
   'stop-before-start': 'a group is given to the other node before the first has stopped',
   'unlock-stored': 'that a node was unlocked is not stored',
   'intent-log': 'a script is started that is not stored as begun',
@@ -206,6 +208,8 @@ export interface ArbiterShape {
   readonly fence: boolean;
   /** Indices of nodes whose fence device has the power of another machine from the beginning. */
   readonly wrong: readonly number[];
+  /** Each node asks a router behind each of its links. */
+  readonly gateways: boolean;
   /** Share of requests and answers that get lost. */
   readonly loss: number;
   /** One way. */
@@ -216,6 +220,7 @@ export const NO_ARBITER: ArbiterShape = {
   record: 'none',
   fence: false,
   wrong: [],
+  gateways: false,
   loss: 0,
   delayMaxMs: 2,
 };

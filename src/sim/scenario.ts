@@ -81,10 +81,10 @@ function scenarioOptions(settings: ReadonlyMap<string, string>): SimOptions {
   };
 }
 
-/** `set arbiter etcd`, `disk`, `fence`, or a record and `fence`. */
+/** `set arbiter etcd`, `disk`, `fence`, a record and `fence`, or any and `gateways`. */
 function arbiterOf(words: string): ArbiterShape {
   const record = words.includes('etcd') ? 'etcd' : words.includes('disk') ? 'disk' : 'none';
-  return { ...NO_ARBITER, record, fence: words.includes('fence') };
+  return { ...NO_ARBITER, record, fence: words.includes('fence'), gateways: words.includes('gateways') };
 }
 
 /** A world that `sm-sim run` drew: the finding of a seed, cut down (shrink.ts). */
@@ -180,6 +180,19 @@ class Stage {
     },
     'go-on': ([name]) => {
       for (const node of this.#nodes(name)) node.goOn();
+    },
+    isolate: ([link, name]) => {
+      for (const { index } of this.#nodes(name))
+        for (const role of this.#roles(link)) this.world.network.isolate(role, index, 1);
+    },
+    rejoin: ([link, name]) => {
+      for (const { index } of this.#nodes(name))
+        for (const role of this.#roles(link)) this.world.network.isolate(role, index, -1);
+    },
+    gateway: ([link, name, state]) => {
+      for (const { index } of this.#nodes(name))
+        for (const role of this.#roles(link))
+          this.world.network.gatewayFault(role, index, state === 'down' ? 1 : -1);
     },
     redefine: ([name]) => {
       for (const node of this.#nodes(name)) node.redefine();

@@ -118,6 +118,12 @@ export const EXPECTATIONS: readonly Expectation[] = [
     faults: ['carrier-down-all', 'kill-watchdog', 'kill-both'],
     change: takeover,
   },
+  {
+    name: 'gateway',
+    checkers: ['single-active'],
+    faults: ['isolated'],
+    change: (options) => gateways(takeover(options)),
+  },
   { name: 'stop-before-start', checkers: ['single-active'], faults: ['swact', 'script-slow'] },
   { name: 'unlock-stored', checkers: ['locked-gains-nothing'], faults: ['lock', 'unlock'] },
   { name: 'intent-log', checkers: ['crash-consistency'], faults: ['kill-sm', 'process-death'] },
@@ -240,6 +246,12 @@ function fence(options: SimOptions): SimOptions {
 /** The fence device of either node has the power of another machine. */
 function wrongBmc(options: SimOptions): SimOptions {
   return { ...options, arbiter: { ...options.arbiter, wrong: [0, 1] } };
+}
+
+/** There is time to ask three times before permission runs out. */
+function gateways(options: SimOptions): SimOptions {
+  const domain = { ...options.domain, helloIntervalMs: 200, deadIntervalMs: 1200 };
+  return { ...options, domain, secondDomain: {}, arbiter: { ...NO_ARBITER, gateways: true } };
 }
 
 /** Requests get lost, and answers are slow. */

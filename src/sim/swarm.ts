@@ -76,6 +76,7 @@ const MEAN_INTERVALS_MS: Readonly<Record<FaultKind, readonly [number, number]>> 
   'confirm-dead': [2000, 20_000],
   'confirm-alive': [2000, 20_000],
   redefine: [20_000, 90_000],
+  isolated: [20_000, 90_000],
 };
 
 /** Faults without which the assumption of a class would not matter. */
@@ -109,6 +110,7 @@ const ARBITER_FAULTS: Readonly<Partial<Record<FaultKind, (shape: ArbiterShape) =
   'bmc-down': ({ fence }) => fence,
   'bmc-lies': ({ fence }) => fence,
   'bmc-wrong': ({ fence }) => fence,
+  isolated: ({ gateways }) => gateways,
 };
 
 function hasRecord({ record }: ArbiterShape): boolean {
@@ -181,7 +183,8 @@ function drawArbiter(rng: Prng, worldClass: WorldClass): ArbiterShape {
   const fence = record === 'none' || rng.chance(0.35) || wrongBmc;
   const loss = rng.pick([0, 0, 0.005, 0.05]);
   const delayMaxMs = rng.pick([2, 10, 40]);
-  return { record, fence, wrong: fence ? rng.pick([[], [], [], [0], [1], [0, 1]]) : [], loss, delayMaxMs };
+  const wrong = fence ? rng.pick([[], [], [], [0], [1], [0, 1]]) : [];
+  return { record, fence, gateways: false, wrong, loss, delayMaxMs };
 }
 
 function drawDomain(rng: Prng, worldClass: WorldClass): DomainShape {

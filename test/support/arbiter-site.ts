@@ -58,6 +58,7 @@ export class Site {
         ordinal,
         domain: { name: options.domain ?? 'controller', deadIntervalMs: permissionMs, stopBoundMs },
         arbiters,
+        addresses: {},
         secretsDirectory: '/nonexistent',
         agentsDirectory: '/usr/sbin',
         diskLock: `${arbiters.disk?.device ?? ''}.lock-${ordinal}`,

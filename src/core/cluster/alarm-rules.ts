@@ -8,7 +8,7 @@ import type { Status } from '../kernel/names.ts';
 import { hasFailed } from '../plan/plan.ts';
 import type { ArbiterView, LinkView } from '../view.ts';
 import type { Alarm } from './alarms.ts';
-import { cannotBeFenced, noThirdVote, notReplaced } from './arbiter-alarms.ts';
+import { cannotBeFenced, gatewayUnreachable, noThirdVote, notReplaced } from './arbiter-alarms.ts';
 import { type ClusterContext, groupOn } from './context.ts';
 import { RETRY_MS } from './escalation.ts';
 
@@ -56,6 +56,7 @@ const RULES: readonly Rule[] = [
   noThirdVote,
   cannotBeFenced,
   notReplaced,
+  gatewayUnreachable,
   communication,
   groupStates,
   redundancy,

@@ -67,6 +67,22 @@ export function* cannotBeFenced({ context: { definitions, peer }, arbiter }: Fac
   };
 }
 
+/** This node may be cut off there, and knows nothing more of it than that. */
+export function* gatewayUnreachable({ context: { definitions, me }, arbiter }: Facts): Iterable<Alarm> {
+  for (const { role, answers, reason } of arbiter.gateways) {
+    if (answers) continue;
+    const address = definitions.arbiters?.gateways.find((gateway) => gateway.role === role)?.address ?? '';
+    yield {
+      id: 'gateway-unreachable',
+      entity: `host=${me}.network=${role}`,
+      severity: 'major',
+      reason: `gateway ${address} of ${role}: ${reason}; while the peer is not heard there, the link does not count as up`,
+      repair: `check the switch of ${role}, the router, and its ADDRESS in SM_GATEWAYS`,
+      patienceMs: 0,
+    };
+  }
+}
+
 /** It is silent, and nothing lets this node act in its place. */
 export function* notReplaced({ context: { peer, numbers }, arbiter }: Facts): Iterable<Alarm> {
   if (peer === null || peer.heard || peer.silentSince === null || peer.grant !== null || peer.mayTake) return;

@@ -9,8 +9,9 @@ import type { RecordedGroup, Wish } from '../arbiter/interface.ts';
 import { canFence, type Regime, regimeOf } from '../arbiter/regime.ts';
 import type { DefinitionSet } from '../definitions/model.ts';
 import type { GuardFact } from '../engine-interface.ts';
+import type { InterfaceRole } from '../kernel/names.ts';
 import { same } from '../kernel/same.ts';
-import type { ArbiterView } from '../view.ts';
+import type { ArbiterView, GatewayView } from '../view.ts';
 import type { ClusterContext } from './context.ts';
 import type { PeerState } from './peer-state.ts';
 import type { DomainRole } from './role.ts';
@@ -39,6 +40,7 @@ export class Arbiters {
   #record: Fact<'guard.record'> | null = null;
   #register: string;
   readonly #audits = new FenceAudits();
+  readonly #gateways = new Map<InterfaceRole, GatewayView>();
   #wish: Wish | null = null;
   /** A fencing was asked for and has no result yet. */
   #fencing = false;
@@ -74,7 +76,14 @@ export class Arbiters {
   }
 
   apply(
-    fact: Fact<'guard.record' | 'guard.arbiter' | 'guard.readiness' | 'guard.fenced' | 'guard.refused'>,
+    fact: Fact<
+      | 'guard.record'
+      | 'guard.arbiter'
+      | 'guard.readiness'
+      | 'guard.gateway'
+      | 'guard.fenced'
+      | 'guard.refused'
+    >,
     now: number,
   ): void {
     switch (fact.type) {
@@ -87,6 +96,11 @@ export class Arbiters {
         return this.#onRecord(fact);
       case 'guard.readiness':
         return this.#audits.note(fact.readiness);
+      case 'guard.gateway': {
+        const { type: _, ...gateway } = fact;
+        this.#gateways.set(gateway.role, gateway);
+        return;
+      }
       case 'guard.fenced':
         this.#fencing = false;
         this.#fenceAt = now;
@@ -111,6 +125,7 @@ export class Arbiters {
     this.#fencing = false;
     this.recordedUntil = Number.NEGATIVE_INFINITY;
     this.#state = UNASKED;
+    this.#gateways.clear();
   }
 
   /** What the record should say, where one is kept. */
@@ -206,6 +221,7 @@ export class Arbiters {
       recordNumber: record?.number ?? 0,
       recordMode: record?.mode ?? null,
       devices: this.#audits.all,
+      gateways: [...this.#gateways.values()],
       lastFence: this.#lastFence,
     };
   }

@@ -270,12 +270,11 @@ export class Cluster {
       case 'guard.record':
       case 'guard.arbiter':
       case 'guard.readiness':
+      case 'guard.gateway':
       case 'guard.fenced':
       case 'guard.refused':
         this.#arbiters.apply(fact, now);
         return this.evaluate(now);
-      case 'guard.gateway':
-        return;
       default:
         this.#peer?.apply(fact);
         return this.evaluate(now);

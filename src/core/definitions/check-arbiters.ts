@@ -1,8 +1,4 @@
 /** Checks of the arbiters: what keeps the record, what fences whom, and whether their times fit permission's. Pure. */
-import { fencingLimitMs } from '../arbiter/fence.ts';
-import { levelsOf } from '../arbiter/fence-audits.ts';
-import { fenceWaitMs } from '../arbiter/fence-rules.ts';
-import { marginMs, quietMs } from '../arbiter/quiet.ts';
 import type { FenceThen, InterfaceRole } from '../kernel/names.ts';
 import { isSecretName } from '../kernel/secret-names.ts';
 import { parseParameters } from '../service/invocation.ts';
@@ -15,7 +11,7 @@ import type {
   SharedDiskDefinition,
 } from './arbiter-model.ts';
 import type { CheckedRow, Draft } from './draft.ts';
-import type { DefinitionSet, DomainDefinition, InterfaceDefinition } from './model.ts';
+import type { DomainDefinition, InterfaceDefinition } from './model.ts';
 import { tableOf } from './rows.ts';
 
 const ENDPOINTS_MAX = 16;
@@ -248,37 +244,4 @@ function gatewayOf(row: CheckedRow): GatewayDefinition {
     pingIntervalMs: row.number('PING_INTERVAL'),
     pingLimitMs: row.number('PING_LIMIT'),
   };
-}
-
-/** The sums that a take-over by time waits for, as `smctl check` shows them; empty without an arbiter. */
-export function arbiterTiming({ domain, arbiters, nodes }: DefinitionSet): readonly string[] {
-  if (arbiters === undefined) return [];
-  const { deadIntervalMs: permissionMs, stopBoundMs } = domain;
-  const margin = Math.round(marginMs(permissionMs, stopBoundMs));
-  const whole = Math.round(quietMs(permissionMs, stopBoundMs));
-  const sum = `P ${permissionMs} + S ${stopBoundMs} + m ${margin} = ${whole} ms`;
-  const lines: string[] = [];
-  if (arbiters.etcd !== null) lines.push(`timing etcd: the peer is replaced after ${sum} of quiet`);
-  if (arbiters.disk !== null) {
-    const limitMs = arbiters.disk.requestLimitMs;
-    lines.push(
-      `timing disk: a claim after ${sum} of quiet, then ${limitMs} + ${whole} = ${limitMs + whole} ms more`,
-    );
-  }
-  const { devices, verifyGapMs: gapMs, delayMs } = arbiters.fencing;
-  for (const device of devices) {
-    const limitMs = fencingLimitMs({ levels: [[device]], gapMs });
-    lines.push(
-      `timing fence ${device.name}: ${device.node} is proven off within ${limitMs} ms, or not by it`,
-    );
-  }
-  const fenced = nodes.map((node) => ({ node, levels: levelsOf(devices, node) }));
-  if (fenced.length < 2 || fenced.some(({ levels }) => levels.length === 0)) return lines;
-  for (const { node, levels } of fenced) {
-    const waitMs = fenceWaitMs(delayMs, fencingLimitMs({ levels, gapMs }), permissionMs);
-    lines.push(
-      `timing fence: where both can shoot and ${node} has less to lose, it shoots after ${waitMs} ms`,
-    );
-  }
-  return lines;
 }

@@ -147,7 +147,7 @@ export class Arbitration {
     this.tellState();
   }
 
-  told(message: FromArbiter, now: number): void {
+  told(message: Exclude<FromArbiter, { type: 'gateway' }>, now: number): void {
     if (!this.#connected) return;
     switch (message.type) {
       case 'fact':
@@ -157,8 +157,6 @@ export class Arbitration {
       case 'readiness':
         this.#audits.note(message.readiness);
         return this.#options.tell({ type: 'guard.readiness', readiness: message.readiness });
-      case 'gateway':
-        return this.#options.tell({ ...message, type: 'guard.gateway' });
     }
   }
 

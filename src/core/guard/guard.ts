@@ -3,6 +3,7 @@
  * `sm`, and has the last word on stopping (docs/SAFETY.md, rules 2, 10, 14d). Idle it does one step a hello and a frame.
  */
 
+import type { FromArbiter } from '../arbiter/messages.ts';
 import { isTimed, type Regime } from '../arbiter/regime.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
@@ -16,6 +17,7 @@ import type { Frame, FrameHeader, Report } from '../link/types.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../link/types.ts';
 import { versionFor } from '../link/version.ts';
 import { Arbitration, type Ruling } from './arbitration.ts';
+import { type GatewayState, Gateways, NO_ANSWER } from './gateways.ts';
 import type {
   GuardEffect,
   GuardEvent,
@@ -75,6 +77,7 @@ export class Guard {
   };
   readonly #regime: Regime;
   readonly #arbitration: Arbitration;
+  readonly #gateways = new Gateways();
   /** What permission and stop are counted with: shorter than our definitions where the peer may not know those (rule 4). */
   #own: OwnTimes;
   /** The record is known to be ours until then, `sole` apart. */
@@ -117,8 +120,9 @@ export class Guard {
     this.#links = options.interfaces.map(({ role }) => ({
       role,
       up: false,
-      upSince: Number.POSITIVE_INFINITY,
       upReason: UNSEEN,
+      counts: false,
+      countsSince: Number.POSITIVE_INFINITY,
       sequence: -1,
       lastReceivedAt: Number.NEGATIVE_INFINITY,
       lastFreshEchoAt: Number.NEGATIVE_INFINITY,
@@ -265,8 +269,10 @@ export class Guard {
       case 'arbiter.connected':
         return this.#arbitration.connected();
       case 'arbiter.gone':
-        return this.#arbitration.gone(event.reason);
+        this.#arbitration.gone(event.reason);
+        return this.#forgetGateways(now);
       case 'arbiter.told':
+        if (event.message.type === 'gateway') return this.#onGateway(event.message, now);
         return this.#arbitration.told(event.message, now);
       case 'killed':
         return this.#onKilled(event.services, event.survivors, now);
@@ -297,6 +303,7 @@ export class Guard {
     }
     if (hearing.adopted) this.#onAdopted(link);
     this.#setHeard(link, now);
+    this.#judgeEnd(link, now);
     this.#judgePeer(now, hearing.newKernelLife);
     this.#arbitration.tellWord();
     const { header } = this.#peer;
@@ -490,15 +497,18 @@ export class Guard {
       return { may: true, reason: 'own links not looked at' };
     const since = this.#peer.lastReceiptAt;
     const known = this.#lastHeardLinks();
-    if (known.length > 0 && known.every((link) => link.up && link.upSince <= since)) {
+    if (known.length > 0 && known.every((link) => link.countsSince <= since)) {
       return {
         may: true,
         reason: 'silence with every link on which the peer was last heard up at our own end',
       };
     }
-    const down = this.#links.filter((link) => !link.up).map((link) => link.role);
-    if (down.length > 0) return { may: false, reason: `own links down: ${down.join(', ')}` };
-    const upSince = Math.max(since, ...this.#links.map((link) => link.upSince));
+    const down = this.#links.filter((link) => !link.counts);
+    if (down.length > 0) {
+      const named = down.map(({ role, up }) => (up ? `${role} (${NO_ANSWER})` : role));
+      return { may: false, reason: `own links down: ${named.join(', ')}` };
+    }
+    const upSince = Math.max(since, ...this.#links.map((link) => link.countsSince));
     const neverHeard = this.#peer.life === null && this.#peer.strangerLife === null;
     const silenceMs = neverHeard
       ? Math.max(this.#peer.permissionMs, waitIntervalMs - this.#announcedStopMs())
@@ -521,14 +531,59 @@ export class Guard {
   #onLink(role: InterfaceRole, up: boolean, reason: string, now: number): void {
     const link = this.#links.find((candidate) => candidate.role === role);
     if (link === undefined || (link.up === up && link.upReason === reason)) return;
-    if (up !== link.up) link.upSince = up ? now : Number.POSITIVE_INFINITY;
     link.up = up;
     link.upReason = reason;
     if (!up) link.heard = false;
+    this.#judgeEnd(link, now);
     this.#tellLink(link);
     if (up) this.#sendHeartbeat(now);
-    else if (this.#told.silent) this.#onJudge(now);
+    else this.#onEndLost(now);
+  }
+
+  #onGateway({ role, answers, reason }: Extract<FromArbiter, { type: 'gateway' }>, now: number): void {
+    this.#gateways.told(role, answers, reason);
+    this.#tellGateways();
+    this.#judgeEnds(now);
+  }
+
+  /** A link whose gateway has nothing to say counts by its carrier. */
+  #forgetGateways(now: number): void {
+    this.#gateways.forget();
+    this.#judgeEnds(now);
+  }
+
+  #judgeEnds(now: number): void {
+    const changed = this.#links.filter((link) => this.#judgeEnd(link, now));
+    for (const link of changed) this.#tellLink(link);
+    if (changed.every((link) => link.counts)) return;
+    this.#onEndLost(now);
+    // What was sent on it for a while did not arrive, whoever is silent by now.
+    this.#shorten(now);
+  }
+
+  /** While frames of the peer come on it, a link is not cut off, whatever its gateway does. True = it has changed. */
+  #judgeEnd(link: LinkEnd, now: number): boolean {
+    const isCutOff = this.#gateways.isSilent(link.role) && this.#options.breaks?.has('gateway') !== true;
+    const isHeard = now - link.lastReceivedAt < HEARD_HELLOS * this.#own.helloIntervalMs;
+    const counts = link.up && (isHeard || !isCutOff);
+    if (counts === link.counts) return false;
+    link.counts = counts;
+    link.countsSince = counts ? now : Number.POSITIVE_INFINITY;
+    return true;
+  }
+
+  #onEndLost(now: number): void {
+    if (this.#told.silent) this.#onJudge(now);
     else this.#shorten(now);
+  }
+
+  #toldGateways: readonly GatewayState[] = [];
+  #tellGateways(): void {
+    const states = this.#gateways.states();
+    for (const state of states)
+      if (!this.#toldGateways.some((told) => same(told, state)))
+        this.#tell({ type: 'guard.gateway', ...state });
+    this.#toldGateways = states;
   }
 
   /**
@@ -540,7 +595,7 @@ export class Guard {
     if (this.#regime !== 'takeover' || deadline === Number.NEGATIVE_INFINITY) return;
     const known = this.#lastHeardLinks();
     const acts = known.length > 0 ? known : this.#links;
-    if (deadline >= this.#deadline || acts.some((link) => link.up || link.upReason === UNSEEN)) return;
+    if (deadline >= this.#deadline || acts.some((link) => link.counts || link.upReason === UNSEEN)) return;
     this.#deadline = deadline;
     this.#tellPermission();
     if (!this.#holding || this.#lostAt !== null) return;
@@ -580,7 +635,7 @@ export class Guard {
       ? link.upReason
       : link.heard
         ? 'up, the peer is heard'
-        : 'no frames of the peer arrive on it';
+        : `no frames of the peer arrive on it${link.counts ? '' : `, and ${NO_ANSWER}`}`;
     this.#tell({ type: 'guard.link', role: link.role, up: link.up, heard: link.heard, reason });
   }
 
@@ -597,6 +652,7 @@ export class Guard {
     this.#forgetDuplicate(now);
     if (this.#options.peer !== null) {
       for (const link of this.#links) this.#setHeard(link, now);
+      this.#judgeEnds(now);
       this.#sendHeartbeat(now);
       if (this.#outgoing.parts.length > 0 && now - this.#outgoing.sentAt >= REPORT_REPEAT_MS)
         this.#sendReport(now);
@@ -631,7 +687,7 @@ export class Guard {
         role: link.role,
         frame: { header: this.#header(link.role, now), part, parts, body },
       });
-      renewed ||= acts.includes(link);
+      renewed ||= link.counts && acts.includes(link);
     }
     if (renewed) this.#renew(now);
   }
@@ -933,6 +989,8 @@ export class Guard {
     });
     if (this.#duplicateLife !== '') this.#tell({ type: 'guard.duplicate', processLife: this.#duplicateLife });
     for (const link of this.#links) this.#tellLink(link);
+    this.#toldGateways = [];
+    this.#tellGateways();
     if (this.#lostAt === null) this.#tellPermission();
     if (this.#told.announcement > 0)
       this.#tell({ type: 'guard.announcement', number: this.#told.announcement });
@@ -1100,6 +1158,8 @@ export class Guard {
 
 const UNSEEN = 'not looked at yet';
 const EMPTY = new Uint8Array(0);
+/** A frame of the peer within so many says that its link is whole. */
+const HEARD_HELLOS = 2;
 const DUPLICATE_MEMORY_MS = 10_000;
 const RESTART_MEMORY_MS = 60_000;
 const KILL_REPEAT_MS = 20;

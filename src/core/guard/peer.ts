@@ -12,9 +12,12 @@ const ENDED_LIVES_MAX = 64;
 
 export interface LinkEnd {
   readonly role: InterfaceRole;
+  /** Carrier and address. */
   up: boolean;
-  upSince: number;
   upReason: string;
+  /** It is up, and its gateway, where one is asked, speaks not against it. */
+  counts: boolean;
+  countsSince: number;
   /** Sequence and time of the newest frame of the peer's life on this link; -Infinity = none. */
   sequence: number;
   lastReceivedAt: number;

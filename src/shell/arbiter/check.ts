@@ -9,7 +9,7 @@ import type { Time } from '../ports.ts';
 import { loadRows } from '../store/source.ts';
 import { startDisk } from './disk.ts';
 import type { ArbiterPlan } from './messages.ts';
-import { ping } from './ping.ts';
+import { askGateway } from './ping.ts';
 import { arbiterPlan } from './plan.ts';
 import { ArbiterService } from './service.ts';
 
@@ -38,8 +38,9 @@ export async function checkArbiters(
     const record = service
       .look(ASK_LIMIT_MS)
       .then((answer) => (answer === null ? [] : [readinessOf(answer)]));
-    const gateways = plan.value.arbiters.gateways.map(async ({ address, pingLimitMs }) =>
-      gatewayReadiness(address, await ping(address, '', pingLimitMs, time.now)),
+    const { arbiters } = plan.value;
+    const gateways = arbiters.gateways.map(async (gateway) =>
+      gatewayReadiness(gateway.address, await askGateway(gateway, plan.value as ArbiterPlan, time.now)),
     );
     const all = await Promise.all([record, service.audit(), Promise.all(gateways)]);
     return { ok: true, value: all.flat() };

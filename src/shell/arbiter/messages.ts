@@ -1,7 +1,9 @@
 /** What goes through the pipe between `sm-watchdog` and `sm-arbiter`, one JSON object a line. */
+
 import type { FromArbiter, ToArbiter } from '../../core/arbiter/messages.ts';
 import type { ArbiterDefinitions } from '../../core/definitions/arbiter-model.ts';
 import type { DomainDefinition } from '../../core/definitions/model.ts';
+import type { InterfaceRole } from '../../core/kernel/names.ts';
 import type { LifeId } from '../../core/link/types.ts';
 
 export type { FromArbiter, ToArbiter };
@@ -21,6 +23,8 @@ export interface ArbiterPlan {
   readonly ordinal: 0 | 1;
   readonly domain: Pick<DomainDefinition, 'name' | 'deadIntervalMs' | 'stopBoundMs'>;
   readonly arbiters: ArbiterDefinitions;
+  /** Own address by link: a gateway is asked through the interface that has it. */
+  readonly addresses: Readonly<Partial<Record<InterfaceRole, string>>>;
   readonly secretsDirectory: string;
   readonly agentsDirectory: string;
   /** Held by whoever writes to the shared disk for this node. */

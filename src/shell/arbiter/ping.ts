@@ -5,11 +5,31 @@
 import { spawn } from 'node:child_process';
 import { isIP } from 'node:net';
 import type { Answer } from '../../core/arbiter/interface.ts';
+import type { GatewayDefinition } from '../../core/definitions/arbiter-model.ts';
+import { interfaceWith, sought } from '../watchdog/address.ts';
+import type { ArbiterPlan } from './messages.ts';
 
 export type PingAnswer = 'answers' | 'silent';
 
 /** Exit codes of ping(8): 0 = an answer came, 1 = none did, others = it could not ask. */
 const SILENT = 1;
+
+/**
+ * By the interface of its role and no other: an answer that came another way says nothing of this link. An own address that is
+ * nowhere is told by the link itself.
+ */
+export function askGateway(
+  { role, address, pingLimitMs }: GatewayDefinition,
+  { addresses }: Pick<ArbiterPlan, 'addresses'>,
+  now: () => number,
+): Promise<Answer<PingAnswer>> {
+  const own = addresses[role] ?? '';
+  const link = interfaceWith(sought(own));
+  if (link !== null) return ping(address, link, pingLimitMs, now);
+  const [askedAt, answeredAt] = [now(), now()];
+  const detail = `own address ${own} of ${role} is on no interface that is up`;
+  return Promise.resolve({ kind: 'unknown', askedAt, answeredAt, cause: 'refused', detail });
+}
 
 /** ICMP needs a socket that node can not open: ping(8) has one. `link` = only by that interface; '' = any. */
 export function ping(

@@ -11,7 +11,12 @@ const AGENTS_DIRECTORY = '/usr/sbin';
 /** `knownRegister`: identity of the register that the record was seen in; '' = never. null = no arbiter is configured. */
 export function arbiterPlan(
   config: Config,
-  { arbiters, domain, nodes }: Pick<DefinitionSet, 'arbiters' | 'domain' | 'nodes'>,
+  {
+    arbiters,
+    domain,
+    nodes,
+    interfaces,
+  }: Pick<DefinitionSet, 'arbiters' | 'domain' | 'nodes' | 'interfaces'>,
   knownRegister: string,
 ): ArbiterPlan | null {
   const peer = nodes.find((name) => name !== config.node);
@@ -22,6 +27,7 @@ export function arbiterPlan(
     ordinal: nodes[0] === config.node ? 0 : 1,
     domain,
     arbiters,
+    addresses: Object.fromEntries(interfaces.map(({ role, address }) => [role, address])),
     secretsDirectory: config.secretsDirectory,
     agentsDirectory: AGENTS_DIRECTORY,
     diskLock: join(config.runDirectory, 'sm-disk.lock'),

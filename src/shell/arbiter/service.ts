@@ -30,7 +30,7 @@ import { FenceRunner } from './fence-runner.ts';
 import type { TlsOptions } from './http.ts';
 import { KeeperRunner } from './keeper-runner.ts';
 import type { ArbiterPlan, FromArbiter, ToArbiter } from './messages.ts';
-import { ping } from './ping.ts';
+import { askGateway } from './ping.ts';
 import { readSecret, type SecretPlace, secretPath } from './secret.ts';
 
 /** Of a peer without power, in dead intervals: our own lateness may lengthen the first by as much. */
@@ -210,8 +210,9 @@ export class ArbiterService {
     return { runner, look, close: () => disk.close() };
   }
 
-  async #ping({ role, address, pingLimitMs }: GatewayDefinition): Promise<void> {
-    const answer = await ping(address, '', pingLimitMs, this.#options.time.now);
+  async #ping(gateway: GatewayDefinition): Promise<void> {
+    const { role } = gateway;
+    const answer = await askGateway(gateway, this.#options.plan, this.#options.time.now);
     const answers = answer.kind === 'known' && answer.value === 'answers';
     const reason = answer.kind === 'unknown' ? answer.detail : '';
     this.#options.tell({ type: 'gateway', role, answers, reason });

@@ -82,6 +82,7 @@ function start(afterwards: FenceThen = 'off'): void {
       peer: 'controller-1',
       ordinal: 0,
       domain: { name: 'controller', deadIntervalMs: DEAD_INTERVAL_MS, stopBoundMs: 300 },
+      addresses: {},
       arbiters: { etcd: null, disk: null, fencing, gateways: [] },
       secretsDirectory: '/nonexistent',
       agentsDirectory: folder,

@@ -46,6 +46,11 @@ function theirs(c: ClusterDriver, change: Parameters<ClusterDriver['peerGroup']>
   c.pass(PATIENCE_MS);
 }
 
+function gateway(c: ClusterDriver, answers: boolean): void {
+  const reason = answers ? '' : 'its gateway does not answer';
+  c.fact({ type: 'guard.gateway', role: MANAGEMENT, answers, reason });
+}
+
 function own(c: ClusterDriver, change: Parameters<ClusterDriver['local']['set']>[1]): void {
   c.local.set('oam', change);
   c.cluster.evaluate(c.now);
@@ -55,6 +60,15 @@ const FAILED = { status: 'failed', condition: 'recovery-failure', reason: 'disk 
 const WELL = { status: '', condition: '', reason: '', parked: '' } as const;
 
 const ROWS: readonly Row[] = [
+  {
+    id: 'gateway-unreachable',
+    severity: 'major',
+    entity: `host=${A}.network=${MANAGEMENT}`,
+    reason: /^gateway .* of management-interface: its gateway does not answer; while the peer is not heard/,
+    repair: /switch of management-interface, the router/,
+    raise: (c) => gateway(c, false),
+    clear: (c) => gateway(c, true),
+  },
   {
     id: '400.001',
     severity: 'major',

@@ -15,6 +15,7 @@ const VIEW: ArbiterView = {
   recordNumber: 3,
   recordMode: 'leased',
   devices: [],
+  gateways: [],
   lastFence: '',
 };
 const ETCD = { endpoints: ['http://10.0.0.9:2379'] };

@@ -1,9 +1,9 @@
 /** The arbiter tables: what is taken, what is refused, what is warned of. */
 import { expect, test } from 'vitest';
 import { buildDefinitions } from '../../../src/core/definitions/build.ts';
-import { arbiterTiming } from '../../../src/core/definitions/check-arbiters.ts';
 import type { RawRow, RawRows } from '../../../src/core/definitions/rows.ts';
 import { DEFINITION_TABLES } from '../../../src/core/definitions/rows.ts';
+import { timingSums } from '../../../src/core/definitions/timing.ts';
 
 type Cells = Readonly<Record<string, string | number>>;
 
@@ -55,6 +55,11 @@ test('none is configured: the set has none', () => {
   expect(build({})).toMatchObject({ arbiters: undefined, told: [] });
 });
 
+const OF_ANY = [
+  'timing silence: DEAD_INTERVAL 800 >= 3 x HELLO_INTERVAL 200 = 600 ms: holds',
+  'timing stop: S 300 = STOP_GRACE 100 + KILL_VERIFY 100 + 100 ms for the self-fence, more than 0: holds',
+];
+
 test('etcd, with the sums that a take-over waits for', () => {
   const { set, arbiters, told } = build({
     SM_ETCD: [{ ...ETCD, ENDPOINTS: 'https://192.0.2.9:2379, http://[2001:db8::1]:2379' }],
@@ -65,7 +70,9 @@ test('etcd, with the sums that a take-over waits for', () => {
     stampIntervalMs: 200,
     requestLimitMs: 200,
   });
-  expect(arbiterTiming(set!)).toEqual([
+  expect(timingSums(set!)).toEqual([
+    ...OF_ANY,
+    'timing etcd: STAMP_INTERVAL 200 + 2 x REQUEST_LIMIT 200 = 600 < P 800 ms: holds',
     'timing etcd: the peer is replaced after P 800 + S 300 + m 130 = 1230 ms of quiet',
   ]);
 });
@@ -95,10 +102,10 @@ test.each<[string, Readonly<Record<string, readonly Cells[]>>, boolean]>([
 test('fence devices: their own sums, and the wait of the one with less to lose', () => {
   const other = { ...DEVICE, DEVICE_NAME: 'bmc-0', NODE_NAME: 'controller-0', STATUS_LIMIT: 1000 };
   const own = { ...DEVICE, DEVICE_NAME: 'bmc-1', NODE_NAME: 'controller-1' };
-  expect(arbiterTiming(build({ SM_FENCE_DEVICES: [own] }).set!)).toEqual([
+  expect(timingSums(build({ SM_FENCE_DEVICES: [own] }).set!).slice(2)).toEqual([
     'timing fence bmc-1: controller-1 is proven off within 45600 ms, or not by it',
   ]);
-  expect(arbiterTiming(build({ SM_FENCE_DEVICES: [other, own] }).set!)).toEqual([
+  expect(timingSums(build({ SM_FENCE_DEVICES: [other, own] }).set!).slice(2)).toEqual([
     'timing fence bmc-0: controller-0 is proven off within 29600 ms, or not by it',
     'timing fence bmc-1: controller-1 is proven off within 45600 ms, or not by it',
     'timing fence: where both can shoot and controller-0 has less to lose, it shoots after 30400 ms',
@@ -106,9 +113,40 @@ test('fence devices: their own sums, and the wait of the one with less to lose',
   ]);
 });
 
+test('the sums of a domain without an arbiter are those of its policy', () => {
+  const { set } = build({});
+  expect(timingSums(set!)).toEqual([
+    ...OF_ANY,
+    'timing takeover: a node acts 0.9 x (d 800 + S 300) - S 300 - LINK_DOWN_DETECT 100 - 20 = 570 ms after its last frame on an up link, at least 2 x HELLO_INTERVAL + 50 = 450 ms: holds',
+    'timing takeover: the peer is replaced after d 800 + S 300 = 1100 ms of silence',
+  ]);
+  const domain = { ...set!.domain, silencePolicy: 'stay', deadIntervalMs: 500 } as const;
+  expect(timingSums({ ...set!, domain })).toEqual([
+    'timing silence: DEAD_INTERVAL 500 >= 3 x HELLO_INTERVAL 200 = 600 ms: DOES NOT HOLD',
+    OF_ANY[1],
+    'timing stay: a silent peer is not replaced by time',
+  ]);
+});
+
+test('those of gateways say what is in time, and what is not', () => {
+  const gateway = {
+    SERVICE_DOMAIN: 'controller',
+    SERVICE_DOMAIN_INTERFACE: 'oam-interface',
+    ADDRESS: '192.0.2.254',
+  };
+  const slow = timingSums(build({ SM_GATEWAYS: [gateway] }).set!);
+  expect(slow.at(-1)).toMatch(
+    /3 x \(PING_INTERVAL 1000 \+ PING_LIMIT 500\) = 4500 ms, and acts for 570 ms: too late/,
+  );
+  const quick = timingSums(build({ SM_GATEWAYS: [{ ...gateway, PING_INTERVAL: 100, PING_LIMIT: 50 }] }).set!);
+  expect(quick.at(-1)).toMatch(/= 450 ms, and acts for 570 ms: in time/);
+});
+
 test('a disk waits twice', () => {
   const { set } = build({ SM_SHARED_DISK: [DISK] });
-  expect(arbiterTiming(set!)).toEqual([
+  expect(timingSums(set!)).toEqual([
+    ...OF_ANY,
+    'timing disk: STAMP_INTERVAL 200 + 2 x REQUEST_LIMIT 200 = 600 < P 800 ms: holds',
     'timing disk: a claim after P 800 + S 300 + m 130 = 1230 ms of quiet, then 200 + 1230 = 1430 ms more',
   ]);
 });
