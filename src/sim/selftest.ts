@@ -2,7 +2,15 @@
  * A checker counts only if it can fail: each deliberate break of a rule has to be caught, by the checker that judges that
  * rule, within a bounded number of seeds.
  */
-import { type Break, type FaultKind, NO_ARBITER, type SimOptions } from './options.ts';
+import {
+  type Break,
+  EVERYWHERE,
+  type FaultKind,
+  type GroupShape,
+  NO_ARBITER,
+  PAIR,
+  type SimOptions,
+} from './options.ts';
 import { runSeed } from './run.ts';
 import { drawOptions } from './swarm.ts';
 
@@ -30,7 +38,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
     name: 'seq-order',
     checkers: ['single-active', 'activation-numbers'],
     faults: ['commit-fails', 'swact', 'loss-burst'],
-    everyMs: 1500,
+    everyMs: 600,
     change: lateFrames,
   },
   { name: 'carrier-watch', checkers: ['single-active'], faults: ['carrier-down-all'], change: takeover },
@@ -44,7 +52,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
     name: 'times-kept',
     checkers: ['single-active'],
     faults: ['carrier-down-all', 'kill-watchdog', 'script-hangs', 'script-fails'],
-    everyMs: 2000,
+    everyMs: 1200,
     change: (options) => longerAtSecond(inTheKernel(takeover(options))),
   },
   { name: 'number-first', checkers: ['activation-numbers'], faults: [] },
@@ -227,8 +235,15 @@ export function worldFor(expectation: Expectation, seed: number): SimOptions {
   const drawn = drawOptions({ seed, minutes: 3, worldClass: 'default', breaks: [expectation.name] });
   const faults: Partial<Record<FaultKind, number>> = {};
   for (const kind of expectation.faults) faults[kind] = expectation.everyMs ?? 8000;
-  const options = { ...drawn, faults, arbiter: NO_ARBITER };
+  const groups = drawn.groups.map(plain);
+  const options = { ...drawn, groups, faults, arbiter: NO_ARBITER };
   return expectation.change?.(options) ?? options;
+}
+
+/** Without what only some groups have: a rule that is broken shows in any, and sooner where all groups move. */
+function plain(group: GroupShape): GroupShape {
+  const services = group.services.map((service) => ({ ...service, impact: 'critical' as const }));
+  return { ...group, ...(group.nActive === 1 ? PAIR : EVERYWHERE), aggregate: group.aggregate, services };
 }
 
 function etcd(options: SimOptions): SimOptions {
