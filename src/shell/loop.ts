@@ -121,7 +121,8 @@ export class Loop {
   #isTurning = false;
   #cancelIdle: () => void = () => {};
   #cancelRetry: () => void = () => {};
-  #retryAt = 0;
+  /** A commit has failed, and the time to try again has not come. */
+  #awaitsRetry = false;
   #retryMs = COMMIT_RETRY_MS_MIN;
   #storeFailure = '';
   #failedSince = 0;
@@ -359,7 +360,7 @@ export class Loop {
     if (!this.#unsaved.empty || this.#storeFailure !== '') {
       this.#unsaved.add(effects);
       // A failing disk may block for long: it is not asked again in every turn.
-      if (time.now() < this.#retryAt) return { ok: false, reason: this.#storeFailure };
+      if (this.#awaitsRetry) return { ok: false, reason: this.#storeFailure };
       effects = this.#unsaved.all();
     }
     const started = time.now();
@@ -396,9 +397,12 @@ export class Loop {
       this.post({ type: 'store.failed', reason });
     }
     this.#storeFailure = reason;
-    this.#retryAt = time.now() + this.#retryMs;
-    this.#cancelRetry();
-    this.#cancelRetry = time.after(this.#retryMs, () => this.#schedule());
+    this.#awaitsRetry = true;
+    this.#cancelRetry = time.after(this.#retryMs, () => {
+      // The timer says when, not the clock: it may fire just before its time, and on an idle node no other turn follows.
+      this.#awaitsRetry = false;
+      this.#schedule();
+    });
     this.#retryMs = Math.min(2 * this.#retryMs, COMMIT_RETRY_MS_MAX);
   }
 

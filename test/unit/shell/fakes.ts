@@ -2,6 +2,8 @@ import type { Log, Time } from '../../../src/shell/ports.ts';
 
 /** A clock that stands until it is told to go; deferred work runs when asked for. */
 export class FakeTime implements Time {
+  /** Timers count whole milliseconds, and may fire up to one before their time as the clock tells it. */
+  earlyMs = 0;
   #now = 1000;
   #deferred: (() => void)[] = [];
   #timers: { at: number; work: () => void }[] = [];
@@ -15,7 +17,7 @@ export class FakeTime implements Time {
   }
 
   after(delayMs: number, work: () => void): () => void {
-    const timer = { at: this.#now + delayMs, work };
+    const timer = { at: this.#now + delayMs - this.earlyMs, work };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);

@@ -142,20 +142,24 @@ beforeEach(() => {
   world = new World();
 });
 
-describe('a renewal of permission', () => {
-  const renewal = (deadline: number) => ({ type: 'guard.permission', deadline }) as const;
+const RENEWAL_INTERVAL_MS = 200;
 
-  /** Said every 200 ms, each good for 560. */
-  function idle(rounds: number): number {
-    let deadline = 0;
-    for (let round = 0; round < rounds; round += 1) {
-      deadline = world.time.now() + 560;
-      world.loop.post(renewal(deadline));
-      world.time.advance(200);
-    }
-    return deadline;
+function renewal(deadline: number): Extract<EngineEvent, { type: 'guard.permission' }> {
+  return { type: 'guard.permission', deadline };
+}
+
+/** Permission is renewed every 200 ms, each time for 560, and nothing else happens. Returns the last deadline. */
+function idle(rounds: number): number {
+  let deadline = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    deadline = world.time.now() + 560;
+    world.loop.post(renewal(deadline));
+    world.time.advance(RENEWAL_INTERVAL_MS);
   }
+  return deadline;
+}
 
+describe('a renewal of permission', () => {
   it('that changes nothing costs no turn, and is answered by a pulse', () => {
     world.time.advance(IDLE_TURN_MS + 100);
     const { turns } = world.loop.statistics();
@@ -371,6 +375,18 @@ describe('a failing commit', () => {
     world.time.advance(COMMIT_RETRY_MS_MAX);
     expect(world.events.at(-1)).toEqual({ type: 'store.ok' });
     expect(world.events).toHaveLength(3);
+  });
+
+  it.each([0, 0.5])('is repeated on an idle node too, by timers that fire %f ms early', (earlyMs) => {
+    const rounds = Math.ceil((STORE_PATIENCE_MS + COMMIT_RETRY_MS_MAX) / RENEWAL_INTERVAL_MS);
+    world.time.earlyMs = earlyMs;
+    world.emit(persistService);
+    world.time.settle();
+    idle(rounds);
+    expect(world.events).toContainEqual({ type: 'store.failed', reason: 'disk full' });
+    world.stored = { ok: true };
+    idle(rounds);
+    expect(world.events).toContainEqual({ type: 'store.ok' });
   });
 
   it('lets the word out that nothing is active here', () => {
