@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -28,6 +29,8 @@ export default defineConfig({
           exclude: [REAL],
           // Bounds of memory are measured after a collection.
           execArgv: ['--expose-gc'],
+          // One core less if left out, which is half of two.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
       },
