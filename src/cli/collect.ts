@@ -186,11 +186,15 @@ class Collector {
     );
   }
 
-  /** AUTH_KEY names a key file; StarlingX has the key itself there. Settings are judged by their own name. */
+  /**
+   * AUTH_KEY names a key file; StarlingX has the key itself there. Settings are judged by their own name. SECRETS say where the
+   * secrets of a fence device lie.
+   */
   #isSecret(column: string, { KEY, [column]: value }: Readonly<Record<string, unknown>>): boolean {
     if (value === '' || value === null) return false;
     if (column.startsWith('AUTH_KEY')) return !this.#keyNames.has(String(value));
     if (column === 'VALUE') return isSecretName(String(KEY));
+    if (column === 'SECRETS') return false;
     return column !== 'KEY' && column !== 'ROW_KEY' && isSecretName(column);
   }
 

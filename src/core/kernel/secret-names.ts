@@ -8,15 +8,17 @@ export const SECRET_WORDS =
   'pass(?:word|wd|phrase|code)?|pwd?|psk|secret|token|credentials?|authorization|community|key|hexadecimal_kg';
 
 /** Names end with what the thing is: `auth_key` is a key, `key_id` and `keysDirectory` are not. Several have a number. */
-const ENDS_WITH = new RegExp(`(?:${SECRET_WORDS})[_-]?\\d*$`, 'i');
-/** What is made of a secret is one too: `password_hash`, `token-value`. */
-const HOLDS = /(?:^|[_.-])(?:pass(?:word|wd|phrase)|psk|secret|token|credentials?|private)[_.-]/i;
-/** But this is only about it: where it lies, what makes it, how long it is waited for. */
+const ENDS_WITH = new RegExp(`(?:${SECRET_WORDS}|[_.-]auth)[_-]?\\d*$`, 'i');
+/** What is made of a secret, or is one of several, is one too: `passwordHash`, `rootpass_b64`, `db_pass_main`. */
+const HOLDS = /(?<!com)pass(?!ive|age|ing)|secret|token|credential|private|community|(?:api|auth)[_.-]?key/i;
+/** But this is only about it: where it lies, what makes it, how long it is waited for. Its id can be half of it. */
 const ABOUT =
-  /[_.-](?:script|file|path|dir|directory|name|id|type|prot|protocol|timeout|interval|length|policy)$/i;
+  /[_.-](?:script|file|path|dir|directory|name|type|prot|protocol|timeout|interval|length|policy)$/i;
 
 export function isSecretName(name: string): boolean {
-  return ENDS_WITH.test(name) || (HOLDS.test(name) && !ABOUT.test(name));
+  // keysDirectory = keys_Directory
+  const words = name.replace(/([a-z\d])([A-Z])/g, '$1_$2');
+  return ENDS_WITH.test(words) || (HOLDS.test(words) && !ABOUT.test(words));
 }
 
 /**

@@ -34,6 +34,9 @@ test.each([
     'passphrase',
     'key_1',
   ],
+  ...['db_pass_main', 'dbpassword_old', 'rootpass_b64', 'passwordHash', 'secretValue', 'tokens', 'secrets'],
+  ...['secret_id', 'password_id', 'credentialsId', 'private', 'private_pem', 'community_string'],
+  ...['snmp_auth', 'api_key_old', 'apiKeys', 'auth-key-b64'],
 ])('%s is a secret', (name) => expect(isSecretName(name)).toBe(true));
 
 test.each([
@@ -57,6 +60,7 @@ test.each([
     'cipher',
     '',
   ],
+  ...['passwordFile', 'tokensFile', 'secret_name', 'privateKeyPath', 'passage', 'author', 'authKeyFile'],
 ])('%s is none', (name) => expect(isSecretName(name)).toBe(false));
 
 test.each([
