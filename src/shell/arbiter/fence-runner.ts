@@ -63,6 +63,11 @@ export class FenceRunner {
     return this.#audits.tied.length < this.#devices.size;
   }
 
+  /** Every device could be used when it was last looked at. */
+  get isReady(): boolean {
+    return this.#audits.all.every(({ ready }) => ready);
+  }
+
   /**
    * Calls `done` once. Nothing happens while one runs already. `tied`: devices that an audit before our time has tied to the
    * peer.

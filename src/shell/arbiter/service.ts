@@ -35,6 +35,8 @@ import { readSecret, type SecretPlace, secretPath } from './secret.ts';
 
 /** Of a peer without power, in dead intervals: our own lateness may lengthen the first by as much. */
 const SILENCES = 2;
+/** After an audit that found a device of no use, where AUDIT_INTERVAL is longer. */
+const AUDIT_AGAIN_MS = 5000;
 
 export interface ArbiterServiceOptions {
   readonly plan: ArbiterPlan;
@@ -87,8 +89,15 @@ export class ArbiterService {
     const { arbiters } = this.#options.plan;
     this.#keeper?.runner.start();
     if (arbiters.fencing.devices.length > 0)
-      this.#repeat(arbiters.fencing.auditIntervalMs, () => this.audit());
-    for (const gateway of arbiters.gateways) this.#repeat(gateway.pingIntervalMs, () => this.#ping(gateway));
+      this.#repeat(
+        () => this.#auditAfterMs(),
+        () => this.audit(),
+      );
+    for (const gateway of arbiters.gateways)
+      this.#repeat(
+        () => gateway.pingIntervalMs,
+        () => this.#ping(gateway),
+      );
   }
 
   receive(message: ToArbiter): void {
@@ -130,6 +139,13 @@ export class ArbiterService {
         this.#auditing = null;
       });
     return this.#auditing;
+  }
+
+  /** A device that does not answer, or whose it is not known while the peer is heard, is asked again soon: it may be needed. */
+  #auditAfterMs(): number {
+    const { auditIntervalMs } = this.#options.plan.arbiters.fencing;
+    const isOpen = this.#word?.heard === true && this.#fences.isOpen;
+    return isOpen || !this.#fences.isReady ? Math.min(auditIntervalMs, AUDIT_AGAIN_MS) : auditIntervalMs;
   }
 
   /** One that begins now: what runs already began while the peer was not heard. */
@@ -219,10 +235,10 @@ export class ArbiterService {
   }
 
   /** At once, and again so long after its end. */
-  #repeat(intervalMs: number, work: () => Promise<unknown>): void {
+  #repeat(intervalMs: () => number, work: () => Promise<unknown>): void {
     if (this.#stopped) return;
     const again = (): void => {
-      const cancel = this.#options.time.after(intervalMs, () => {
+      const cancel = this.#options.time.after(intervalMs(), () => {
         this.#cancels.delete(cancel);
         this.#repeat(intervalMs, work);
       });

@@ -1,5 +1,5 @@
 /** The fencing of sm-arbiter with agents that are shell scripts: which devices are used, what ends a run, what follows it. */
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -22,11 +22,14 @@ let told: FromArbiter[];
 const waiting = new Set<() => void>();
 /** What is to be done when a peer without power would not be heard any more; each is held until a test lets it go on. */
 let silences: (() => void)[];
+/** What the service put off for 5 s: an audit after one that found a device of no use. */
+let again: (() => void)[];
 const time: Time = {
   ...realTime,
   after: (delayMs, work) => {
-    if (delayMs !== 2 * DEAD_INTERVAL_MS) return realTime.after(delayMs, work);
-    silences.push(work);
+    const held = { [2 * DEAD_INTERVAL_MS]: silences, 5000: again }[delayMs];
+    if (held === undefined) return realTime.after(delayMs, work);
+    held.push(work);
     for (const look of [...waiting]) look();
     return () => {};
   },
@@ -36,6 +39,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sm-fencing-'));
   told = [];
   silences = [];
+  again = [];
 });
 afterEach(() => {
   service.stop();
@@ -153,6 +157,23 @@ test('whose a device is shows as soon as the peer is heard; then it is used', as
   const { result, proof } = await next('fenced');
   expect(result.outcome).toBe('fenced');
   expect(proof).toMatchObject({ kernelLife: 'kernel-1', at: result.provenAt });
+});
+
+test('a device that was of no use is looked at again soon, and one that is in order is not', async () => {
+  machine('on');
+  const path = join(folder, 'fence_file');
+  const script = readFileSync(path, 'utf8');
+  writeFileSync(path, script.replace('action=status)', 'action=status) exit 1 ;; action=was)'));
+  start();
+  word(true, realTime.now());
+  expect((await audited('open')).readiness).toMatchObject({ ready: false });
+  const lookAgain = await soon('audit that is put off', () => again.shift());
+  writeFileSync(path, script);
+  told.length = 0;
+  lookAgain();
+  expect((await audited('tied')).readiness).toMatchObject({ ready: true });
+  await new Promise(setImmediate);
+  expect(again).toEqual([]);
 });
 
 test('one that was never seen to be the peer s is not used, unless a process before has seen it', async () => {
