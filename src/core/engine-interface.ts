@@ -362,6 +362,8 @@ export interface EngineOptions {
   readonly node: string;
   readonly definitions: DefinitionSet;
   readonly kernelLife: LifeId;
+  /** This node can be paused or set back from below; missing = it can not. */
+  readonly virtualMachine?: boolean;
   readonly restored: Restored;
   /** What is in the way of this node at the start, until `node.ready` says otherwise; '' or missing = nothing. */
   readonly notReady?: string;

@@ -237,6 +237,7 @@ lsbDirectory: ${text('init.d')}
 ocfRoot: ${JSON.stringify(ocfRoot)}
 kernelLifeFile: ${text('boot_id')}
 productUuidFile: ${text('product_uuid')}
+virtualMachine: no
 log: { level: info, file: ${text('sm.log')} }
 `;
   }

@@ -41,6 +41,7 @@ function oneOf<const Words extends readonly string[]>(
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const CONTAINMENTS = ['auto', 'cgroup', 'marker'] as const;
+export const VIRTUAL_MACHINES = ['auto', ...YES_NO] as const;
 export const SELF_FENCES = ['processes', 'reboot', 'sysrq'] as const;
 
 const API_CHANGE = 'Restart of the REST server alone.';
@@ -246,6 +247,12 @@ export const ConfigFile = {
       'File that holds the id of this machine.',
       '/sys/class/dmi/id/product_uuid',
       CHANGE.both,
+    ),
+    virtualMachine: oneOf(
+      VIRTUAL_MACHINES,
+      'Whether this node is a virtual machine, which can be paused and set back: where no fence device could prove its death the alarm `paused-virtual-machine` stands. `auto`: what the CPU says (flag `hypervisor`, x86 alone).',
+      'auto',
+      CHANGE.sm,
     ),
     realtime: oneOf(
       YES_NO,

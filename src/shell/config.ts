@@ -9,7 +9,13 @@ import { failure, type Result } from '../core/kernel/errors.ts';
 import type { YesNo } from '../core/kernel/names.ts';
 import { isNodeName } from '../core/link/frame.ts';
 import { CONFIG_PATH, RUN_DIRECTORY } from './config-path.ts';
-import { type CONTAINMENTS, ConfigFile, type LOG_LEVELS, type SELF_FENCES } from './config-schema.ts';
+import {
+  type CONTAINMENTS,
+  ConfigFile,
+  type LOG_LEVELS,
+  type SELF_FENCES,
+  type VIRTUAL_MACHINES,
+} from './config-schema.ts';
 import { schemaFaults } from './schema-faults.ts';
 
 export { CONFIG_PATH };
@@ -63,6 +69,7 @@ export interface Config {
   readonly containment: (typeof CONTAINMENTS)[number];
   readonly kernelLifeFile: string;
   readonly productUuidFile: string;
+  readonly virtualMachine: (typeof VIRTUAL_MACHINES)[number];
   readonly realtime: YesNo;
 }
 
@@ -155,6 +162,7 @@ function withDefaults(file: XStatic<typeof ConfigFile>, host: string): Config {
     containment: file.containment ?? 'auto',
     kernelLifeFile: file.kernelLifeFile ?? '/proc/sys/kernel/random/boot_id',
     productUuidFile: file.productUuidFile ?? '/sys/class/dmi/id/product_uuid',
+    virtualMachine: file.virtualMachine ?? 'auto',
     realtime: file.realtime ?? 'yes',
   };
 }

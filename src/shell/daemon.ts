@@ -18,7 +18,7 @@ import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
 import { type GoEnabledOptions, goEnabled, initialObstacle } from './go-enabled.ts';
 import { GuardClient } from './guard-client.ts';
 import { Loop, type LoopOptions } from './loop.ts';
-import { kernelLife } from './node-facts.ts';
+import { isVirtualMachine, kernelLife } from './node-facts.ts';
 import { Notifier } from './notify.ts';
 import { hasMore } from './pair/channel.ts';
 import { startProgram } from './pair/programs.ts';
@@ -68,7 +68,17 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   const { notifier, barriers } = notifications(config, definitions, parts, log);
   const { node } = config;
   const startedWallMs = Date.now();
-  const facts = { node, definitions, kernelLife: life, restored, startedWallMs, notReady, barriers };
+  const virtualMachine = isVirtualMachine(config.virtualMachine);
+  const facts = {
+    node,
+    definitions,
+    kernelLife: life,
+    virtualMachine,
+    restored,
+    startedWallMs,
+    notReady,
+    barriers,
+  };
   const loop: Loop = new Loop({
     engine: engineOf(facts, config, log),
     store: { commit: (effects) => store.commit(effects, Date.now()) },

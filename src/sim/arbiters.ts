@@ -43,7 +43,7 @@ const ANOTHER_MACHINE = '0'.repeat(16);
 export class SimArbiters {
   readonly #world: World;
   readonly #rng: Prng;
-  readonly register = new RegisterModel();
+  readonly register: RegisterModel;
   readonly #sectors = ['', ''];
   /** The I/O of each node that is not over; nothing else is begun beside it, whoever asks. */
   readonly #hung: (symbol | null)[] = [null, null];
@@ -59,6 +59,7 @@ export class SimArbiters {
   constructor(world: World, rng: Prng) {
     this.#world = world;
     this.#rng = rng;
+    this.register = new RegisterModel(world.breaks);
     const { arbiter, nodes } = world.options;
     this.#wrong = nodes.map((_, index) => (arbiter.wrong.includes(index) ? { on: rng.chance(0.5) } : null));
   }

@@ -120,6 +120,7 @@ export const BREAKS = {
   'abort-verified': 'a script counts as gone before it is',
   'sole-mode': "the record's mode is not looked at: a holder without a limit is replaced by time",
   'leased-from-send': 'permission is made finite only when the other one was let in already',
+  nonce: 'a compare looks at which keys the register has, not at revision and nonce of what they hold',
   'verify-off': 'what a fence device says of its own success is believed',
   'device-tie': 'a fence device that has the power of another machine is believed',
   'fence-delay': 'both nodes shoot at once',

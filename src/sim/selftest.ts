@@ -165,6 +165,13 @@ export const EXPECTATIONS: readonly Expectation[] = [
     change: (options) => lateArbiter(etcd(options)),
   },
   {
+    name: 'nonce',
+    checkers: ['single-active'],
+    faults: ['cut-all', 'arbiter-cut', 'stall-arbiter'],
+    everyMs: 2500,
+    change: etcd,
+  },
+  {
     name: 'verify-off',
     checkers: ['single-active'],
     faults: ['cut-all', 'bmc-lies'],

@@ -8,7 +8,13 @@ import type { Status } from '../kernel/names.ts';
 import { hasFailed } from '../plan/plan.ts';
 import type { ArbiterView, LinkView } from '../view.ts';
 import type { Alarm } from './alarms.ts';
-import { cannotBeFenced, gatewayUnreachable, noThirdVote, notReplaced } from './arbiter-alarms.ts';
+import {
+  cannotBeFenced,
+  gatewayUnreachable,
+  noThirdVote,
+  notReplaced,
+  pausedVirtualMachine,
+} from './arbiter-alarms.ts';
 import { type ClusterContext, groupOn } from './context.ts';
 import { RETRY_MS } from './escalation.ts';
 
@@ -41,9 +47,17 @@ export function calledFor(facts: AlarmFacts): Alarm[] {
   return called;
 }
 
-/** What the definitions alone call for. They do not change while the engine lives. */
-export function standingAlarms(context: ClusterContext, regime: Regime): readonly Alarm[] {
-  return [...noArbiter(context, regime), ...unsignedInterfaces(context)];
+/** What the definitions and the kind of machine alone call for. They do not change while the engine lives. */
+export function standingAlarms(
+  context: ClusterContext,
+  regime: Regime,
+  virtualMachine: boolean,
+): readonly Alarm[] {
+  return [
+    ...noArbiter(context, regime),
+    ...(virtualMachine ? pausedVirtualMachine(context, regime) : []),
+    ...unsignedInterfaces(context),
+  ];
 }
 
 const SEVERITY: Readonly<Record<Exclude<Status, ''>, Alarm['severity']>> = {

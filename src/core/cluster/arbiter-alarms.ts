@@ -3,6 +3,7 @@
  * docs/reference/alarms.md.
  */
 import { REPAIRS } from '../arbiter/fence-rules.ts';
+import type { Regime } from '../arbiter/regime.ts';
 import { hasThirdVote } from '../definitions/check-arbiters.ts';
 import type { ArbiterView } from '../view.ts';
 import type { Alarm } from './alarms.ts';
@@ -45,6 +46,26 @@ export function* noThirdVote({ context: { definitions, peer }, arbiter }: Facts)
       patienceMs: 0,
     };
   }
+}
+
+/**
+ * A machine that is paused or set back counts no time: it wakes up with live services, of which the record has let the
+ * other node in since. Only the proof that it was off covers that (docs/SAFETY.md, rule 17). For virtual machines alone.
+ */
+export function* pausedVirtualMachine(
+  { definitions: { arbiters }, me, peer }: Facts['context'],
+  regime: Regime,
+): Iterable<Alarm> {
+  if (peer === null || regime !== 'record' || (arbiters?.fencing.devices.length ?? 0) > 0) return;
+  const keeper = arbiters?.etcd != null ? 'etcd' : 'the shared disk';
+  yield {
+    id: 'paused-virtual-machine',
+    entity: `host=${me}`,
+    severity: 'minor',
+    reason: `${me} is a virtual machine, and ${keeper} alone decides: paused or set back, and continued after ${peer.name} has replaced it, it acts beside it until its first timer`,
+    repair: `never pause, migrate or revert ${me} while it is unlocked, or add fence devices to SM_FENCE_DEVICES; where it is none after all: virtualMachine: no in sm.yaml`,
+    patienceMs: 0,
+  };
 }
 
 /** Its death could not be proven if that were needed now. */

@@ -173,7 +173,7 @@ export class Cluster {
     const led = restored.led && !this.#freshKernel;
     this.#role = new DomainRole(this.#context, { number: restored.number, settled, led }, note);
     this.#arbiters = new Arbiters(this.#context, this.#role, restored.register ?? '');
-    this.#standing = standingAlarms(this.#context, this.#arbiters.regime);
+    this.#standing = standingAlarms(this.#context, this.#arbiters.regime, options.virtualMachine === true);
     this.#progress = new OperationProgress(this.#context);
     const verdict = (now: number) => this.#verdict(now);
     const changed = () => {

@@ -195,14 +195,14 @@ describe('what the definitions alone call for', () => {
     ['takeover', 'no-arbiter-takeover'],
     ['stay', 'no-arbiter-stay'],
   ] as const)('%s: %s, with an arbiter none', (policy, id) => {
-    expect(standingAlarms(context(policy, 'hmac-sha512'), policy)).toMatchObject([
+    expect(standingAlarms(context(policy, 'hmac-sha512'), policy, false)).toMatchObject([
       { id, entity: 'controller', severity: 'minor', repair: expect.stringMatching(/^configure an arbiter/) },
     ]);
-    expect(standingAlarms(context(policy, 'hmac-sha512'), 'record')).toEqual([]);
+    expect(standingAlarms(context(policy, 'hmac-sha512'), 'record', false)).toEqual([]);
   });
 
   it('unsigned-interface: where frames are not signed', () => {
-    expect(standingAlarms(context('takeover', 'none'), 'record')).toMatchObject([
+    expect(standingAlarms(context('takeover', 'none'), 'record', false)).toMatchObject([
       {
         id: 'unsigned-interface',
         entity: `host=${A}.network=${MANAGEMENT}`,
@@ -300,7 +300,7 @@ it('is every alarm of the page, and no other', () => {
   const here = [
     ...ROWS.map(({ id }) => id),
     ...['no-arbiter-takeover', 'no-arbiter-stay', 'unsigned-interface', 'notification-failed'],
-    ...['no-third-vote', 'cannot-be-fenced', 'peer-not-replaced'].filter((id) =>
+    ...['no-third-vote', 'cannot-be-fenced', 'peer-not-replaced', 'paused-virtual-machine'].filter((id) =>
       elsewhere.includes(`'${id}'`),
     ),
   ];

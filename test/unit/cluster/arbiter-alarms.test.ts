@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Regime } from '../../../src/core/arbiter/regime.ts';
+import { standingAlarms } from '../../../src/core/cluster/alarm-rules.ts';
 import { cannotBeFenced, noThirdVote, notReplaced } from '../../../src/core/cluster/arbiter-alarms.ts';
 import type { ArbiterView } from '../../../src/core/view.ts';
 
@@ -30,7 +32,7 @@ function facts(
     definitions: {
       domain: { name: 'controller' },
       arbiters: { etcd, disk: null, fencing: { devices } },
-      interfaces: [{ address: '10.0.0.1', peerAddress: '10.0.0.2' }],
+      interfaces: [{ address: '10.0.0.1', peerAddress: '10.0.0.2', authType: 'hmac-sha512' }],
     },
     peer: {
       name: 'controller-1',
@@ -98,4 +100,22 @@ test('a silent peer that is not replaced: why, and what would end it', () => {
     [{}, { peer: silent, held: [4, 'controller-0'] }],
   ] as const)
     expect([...notReplaced(facts(arbiter, more))]).toEqual([]);
+});
+
+test('a virtual machine that can be paused: nothing but a fence device covers that', () => {
+  const standing = (given: Record<string, unknown>, regime: Regime, virtualMachine = true) => {
+    const { context } = facts({}, given);
+    return standingAlarms({ ...context, me: 'controller-0' }, regime, virtualMachine).map(({ id }) => id);
+  };
+  const alarm = 'paused-virtual-machine';
+  expect(standing({}, 'record')).toEqual([alarm]);
+  expect(standing({}, 'record', false)).toEqual([]);
+  expect(standing({ devices: [{ node: 'controller-1' }] }, 'record')).toEqual([]);
+  expect(standing({ devices: [{ node: 'controller-1' }] }, 'fence')).toEqual([]);
+  expect(standing({}, 'stay')).not.toContain(alarm);
+  const { context } = facts({}, { etcd: null });
+  const [told] = standingAlarms({ ...context, me: 'controller-0' }, 'record', true);
+  expect(told).toMatchObject({ entity: 'host=controller-0', severity: 'minor' });
+  expect(told?.reason).toMatch(/virtual machine, and the shared disk alone decides/);
+  expect(told?.repair).toMatch(/SM_FENCE_DEVICES; .*virtualMachine: no in sm.yaml$/);
 });

@@ -57,6 +57,7 @@ describe('good files', () => {
         containment: 'auto',
         kernelLifeFile: '/proc/sys/kernel/random/boot_id',
         productUuidFile: '/sys/class/dmi/id/product_uuid',
+        virtualMachine: 'auto',
         realtime: 'yes',
       },
     });
@@ -97,6 +98,7 @@ trace:
 containment: marker
 kernelLifeFile: /b
 productUuidFile: /u
+virtualMachine: no
 realtime: no
 `;
     expect(parseConfig(text)).toEqual({
@@ -130,6 +132,7 @@ realtime: no
         containment: 'marker',
         kernelLifeFile: '/b',
         productUuidFile: '/u',
+        virtualMachine: 'no',
         realtime: 'no',
       },
     });
