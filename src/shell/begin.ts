@@ -3,7 +3,7 @@
  * from the rest, which is loaded meanwhile.
  */
 import type { Duplex } from 'node:stream';
-import { connect } from './client.ts';
+import { ControlError, connect } from './client.ts';
 import type { Config } from './config.ts';
 import { EXIT_CONFIG, EXIT_UNAVAILABLE } from './exit-codes.ts';
 import { acquireLock, type LockResult, readHolder } from './lock.ts';
@@ -11,7 +11,7 @@ import { nextMessage, say } from './pair/channel.ts';
 import type { FirstFromSm, FirstFromWatchdog } from './pair/messages.ts';
 import type { Log } from './ports.ts';
 import { type Preparation, prepare } from './prepare.ts';
-import { killProcess } from './process-identity.ts';
+import { isRunning, killProcess, type ProcessIdentity } from './process-identity.ts';
 import { realTime } from './time.ts';
 import { managerLockPath } from './watchdog/lock-path.ts';
 import { planOf, type WatchdogPlan, writePlan } from './watchdog/plan.ts';
@@ -59,7 +59,7 @@ export async function beginSm(beginning: Beginning): Promise<Prepared | null> {
 
 /**
  * The watchdog that started us is the only one of this node: an `sm` that holds the lock has none that could end it, and starts
- * another if it can. One that does not even answer hangs, and would keep the node from ever beginning again.
+ * another if it can. One that hangs would keep the node from ever beginning again.
  */
 export async function managerLock(
   { runDirectory, controlSocket }: Pick<Config, 'runDirectory' | 'controlSocket'>,
@@ -70,19 +70,21 @@ export async function managerLock(
   const path = managerLockPath(runDirectory);
   const lock = await acquireLock(path, limitMs, realTime);
   const holder = lock.ok ? null : readHolder(path);
-  if (holder === null || (await answers(controlSocket, answerLimitMs))) return lock;
+  if (holder === null || !(await hangs(holder, controlSocket, answerLimitMs))) return lock;
   log.error({ pid: holder.pid }, 'an earlier sm hangs, and no sm-watchdog looks after it: it is killed');
   killProcess(holder);
   return acquireLock(path, limitMs, realTime);
 }
 
-async function answers(controlSocket: string, limitMs: number): Promise<boolean> {
+/** It was stopped, or a question is left without an answer. That there is nobody to ask says nothing: it may still be starting. */
+async function hangs(holder: ProcessIdentity, controlSocket: string, limitMs: number): Promise<boolean> {
+  if (!isRunning(holder)) return true;
   try {
     const client = await connect(controlSocket);
     await client.request('ping', {}, limitMs).finally(() => client.close());
-    return true;
-  } catch {
     return false;
+  } catch (error) {
+    return error instanceof ControlError && error.code === 'timeout';
   }
 }
 

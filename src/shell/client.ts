@@ -116,7 +116,7 @@ export class ControlClient {
   }
 }
 
-/** Rejects with a ControlError: `not-running`, `not-permitted` or `closed`. */
+/** Rejects with a ControlError: `not-running`, `not-permitted`, `timeout` (connections wait, and none is taken) or `closed`. */
 export function connect(path: string): Promise<ControlClient> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(path);
@@ -131,6 +131,8 @@ export function connect(path: string): Promise<ControlClient> {
         reject(
           new ControlError('not-permitted', `you may not open ${path}: run as root or as the user of sm`),
         );
+      } else if (error.code === 'EAGAIN') {
+        reject(new ControlError('timeout', `sm takes no connections: as many wait on ${path} as may`));
       } else reject(new ControlError('closed', error.message));
     });
   });
