@@ -29,7 +29,6 @@ export interface PeerView {
   readonly lockedForGood: boolean;
 }
 
-/** What decides beside a silent peer, and whether it could. */
 /** The router behind an own link. */
 export interface GatewayView {
   readonly role: InterfaceRole;
@@ -38,6 +37,7 @@ export interface GatewayView {
   readonly reason: string;
 }
 
+/** What decides beside a silent peer, and whether it could. */
 export interface ArbiterView {
   readonly regime: Regime;
   /** `sm-arbiter` is there, and its record's keeper answers (`cause` null) or why it does not. */

@@ -212,8 +212,8 @@ export class SimArbiter extends SimProcess {
     const { fencing } = node.definitions.arbiters ?? {};
     if (this.#fencing !== null || fencing === undefined || node.peerName === null) return;
     this.#audits.vouch(tied, node.now());
-    const { levels } = usableLevels(levelsOf(fencing.devices, node.peerName), this.#audits);
-    const target = { node: node.peerName, levels, gapMs: fencing.verifyGapMs };
+    const { levels, doubts } = usableLevels(levelsOf(fencing.devices, node.peerName), this.#audits);
+    const target = { node: node.peerName, levels, doubts, gapMs: fencing.verifyGapMs };
     this.world.note('guard', node.name, `fences ${node.peerName}, not before ${Math.round(delayMs)} ms`);
     const run = new Fencing(target, (effect) => this.#performFence(effect, kernelLife), this.world.breaks);
     this.#fencing = run;

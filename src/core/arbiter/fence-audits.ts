@@ -74,3 +74,9 @@ export function usableLevels(
   });
   return { levels: all.filter((level) => level.every(({ name }) => audits.doubt(name) === '')), doubts };
 }
+
+/** Why a node can not be fenced when no level may be used. */
+export function withoutDevice(node: string, doubts: readonly string[]): string {
+  if (doubts.length === 0) return `no fence device is configured for ${node}`;
+  return `no fence device is known to be ${node}'s: ${doubts.join('; ')}`;
+}

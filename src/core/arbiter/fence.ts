@@ -7,6 +7,7 @@
 import { assert } from '../kernel/assert.ts';
 import { lookup, type Table } from '../kernel/machine.ts';
 import { Timers } from '../kernel/timers.ts';
+import { withoutDevice } from './fence-audits.ts';
 import type { Answer, ArbiterCause } from './interface.ts';
 
 export type PowerAction = 'status' | 'off' | 'on';
@@ -25,6 +26,8 @@ export interface FenceTarget {
   readonly node: string;
   /** Devices by level; all of one level have to be off. */
   readonly levels: readonly (readonly FenceTargetDevice[])[];
+  /** Why devices are left out (fence-audits.ts). */
+  readonly doubts: readonly string[];
   /** Between two readings that count. */
   readonly gapMs: number;
 }
@@ -203,14 +206,8 @@ export class Fencing {
   start(delayMs: number, now: number): void {
     this.#startedAt = now;
     this.#shootAt = now + delayMs;
-    if (this.#target.levels.length === 0) {
-      return this.#end(
-        'failed',
-        'unreachable',
-        `no fence device is configured for ${this.#target.node}`,
-        now,
-      );
-    }
+    const { node, levels, doubts } = this.#target;
+    if (levels.length === 0) return this.#end('failed', 'unreachable', withoutDevice(node, doubts), now);
     this.#input('start', now);
   }
 

@@ -3,7 +3,7 @@
  * fenced, which numbers were ever shown (docs/SAFETY.md, rules 5, 14 to 16).
  */
 import { fencingLimitMs } from '../arbiter/fence.ts';
-import { FenceAudits, levelsOf, usableLevels } from '../arbiter/fence-audits.ts';
+import { FenceAudits, levelsOf, usableLevels, withoutDevice } from '../arbiter/fence-audits.ts';
 import { fenceDelayMs } from '../arbiter/fence-rules.ts';
 import type { RecordedGroup, Wish } from '../arbiter/interface.ts';
 import { canFence, type Regime, regimeOf } from '../arbiter/regime.ts';
@@ -161,8 +161,7 @@ export class Arbiters {
     }
     const devices = definitions.arbiters?.fencing.devices ?? [];
     const { levels, doubts } = usableLevels(levelsOf(devices, peer.name), this.#audits);
-    if (levels.length === 0)
-      return this.#refused(`no fence device is known to be ${peer.name}'s: ${doubts.join('; ')}`, now);
+    if (levels.length === 0) return this.#refused(withoutDevice(peer.name, doubts), now);
     this.#fencing = true;
     const delayMs = this.#delayMs(peer.name);
     const reason =

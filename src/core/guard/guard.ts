@@ -557,8 +557,8 @@ export class Guard {
     for (const link of changed) this.#tellLink(link);
     if (changed.every((link) => link.counts)) return;
     this.#onEndLost(now);
-    // What was sent on it for a while did not arrive, whoever is silent by now.
-    this.#shorten(now);
+    // What was sent on it for a while did not arrive: permission ends sooner in a silence too.
+    if (this.#told.silent) this.#shorten(now);
   }
 
   /** While frames of the peer come on it, a link is not cut off, whatever its gateway does. True = it has changed. */

@@ -76,9 +76,10 @@ export class FenceRunner {
     if (this.#running !== null) return;
     const { time, fencing: rules, target } = this.#options;
     this.#audits.vouch(tied, time.now());
-    const { levels } = usableLevels(levelsOf(rules.devices, target), this.#audits);
+    const { levels, doubts } = usableLevels(levelsOf(rules.devices, target), this.#audits);
     this.#proven = [];
-    const fencing: Fencing = new Fencing({ node: target, levels, gapMs: rules.verifyGapMs }, (effect) =>
+    const fenced = { node: target, levels, doubts, gapMs: rules.verifyGapMs };
+    const fencing: Fencing = new Fencing(fenced, (effect) =>
       this.#perform(effect, fencing, timers, (result) => {
         if (result.provenAt !== null) this.#proven = levels.flat();
         done(result);

@@ -75,6 +75,7 @@ function fence(
             ...limits,
           })),
         ],
+        doubts: [],
         gapMs: 200,
       },
       (effect) => {

@@ -15,7 +15,7 @@ import { known, unknown } from '../../../src/sim/register.ts';
 
 const LIMITS = { statusLimitMs: 1000, offLimitMs: 5000, verifyLimitMs: 2000 };
 const named = (name: string): FenceTargetDevice => ({ name, ...LIMITS });
-const TARGET: FenceTarget = { node: 'controller-1', levels: [[named('bmc')]], gapMs: 200 };
+const TARGET: FenceTarget = { node: 'controller-1', levels: [[named('bmc')]], doubts: [], gapMs: 200 };
 
 interface Machine {
   /** What each device says to `status` at a time, and to `off`. */
@@ -146,7 +146,19 @@ describe('levels', () => {
     expect(result).toMatchObject({ outcome: 'failed', cause: 'lying' });
   });
   test('without devices it fails at once', () => {
-    expect(run(dutiful, { target: { levels: [] } }).result).toMatchObject({ outcome: 'failed' });
+    const { result } = run(dutiful, { target: { levels: [] } });
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      reason: 'no fence device is configured for controller-1',
+    });
+  });
+  test('when the audits have left out all of them it says so', () => {
+    const doubts = ["bmc: it has controller-0's power"];
+    const { result } = run(dutiful, { target: { levels: [], doubts } });
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      reason: "no fence device is known to be controller-1's: bmc: it has controller-0's power",
+    });
   });
 });
 
