@@ -112,10 +112,10 @@ export class Cluster {
   #joins: boolean;
   /** The sm-watchdog of now was asked to end this node. */
   #fenced = false;
-  /** Ticket of the grant that was used last. */
-  #used = 0;
-  /** The grant that this node acts on since; 0 = none, or its permission was gone meanwhile. */
-  #actsOn = 0;
+  /** The grant that was used last; not its ticket, for another sm-watchdog counts those from the beginning. */
+  #used: Grant | null = null;
+  /** The grant that this node acts on since; null = none, or its permission was gone meanwhile. */
+  #actsOn: Grant | null = null;
   #startedAt = 0;
   readonly #freshKernel: boolean;
   #changed = false;
@@ -444,7 +444,7 @@ export class Cluster {
     const wasGone = this.#guard.lost || (!isUnbroken && now >= this.#guard.deadline);
     const waited = wasGone || this.#own.refusals.size > 0;
     // Where nothing was held nobody has said that it was lost.
-    if (wasGone) this.#actsOn = 0;
+    if (wasGone) this.#actsOn = null;
     this.#guard.deadline = deadline;
     this.#guard.lost = false;
     if (waited) this.evaluate(now);
@@ -453,7 +453,7 @@ export class Cluster {
 
   #onLost(reason: string, now: number): void {
     this.#guard.lost = true;
-    this.#actsOn = 0;
+    this.#actsOn = null;
     this.#guard.reason = reason;
     // Only a holder loses permission: if nothing is held here, it is told so again.
     this.#holding = true;
@@ -635,15 +635,15 @@ export class Cluster {
   #judgeSilence(peer: PeerState, now: number): void {
     this.#takeover.judge(peer, now);
     const able = this.#mayLead() && !this.#joins;
-    if (peer.grant !== null && able && peer.grant.ticket !== this.#used)
-      this.#useGrant(peer, peer.grant, now);
+    if (peer.grant !== null && able && peer.grant !== this.#used) this.#useGrant(peer, peer.grant, now);
     this.#arbiters.judgeFencing(peer, able, now);
   }
 
   /** The peer must have stopped, or is dead: what it held is free, and this node leads above every number ever shown. */
-  #useGrant(peer: PeerState, { ticket, number, reason }: Grant, now: number): void {
-    this.#used = ticket;
-    this.#actsOn = ticket;
+  #useGrant(peer: PeerState, grant: Grant, now: number): void {
+    const { number, reason } = grant;
+    this.#used = grant;
+    this.#actsOn = grant;
     this.#releasePeer(`${peer.name} is replaced: ${reason}`);
     // No record says which numbers it has given since its newest report, or at all.
     if (this.#arbiters.regime !== 'record') this.#numbers.leap(peer.report !== null);
@@ -662,7 +662,7 @@ export class Cluster {
   #mayHaveTakenOver(group: string, now: number): boolean {
     const peer = this.#peer;
     if (peer === null || this.#onlyProof || peer.isCurrent || (peer.heard && peer.leaving)) return false;
-    if (peer.grant !== null && peer.grant.ticket === this.#actsOn) return false;
+    if (peer.grant !== null && peer.grant === this.#actsOn) return false;
     return this.#arbiters.regime === 'record' ? !this.#arbiters.mayAdd(group, now) : !this.#takeover.isDone;
   }
 

@@ -295,10 +295,24 @@ export class Arbitration {
     );
   }
 
+  /**
+   * `sm` has taken back its word that the peer may have everything. Whoever is dead can not have read it, and who lives since
+   * would have voided the grant before it heard this node: so that holds on, for what `sm` has given up meanwhile too.
+   */
+  giveAgain(): void {
+    if (this.#given?.ground !== 'death') return;
+    this.#tellGiven(this.#given);
+  }
+
   #give(number: number, ground: TakeGround, reason: string): void {
     if (ground === 'death') this.#ask({ type: 'replaced' });
+    this.#tellGiven({ number, ground, reason });
+  }
+
+  /** Under a ticket of its own: what refers to an earlier one does not count any more. */
+  #tellGiven(given: Omit<Given, 'ticket'>): void {
     this.#tickets += 1;
-    this.#given = { ticket: this.#tickets, number, ground, reason };
+    this.#given = { ...given, ticket: this.#tickets };
     this.#options.tell({ type: 'guard.granted', ...this.#given });
   }
 

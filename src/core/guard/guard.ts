@@ -1117,11 +1117,13 @@ export class Guard {
     const { parts, announceNumber, leaving } = event;
     // Our own count: a restarted `sm` begins anew, and this life's report versions only rise.
     const version = this.#outgoing.version + 1;
+    const isTakenBack = this.#outgoing.leaving && !leaving;
     if (announceNumber !== this.#outgoing.announceNumber)
       this.#announcedAt = announceNumber === 0 ? null : now;
     Object.assign(this.#outgoing, { version, parts, announceNumber, leaving, grant: event.grant ?? 0 });
     this.#rest();
     this.#sendReport(now);
+    if (isTakenBack) this.#arbitration.giveAgain();
     if (this.#waiting.length > 0 && now >= this.#mayActAt()) this.#answerWaiting(now);
   }
 
