@@ -66,6 +66,7 @@ export class ArbiterService {
   #productUuid = '';
   #auditing: Promise<readonly Readiness[]> | null = null;
   #stopped = false;
+  #cancelAudit: () => void = () => {};
   readonly #cancels = new Set<() => void>();
 
   constructor(options: ArbiterServiceOptions) {
@@ -88,16 +89,8 @@ export class ArbiterService {
   start(): void {
     const { arbiters } = this.#options.plan;
     this.#keeper?.runner.start();
-    if (arbiters.fencing.devices.length > 0)
-      this.#repeat(
-        () => this.#auditAfterMs(),
-        () => this.audit(),
-      );
-    for (const gateway of arbiters.gateways)
-      this.#repeat(
-        () => gateway.pingIntervalMs,
-        () => this.#ping(gateway),
-      );
+    if (arbiters.fencing.devices.length > 0) void this.#auditAgain();
+    for (const gateway of arbiters.gateways) this.#repeat(gateway.pingIntervalMs, () => this.#ping(gateway));
   }
 
   receive(message: ToArbiter): void {
@@ -123,7 +116,7 @@ export class ArbiterService {
     this.#productUuid = productUuid;
     if (word.lastReceiptAt > (before?.lastReceiptAt ?? Number.NEGATIVE_INFINITY)) this.#fences.alive();
     // Whose a device is shows only while the peer is heard: that is not put off to the next audit.
-    if (word.heard && before?.heard !== true && this.#fences.isOpen) void this.#auditAnew();
+    if (word.heard && before?.heard !== true && this.#fences.isOpen) void this.#auditAgain();
     this.#keeper?.runner.step({ type: 'peer', word });
   }
 
@@ -141,17 +134,21 @@ export class ArbiterService {
     return this.#auditing;
   }
 
+  /** One that begins now: what runs already began while the peer was not heard. Then the next one is due. */
+  async #auditAgain(): Promise<void> {
+    await this.#auditing;
+    if (this.#stopped) return;
+    await this.audit();
+    this.#cancelAudit();
+    if (!this.#stopped)
+      this.#cancelAudit = this.#options.time.after(this.#auditAfterMs(), () => void this.#auditAgain());
+  }
+
   /** A device that does not answer, or whose it is not known while the peer is heard, is asked again soon: it may be needed. */
   #auditAfterMs(): number {
     const { auditIntervalMs } = this.#options.plan.arbiters.fencing;
     const isOpen = this.#word?.heard === true && this.#fences.isOpen;
     return isOpen || !this.#fences.isReady ? Math.min(auditIntervalMs, AUDIT_AGAIN_MS) : auditIntervalMs;
-  }
-
-  /** One that begins now: what runs already began while the peer was not heard. */
-  async #auditAnew(): Promise<void> {
-    await this.#auditing;
-    if (!this.#stopped) await this.audit();
   }
 
   /** Reads the record; null = none is kept. */
@@ -161,6 +158,7 @@ export class ArbiterService {
 
   stop(): void {
     this.#stopped = true;
+    this.#cancelAudit();
     for (const cancel of this.#cancels) cancel();
     this.#keeper?.runner.stop();
     this.#keeper?.close();
@@ -235,10 +233,10 @@ export class ArbiterService {
   }
 
   /** At once, and again so long after its end. */
-  #repeat(intervalMs: () => number, work: () => Promise<unknown>): void {
+  #repeat(intervalMs: number, work: () => Promise<unknown>): void {
     if (this.#stopped) return;
     const again = (): void => {
-      const cancel = this.#options.time.after(intervalMs(), () => {
+      const cancel = this.#options.time.after(intervalMs, () => {
         this.#cancels.delete(cancel);
         this.#repeat(intervalMs, work);
       });
