@@ -120,6 +120,7 @@ export const BREAKS = {
   'abort-verified': 'a script counts as gone before it is',
   'sole-mode': "the record's mode is not looked at: a holder without a limit is replaced by time",
   'leased-from-send': 'permission is made finite only when the other one was let in already',
+  'word-last': 'a node says that it leaves before it has stopped',
   nonce: 'a compare looks at which keys the register has, not at revision and nonce of what they hold',
   'verify-off': 'what a fence device says of its own success is believed',
   'device-tie': 'a fence device that has the power of another machine is believed',
@@ -127,6 +128,8 @@ export const BREAKS = {
   'proof-once': 'a proof of death is kept and used again',
   'quiet-since': 'a sign of life voids no grant',
   'disk-yield': 'who claims a disk looks at nothing any more',
+  'one-chooser': 'the node that does not lead chooses too',
+  'lone-start': 'who has not heard the peer since its own start replaces it after d, on whatever links',
   'timer-kept': 'timers of the pair are forgotten',
 } as const;
 export type Break = keyof typeof BREAKS;

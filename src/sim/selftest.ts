@@ -164,6 +164,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
     everyMs: 3000,
     change: (options) => lateArbiter(etcd(options)),
   },
+  { name: 'word-last', checkers: ['single-active'], faults: ['shutdown', 'script-slow'] },
   {
     name: 'nonce',
     checkers: ['single-active'],
@@ -204,6 +205,14 @@ export const EXPECTATIONS: readonly Expectation[] = [
     faults: ['alone', 'cut-all', 'arbiter-late'],
     everyMs: 4000,
     change: (options) => lateArbiter(disk(options)),
+  },
+  { name: 'one-chooser', checkers: ['converged'], faults: ['swact', 'process-death', 'carrier-down'] },
+  {
+    name: 'lone-start',
+    checkers: ['single-active'],
+    faults: ['power-off', 'carrier-down'],
+    everyMs: 4000,
+    change: takeover,
   },
   { name: 'timer-kept', checkers: ['bounded', 'converged'], faults: ['power-off'], change: takeover },
 ];

@@ -509,7 +509,7 @@ export class Cluster {
 
   #act(now: number): void {
     this.#ownInitiative(now);
-    if (this.#role.leads) this.#lead(now);
+    if (this.#role.leads || this.#options.breaks?.has('one-chooser') === true) this.#lead(now);
     else {
       this.#progress.expire(now);
       this.#obey(now);
@@ -821,7 +821,9 @@ export class Cluster {
       basedOn: 0,
     };
     const gone = this.#leaving !== null;
-    const leaving = (gone || this.#givesWord()) && !this.#holding && isQuiet(this.#context, gone);
+    const stopped = !this.#holding && isQuiet(this.#context, gone);
+    const leaving =
+      (gone || this.#givesWord()) && (stopped || this.#options.breaks?.has('word-last') === true);
     const announceNumber = this.#takeover.number;
     this.#persistNeighbor();
     this.#persistAssignments();

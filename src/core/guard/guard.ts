@@ -503,6 +503,8 @@ export class Guard {
         reason: 'silence with every link on which the peer was last heard up at our own end',
       };
     }
+    if (this.#options.breaks?.has('lone-start') === true && this.#peer.life === null)
+      return { may: true, reason: 'own links not looked at' };
     const down = this.#links.filter((link) => !link.counts);
     if (down.length > 0) {
       const named = down.map(({ role, up }) => (up ? `${role} (${NO_ANSWER})` : role));
