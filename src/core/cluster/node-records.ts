@@ -7,6 +7,9 @@ import type { NodeRow, PersistEffect } from '../engine-interface.ts';
 import { same } from '../kernel/same.ts';
 import type { NodeReport } from '../link/types.ts';
 
+/** An order makes the version the next multiple of this, so that it is newer than all renewals that were made apart from it. */
+const VERSIONS_PER_ORDER = 2 ** 16;
+
 export class NodeRecords {
   readonly #me: string;
   readonly #rows = new Map<string, NodeRow>();
@@ -54,7 +57,8 @@ export class NodeRecords {
     const { administrativeVersion } = this.#rows.get(name) ?? newNode(name);
     this.set(name, {
       administrative,
-      administrativeVersion: administrativeVersion + 1,
+      administrativeVersion:
+        (Math.floor(administrativeVersion / VERSIONS_PER_ORDER) + 1) * VERSIONS_PER_ORDER,
       lockedUntil: until,
       lockReason: reason,
     });
@@ -86,7 +90,7 @@ export class NodeRecords {
   }
 }
 
-/** Versions that rose apart are equal: then either order will do that is the same on both sides. */
+/** Versions of orders that were given apart are equal: then either order will do that is the same on both sides. */
 function isNewer(theirs: NodeReport, mine: NodeRow): boolean {
   if (theirs.administrativeVersion !== mine.administrativeVersion)
     return theirs.administrativeVersion > mine.administrativeVersion;
