@@ -102,6 +102,8 @@ export type GuardFact =
        * (`Engine.isMereRenewal`). Missing = every one was told.
        */
       readonly unbroken?: boolean;
+      /** It is lost still; told for what it rests on, which the copy has to have. Missing = it is not. */
+      readonly lost?: true;
     }
   /** Permission is lost: exclusive groups are being stopped; nothing is granted until `guard.permission` comes again. */
   | { readonly type: 'guard.lost'; readonly reason: string }

@@ -286,7 +286,7 @@ export class GuardClient implements GuardPort, KillListPort {
       this.#lost = fact.lost;
     } else if (fact.type === 'guard.permission') {
       this.#deadline = fact.deadline;
-      this.#lost = false;
+      this.#lost = fact.lost === true;
     } else if (fact.type === 'guard.limit') {
       this.#deadline = fact.deadline;
       this.#proof = { ...this.#proof, sole: false };

@@ -252,6 +252,7 @@ export class Cluster {
         return this.#onLink(fact, now);
       case 'guard.permission':
         this.#arbiters.recordedUntil = fact.recorded ?? Number.NEGATIVE_INFINITY;
+        if (fact.lost === true) return;
         return this.#onPermission(fact.deadline, fact.unbroken === true, now);
       case 'guard.lost':
         return this.#onLost(fact.reason, now);
@@ -266,6 +267,7 @@ export class Cluster {
       case 'guard.peer':
         return this.#onPeer(fact, now);
       case 'guard.limit':
+        if (this.#guard.lost) return;
         return this.#onPermission(fact.deadline, false, now);
       case 'guard.record':
       case 'guard.arbiter':

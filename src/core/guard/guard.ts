@@ -782,6 +782,7 @@ export class Guard {
       type: 'guard.permission',
       deadline,
       ...(this.#regime === 'record' ? { recorded } : {}),
+      ...(this.#lostAt === null ? {} : { lost: true }),
     });
   }
 

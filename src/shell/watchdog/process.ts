@@ -284,7 +284,7 @@ export class WatchdogProcess {
     const isRenewal = fact.type === 'guard.permission';
     // The parts of a report go out at one moment, and all renew to the same: said once.
     if (isRenewal && fact.deadline === this.#saidDeadline) return;
-    this.#saidDeadline = isRenewal ? fact.deadline : null;
+    this.#saidDeadline = isRenewal && fact.lost !== true ? fact.deadline : null;
     const word: FromWatchdog = {
       type: 'fact',
       fact: this.#clock.factToSm(this.#explained(fact)),

@@ -551,6 +551,16 @@ describe('a renewal is worth no turn', () => {
     expect(c.cluster.isMereRenewal({ type: 'guard.lost', reason: 'links down' }, c.now)).toBe(false);
   });
 
+  it('and does not bring back what is lost, when it says so itself', () => {
+    const c = new ClusterDriver().lead();
+    c.fact({ type: 'guard.lost', reason: 'links down' });
+    c.fact({ type: 'guard.permission', deadline: c.now + 600, lost: true });
+    c.fact({ type: 'guard.limit', ticket: 1, deadline: c.now + 600 });
+    expect(c.cluster.permissionView(c.now)).toMatchObject({ lost: true });
+    c.fact({ type: 'guard.permission', deadline: c.now + 600 });
+    expect(c.cluster.permissionView(c.now)).toMatchObject({ lost: false });
+  });
+
   it('but is when it had run out, or was lost', () => {
     const c = new ClusterDriver().lead();
     c.fact({ type: 'guard.permission', deadline: c.now + 600 });

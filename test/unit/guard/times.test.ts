@@ -72,6 +72,20 @@ describe('the largest that the peer announced', () => {
     expect(announced(g)?.peer).toEqual(LONG);
   });
 
+  it('is told while permission is lost, which it does not bring back', () => {
+    const g = new GuardDriver();
+    const peer = new FakePeer(g);
+    peer.talk(400);
+    g.hold('db');
+    g.linksDown();
+    g.pass(PERMISSION_MS + 1);
+    g.clear();
+    peer.send(LONG);
+    expect(g.told('guard.permission')).toMatchObject([{ lost: true }]);
+    g.step({ type: 'sm.hold', holding: false });
+    expect(g.told('guard.permission').at(-1)?.lost).toBeUndefined();
+  });
+
   it('is known to a watchdog that has heard nothing itself', () => {
     const g = successor({ announced: { peer: LONG, own: ownTimes(DOMAIN) } });
     g.pass(1500);
