@@ -15,6 +15,7 @@ import { killEntry } from './exec/kill-entry.ts';
 import { ProcessWatch } from './exec/process-watch.ts';
 import { Runner } from './exec/runner.ts';
 import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
+import { GivenWord } from './given-word.ts';
 import { type GoEnabledOptions, goEnabled, initialObstacle } from './go-enabled.ts';
 import { GuardClient } from './guard-client.ts';
 import { Loop, type LoopOptions } from './loop.ts';
@@ -60,7 +61,8 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   }
 
   const { store, definitions } = prepared;
-  const restored = store.begin({ node: config.node, kernelLife: life });
+  const word = new GivenWord(config.runDirectory, life, log);
+  const restored = { ...store.begin({ node: config.node, kernelLife: life }), wordLife: word.found };
   const parts = new EngineParts(options, containment, definitions);
   parts.heartbeats = heartbeatsOf(definitions, parts, log);
   const entrance = entranceOf(config, life, parts, log);
@@ -81,7 +83,8 @@ export async function runEngine(options: EngineProcessOptions): Promise<void> {
   };
   const loop: Loop = new Loop({
     engine: engineOf(facts, config, log),
-    store: { commit: (effects) => store.commit(effects, Date.now()) },
+    store: word.endingWith({ commit: (effects) => store.commit(effects, Date.now()) }),
+    word,
     performer: parts.performer,
     guard: parts.guard,
     time: realTime,

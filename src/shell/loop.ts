@@ -18,6 +18,7 @@ import type {
   SavedEffect,
   StorePort,
   Time,
+  WordPort,
 } from './ports.ts';
 import { TimerTable } from './timer-table.ts';
 import { Unsaved } from './unsaved.ts';
@@ -90,6 +91,7 @@ export interface LoopOptions {
   readonly store: StorePort;
   readonly performer: PerformerPort;
   readonly guard: GuardPort;
+  readonly word: WordPort;
   readonly time: Time;
   readonly log: Log;
   readonly reply: (reply: Reply) => void;
@@ -426,6 +428,7 @@ export class Loop {
         performer.heartbeat(effect.service, effect.on);
         return;
       case 'guard.send':
+        if (effect.leaving) this.#options.word.keep();
         guard.send(effect);
         return;
       case 'guard.hold':
@@ -461,9 +464,10 @@ export class Loop {
         else this.#perform(effect);
         return;
       case 'guard.send':
-        // That nothing of this node is active any more is said at once: it takes activity away, and waits for no commit.
+        // That nothing of this node is active any more is said at once: it takes activity away, and waits for no commit. But the
+        // next sm has to know of it too: a word that would be forgotten is not given.
         this.#withheldReport = effect.leaving ? null : effect;
-        if (effect.leaving) this.#perform(effect);
+        if (effect.leaving && this.#options.word.keep()) this.#options.guard.send(effect);
         return;
       // An operator's word counts when it is in the history; the answer says that it is not.
       case 'guard.confirm-dead':

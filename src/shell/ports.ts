@@ -43,6 +43,12 @@ export interface StorePort {
   commit(effects: readonly SavedEffect[]): CommitResult;
 }
 
+/** The mark that this node has said that it leaves, where the store may not know it. */
+export interface WordPort {
+  /** Called before each such word. False if the mark could not be made. */
+  keep(): boolean;
+}
+
 /** Everything that touches scripts and processes. Every run ends with exactly one `run.done`. */
 export interface PerformerPort {
   run(effect: RunEffect): void;

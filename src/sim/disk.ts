@@ -41,6 +41,8 @@ export class Disk {
   readonly assignments = new Map<string, AssignmentRow>();
   readonly intents = new Map<number, Intent>();
   readonly boots = new Map<number, Boot>();
+  /** Kernel life of the mark in the run directory that a word went out: in memory, so valid in that life only. */
+  wordLife: LifeId = '';
   /** Commits fail while this is true: a full disk. */
   failing = false;
   /** Added to the time of each commit. */
@@ -90,6 +92,7 @@ export class Disk {
       kernelLife: this.kernelLife,
       peerKernelLife: this.peerKernelLife,
       register: this.register,
+      wordLife: this.wordLife,
       nodes: [...this.nodes.values()],
       numbers: [...this.numbers.values()],
       operations: [...this.operations.values()],
@@ -113,6 +116,9 @@ export class Disk {
         return;
       case 'persist.register':
         this.register = effect.register;
+        return;
+      case 'persist.word':
+        this.wordLife = '';
         return;
       case 'persist.neighbor':
         this.peerKernelLife = effect.kernelLife;

@@ -374,6 +374,7 @@ export class SimManager extends SimProcess {
       case 'watch':
         return executor.watch(effect.service, effect.pidFile !== null);
       case 'guard.send':
+        if (effect.leaving) this.#node.disk.wordLife = this.#node.kernelLife;
         return this.#send(effect);
       case 'guard.hold':
         this.#copy.holding = effect.holding;

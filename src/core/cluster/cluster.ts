@@ -169,8 +169,9 @@ export class Cluster {
       monotonic: (wallMs) => this.#startedAt + (wallMs - options.startedWallMs),
       wall: (now) => this.#wall(now),
     };
-    const settled = restored.settled && !this.#freshKernel;
-    const led = restored.led && !this.#freshKernel;
+    const isValid = !this.#freshKernel && !this.#saidToLeave;
+    const settled = restored.settled && isValid;
+    const led = restored.led && isValid;
     this.#role = new DomainRole(this.#context, { number: restored.number, settled, led }, note);
     this.#arbiters = new Arbiters(this.#context, this.#role, restored.register ?? '');
     this.#standing = standingAlarms(this.#context, this.#arbiters.regime, options.virtualMachine === true);
@@ -223,13 +224,20 @@ export class Cluster {
   start(now: number): void {
     this.#startedAt = now;
     this.#role.since = now;
-    // A new kernel life voids what an earlier one held (rule 7): its processes are gone.
-    if (this.#freshKernel)
+    // A new kernel life voids what an earlier one held (rule 7): its processes are gone. So does the
+    // word that this node leaves: it went out when all of them were.
+    if (this.#freshKernel || this.#saidToLeave)
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
     if (this.#freshKernel) this.#boot('boot', '', now);
     this.#begin(now);
+    if (this.#saidToLeave) this.#emit({ type: 'persist.word' });
     if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
+  }
+
+  /** The sm before this one said that this node leaves: everything was stopped then, and may be the peer's since. */
+  get #saidToLeave(): boolean {
+    return this.#options.restored.wordLife === this.#options.kernelLife;
   }
 
   /**
@@ -292,6 +300,7 @@ export class Cluster {
   onStore(failed: string, now: number): void {
     this.#storeFailed = failed;
     if (failed === '' && this.#yielded) this.#stepDown(now);
+    if (failed === '') this.#emit({ type: 'persist.word' });
     this.evaluate(now);
   }
 

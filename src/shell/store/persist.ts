@@ -167,6 +167,9 @@ export class Persister {
       case 'persist.alarm':
         this.#alarm(effect, wallMs);
         return;
+      case 'persist.word':
+        // Its mark is beside the store.
+        return;
       default:
         never(effect, 'effect');
     }

@@ -692,6 +692,19 @@ describe('a restart of sm under policy stay', () => {
     }
   });
 
+  it('takes for given up what it held when a word went out that the store knows nothing of, and says so once that is stored', () => {
+    const { kernelLife } = led();
+    const c = new ClusterDriver({ ...stay, restored: { ...led(), wordLife: kernelLife }, bare: true });
+    expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
+    expect(c.said.report.settled).toBe(false);
+    expect(c.effects).toContainEqual({ type: 'persist.word' });
+    c.hello({ fresh: true });
+    expect(c.local.wants).toEqual([]);
+
+    const older = { ...led(), wordLife: life('an older one') };
+    expect(new ClusterDriver({ ...stay, restored: older, bare: true }).state).toBe('leader');
+  });
+
   it('does not lead on after it followed, after its word that it leaves, with a new kernel life, or under takeover', () => {
     const followed = new ClusterDriver(stay).lead();
     followed.report({ domainState: 'leader', leader: B, number: 9, settled: true });
@@ -702,6 +715,7 @@ describe('a restart of sm under policy stay', () => {
       [stay, followed.restored()],
       [stay, left.restored()],
       [stay, { ...led(), kernelLife: life('an older one') }],
+      [stay, { ...led(), wordLife: led().kernelLife }],
       [{}, led()],
     ] as const) {
       expect(new ClusterDriver({ ...options, restored, bare: true }).state).toBe('waiting');

@@ -71,6 +71,7 @@ class World {
   renewalsAreMere = true;
   pulses = 0;
   stored: CommitResult = { ok: true };
+  keepsWord = true;
   readonly commits: (readonly SavedEffect[])[] = [];
   fatal: unknown;
   readonly loop: Loop;
@@ -117,6 +118,12 @@ class World {
           this.pulses += 1;
         },
         flush: () => note('flush'),
+      },
+      word: {
+        keep: () => {
+          note(`keep the word${this.keepsWord ? '' : ' failed'}`);
+          return this.keepsWord;
+        },
       },
       time: this.time,
       log: silentLog,
@@ -392,7 +399,14 @@ describe('a failing commit', () => {
   it('lets the word out that nothing is active here', () => {
     world.emit(persistService, { type: 'guard.hold', holding: false }, send(1), send(2, true));
     world.time.settle();
-    expect(world.journal).toEqual(['commit 1 failed', 'hold false', 'send 2']);
+    expect(world.journal).toEqual(['commit 1 failed', 'hold false', 'keep the word', 'send 2']);
+  });
+
+  it('gives no such word that the next sm would not know of', () => {
+    world.keepsWord = false;
+    world.emit(persistService, { type: 'guard.hold', holding: false }, send(1, true));
+    world.time.settle();
+    expect(world.journal).toEqual(['commit 1 failed', 'hold false', 'keep the word failed']);
   });
 
   it('is not repeated in every turn, and everything is stored once it works', () => {
