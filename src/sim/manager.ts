@@ -339,8 +339,10 @@ export class SimManager extends SimProcess {
     }
     for (const effect of effects) {
       if (this.#crashAfter !== null) {
-        if (this.#crashAfter === 0) return this.#node.endManager('crash between two effects');
-        this.#crashAfter -= 1;
+        // Not while the other process hangs: that neither of the two is able is the class `resume`.
+        if (this.#crashAfter === 0 && !this.#node.watchdog.stalled)
+          return this.#node.endManager('crash between two effects');
+        this.#crashAfter = Math.max(0, this.#crashAfter - 1);
       }
       if (stored || this.world.breaks.has('commit-first')) this.#perform(effect);
       else this.#performUnstored(effect);

@@ -32,7 +32,10 @@ export class PeerState {
   #versionSent = 0;
   managerDownMs = 0;
   linkBits = 0;
-  /** The peer's signed word that it stops and that nothing of it is active. */
+  /**
+   * The peer's signed word that it stops and that nothing of it is active. It holds on in the silence after it; of a peer that is
+   * heard again only what it says then counts, for it may have been back meanwhile.
+   */
   leaving = false;
   silentSince: number | null = null;
   mayTake = false;
@@ -132,6 +135,7 @@ export class PeerState {
 
   #onHeard(fact: Extract<GuardFact, { type: 'guard.peer'; heard: true }>): void {
     this.heard = true;
+    this.leaving = false;
     this.silentSince = null;
     this.mayTake = false;
     this.grant = null;
