@@ -16,7 +16,13 @@ import { keyOf, type ScriptTimes, scriptTimes } from '../core/story/durations.ts
 import { StateReader } from '../shell/store/reader.ts';
 import { loadRows } from '../shell/store/source.ts';
 import { seal, signatureChecker } from '../shell/watchdog/sign.ts';
-import { type CampaignRequest, describeOptions, findingsOf, summarize } from '../sim/campaign.ts';
+import {
+  CampaignProgress,
+  type CampaignRequest,
+  describeOptions,
+  findingsOf,
+  summarize,
+} from '../sim/campaign.ts';
 import { drawPlan } from '../sim/faults.ts';
 import type { Wire } from '../sim/network.ts';
 import { BREAK_NAMES, type Break, WORLD_CLASSES, type WorldClass } from '../sim/options.ts';
@@ -99,7 +105,10 @@ async function run(
     say(describeOptions(drawOptions({ ...request, seed })));
 
   const started = performance.now();
+  const progress = new CampaignProgress(request);
   const finished = (result: SeedResult) => {
+    const words = progress.after(result, (performance.now() - started) / 1000);
+    if (words !== '') process.stderr.write(`${words}\n`);
     for (const { checker, atMs, node, group, text, replay } of findingsOf(request, result)) {
       process.stderr.write(
         `seed ${result.seed}: ${checker} at ${atMs} ms ${node} ${group}: ${text}\n  ${replay}\n  ${replay.replace(' replay ', ' shrink ')}\n`,

@@ -40,6 +40,30 @@ export interface CampaignSummary {
 }
 
 const FINDINGS_MAX = 20;
+const PROGRESS_SECONDS = 30;
+
+/** Tells how far a long campaign is, about twice a minute of real time. */
+export class CampaignProgress {
+  readonly #request: CampaignRequest;
+  #done = 0;
+  #findings = 0;
+  #toldAt = 0;
+
+  constructor(request: CampaignRequest) {
+    this.#request = request;
+  }
+
+  /** What there is to say after one more seed, `wallSeconds` after the start; '' = nothing yet. */
+  after(result: SeedResult, wallSeconds: number): string {
+    this.#done += 1;
+    this.#findings += findingsOf(this.#request, result).length;
+    if (wallSeconds - this.#toldAt < PROGRESS_SECONDS) return '';
+    this.#toldAt = wallSeconds;
+    const { seeds } = this.#request;
+    const left = Math.ceil(((wallSeconds / this.#done) * (seeds - this.#done)) / 60);
+    return `${this.#done} of ${seeds} seeds, ${this.#findings} findings, about ${left} min left`;
+  }
+}
 
 /** The results in the order of their seeds, whoever computed them, so that the digest does not know of workers. */
 export function summarize(

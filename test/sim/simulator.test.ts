@@ -1,6 +1,6 @@
 /** The simulator itself: equal seeds give equal worlds, worlds without faults come to rest, few seeds with all faults. */
 import { expect, test } from 'vitest';
-import { summarize } from '../../src/sim/campaign.ts';
+import { CampaignProgress, summarize } from '../../src/sim/campaign.ts';
 import { drawPlan } from '../../src/sim/faults.ts';
 import type { WorldClass } from '../../src/sim/options.ts';
 import { runSeed, type SeedResult } from '../../src/sim/run.ts';
@@ -90,4 +90,23 @@ test('what was found does not depend on who computed it first', () => {
   const results = [1, 2, 3].map((seed) => run(seed, 0.5));
   const { digest } = summarize(request, results, 1);
   expect(summarize({ ...request, workers: 1 }, results.toReversed(), 9).digest).toBe(digest);
+});
+
+test('a long campaign says twice a minute how far it is', () => {
+  const result = { ...run(1, 0.1), unconverged: 'a group waits' };
+  const progress = new CampaignProgress({
+    firstSeed: 1,
+    seeds: 9,
+    minutes: 0.1,
+    worldClass: 'default',
+    breaks: [],
+    hmac: false,
+    workers: 1,
+  });
+  expect([29, 60, 61, 90].map((seconds) => progress.after(result, seconds))).toEqual([
+    '',
+    '2 of 9 seeds, 2 findings, about 4 min left',
+    '',
+    '4 of 9 seeds, 4 findings, about 2 min left',
+  ]);
 });
