@@ -60,7 +60,7 @@ fuzz: setup ## Hostile input for every reader, each time another; MINUTES=60
 test-install: setup ## Type docs/OPERATING.md on two fresh machines (root)
 	$(BIN)/vitest run --config vitest.install.config.ts
 
-test-agents: setup ## resource-agents' own cases for 14 agents, ocf-tester for ours (root; ONLY='pgsql apache')
+test-agents: setup ## resource-agents' own cases for 14 agents, ocf-tester and a real podman for ours (root; ONLY='pgsql container')
 	@ONLY='$(ONLY)' node --import tsx test/integration/agents/test-agents.ts
 
 demo: setup build ## Two nodes, a power-off, a restart and a swact, told as a story

@@ -1,6 +1,7 @@
 /**
  * The agents whose processes somebody else starts, systemd-unit and container: against a systemctl and a podman that
- * record how they are called and keep a state (fakes/). What is not shown here is how the real ones answer.
+ * record how they are called and keep a state (fakes/). How the real ones answer is shown by `make test-agents` (containers.ts) and
+ * `make test-install`.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OCFT, Ocft } from '../../support/ocft.ts';
 import { CASES } from './cases.ts';
+import { CONTAINER_PACKAGES, CONTAINERS } from './containers.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
 const LIMIT_MS = 900_000;
@@ -62,6 +63,7 @@ async function testTheirs(files: readonly string[]): Promise<[stdout: string, co
   const packages = Object.entries(CASES)
     .filter(([file]) => files.length === 0 || files.includes(file))
     .flatMap(([file, cases]) => [...new Ocft(file, async () => '').packages, ...(cases.packages ?? [])]);
+  if (files.length === 0 || files.includes(CONTAINERS)) packages.push(...CONTAINER_PACKAGES);
   const archives = join(PROJECT, 'build', 'agents');
   mkdirSync(archives, { recursive: true });
   const scratch = mkdtempSync(join(tmpdir(), 'sm-agents-'));
@@ -96,10 +98,13 @@ async function testTheirs(files: readonly string[]): Promise<[stdout: string, co
 const reason = missing();
 if (reason !== null) conclude({ failed: 1, reason }, 1);
 const only = (process.env.ONLY ?? '').split(/[ ,]+/).filter((word) => word !== '');
-const unknown = only.find((file) => CASES[file] === undefined);
+const unknown = only.find((file) => CASES[file] === undefined && file !== CONTAINERS);
 if (unknown !== undefined)
   conclude(
-    { failed: 1, reason: `ONLY: there are no cases ${unknown}, but ${Object.keys(CASES).join(' ')}` },
+    {
+      failed: 1,
+      reason: `ONLY: there are no cases ${unknown}, but ${[...Object.keys(CASES), CONTAINERS].join(' ')}`,
+    },
     1,
   );
 const ours = testOurs();

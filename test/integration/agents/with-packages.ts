@@ -6,6 +6,7 @@
 import { AgentJudge, type Finding } from '../../support/agent-judge.ts';
 import type { OcftFailure } from '../../support/ocft.ts';
 import { CASES } from './cases.ts';
+import { CONTAINERS, judgeContainers } from './containers.ts';
 import { furnish, TMP } from './namespace.ts';
 
 /** Beside each other; what would be in each other's way (addresses, ports, the mail queue), one after the other. */
@@ -33,11 +34,22 @@ function report(file: string, { agent, cases, stated, failures, own }: Finding):
   return failed.length;
 }
 
-furnish();
-const judge = new AgentJudge(TMP);
 const only = process.argv.slice(2);
 const sum = { cases: 0, results: 0, failed: 0, own: 0 };
 const agents = new Set<string>();
+let podmanSteps = 0;
+if (only.length === 0 || only.includes(CONTAINERS)) {
+  // Before /run and /sys are others: podman looks for the machine's control groups.
+  const { steps, failures } = await judgeContainers();
+  for (const failure of failures) console.error(`container by podman: ${failure}`);
+  console.error(
+    `container by podman: ${steps} steps, ${failures.length === 0 ? 'as stated' : `${failures.length} FAILED`}`,
+  );
+  podmanSteps = steps;
+  sum.failed += failures.length;
+}
+furnish();
+const judge = new AgentJudge(TMP);
 
 async function judgeLine(files: readonly string[]): Promise<void> {
   for (const file of files) {
@@ -55,5 +67,5 @@ async function judgeLine(files: readonly string[]): Promise<void> {
 
 await Promise.all(LINES.map(judgeLine));
 await judge.close();
-console.log(JSON.stringify({ agents: agents.size, ...sum }));
+console.log(JSON.stringify({ agents: agents.size, podman_steps: podmanSteps, ...sum }));
 process.exitCode = sum.failed === 0 ? 0 : 1;
