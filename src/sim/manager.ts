@@ -28,6 +28,7 @@ const WATCHDOG_ANSWERS_MS = 50;
 const COMMIT_RETRY_MS = 100;
 const START_MS: readonly [number, number] = [80, 250];
 
+type Renewal = Extract<EngineEvent, { type: 'guard.permission' }>;
 type ReportEffect = Extract<EngineEffect, { type: 'guard.send' }>;
 
 /** What `sm` remembers of its watchdog: handed over to a new one (rule 10). */
@@ -48,6 +49,8 @@ export class SimManager extends SimProcess {
   readonly #running = new Map<number, RunEffect>();
   #engine: Engine | null = null;
   #inbox: EngineEvent[] = [];
+  /** Known here and not told to the engine yet; it hears of it before anything else. */
+  #renewal: Renewal | null = null;
   #busy = false;
   #turnDue = false;
   #effects: EngineEffect[] = [];
@@ -98,6 +101,7 @@ export class SimManager extends SimProcess {
     this.#running.clear();
     this.#engine = null;
     this.#inbox = [];
+    this.#renewal = null;
     this.#effects = [];
     this.#unsaved = [];
     this.#storeFailed = false;
@@ -117,6 +121,10 @@ export class SimManager extends SimProcess {
 
   post(event: EngineEvent): void {
     if (!this.alive || this.#engine === null) return;
+    if (event.type === 'guard.permission' && this.#isMere(event, this.#engine)) {
+      this.#renewal = event;
+      return;
+    }
     this.#inbox.push(event);
     this.#schedule();
   }
@@ -242,9 +250,24 @@ export class SimManager extends SimProcess {
     });
   }
 
+  /** Makes no turn: the engine would only note the date, and gets the newest one before it decides anything. */
+  #isMere(renewal: Renewal, engine: Engine): boolean {
+    if (this.#busy || this.#turnDue) return false;
+    const now = this.#node.now();
+    if (this.#renewal === null) return engine.isMereRenewal(renewal, now);
+    return renewal.recorded === undefined && now < this.#renewal.deadline;
+  }
+
+  #tellRenewal(): void {
+    const renewal = this.#renewal;
+    this.#renewal = null;
+    if (renewal !== null) this.#engine?.step({ ...renewal, unbroken: true }, this.#node.now());
+  }
+
   #drain(): void {
     const batch = this.#inbox;
     this.#inbox = [];
+    if (batch.length > 0) this.#tellRenewal();
     for (const event of batch) {
       if (event.type === 'timer') this.#timers.delete(event.key);
       this.#engine?.step(event, this.#node.now());
