@@ -18,6 +18,7 @@ import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
 import { GivenWord } from './given-word.ts';
 import { type GoEnabledOptions, goEnabled, initialObstacle } from './go-enabled.ts';
 import { GuardClient } from './guard-client.ts';
+import { LateCompilation } from './late-compilation.ts';
 import { Loop, type LoopOptions } from './loop.ts';
 import { isVirtualMachine, kernelLife } from './node-facts.ts';
 import { Notifier } from './notify.ts';
@@ -315,6 +316,7 @@ class ScriptRunner implements RunnerPort {
   readonly #containment: Containment;
   readonly #runner: Runner;
   readonly #watch: ProcessWatch;
+  readonly #compilation = new LateCompilation(realTime);
   readonly #waiting = new Map<number, (result: RunResult) => void>();
 
   constructor(
@@ -333,6 +335,7 @@ class ScriptRunner implements RunnerPort {
       onDone: (run, outcome, outputTail, durationMs) => {
         const done = this.#waiting.get(run);
         this.#waiting.delete(run);
+        this.#compilation.scripts(this.#waiting.size);
         done?.({ outcome, outputTail, durationMs });
       },
     });
@@ -345,6 +348,7 @@ class ScriptRunner implements RunnerPort {
 
   start(effect: RunEffect, done: (result: RunResult) => void): void {
     this.#waiting.set(effect.run, done);
+    this.#compilation.scripts(this.#waiting.size);
     this.#runner.run(effect);
   }
 

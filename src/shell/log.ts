@@ -15,22 +15,42 @@ export interface LogOptions extends Pick<Config, 'log'> {
 
 const BUFFER_BYTES_MAX = 1 << 20;
 
-/** Fields that are never printed, whoever logs them, down to three levels. */
+/** Fields that are never printed, whoever logs them. */
 const SECRET_FIELDS = ['authKey', 'token', 'secret', 'password', 'authorization'];
-const SECRET_PATHS = ['', '*.', '*.*.', '*.*.*.'].flatMap((depth) =>
-  SECRET_FIELDS.map((field) => depth + field),
-);
+/** Levels below a field at which they are looked for. */
+const SECRET_DEPTH_MAX = 3;
+const CENSORED = '[secret]';
+/** For the fields of a line; pino asks these for those of a child too. */
+const CENSORS = Object.fromEntries(SECRET_FIELDS.map((field) => [field, () => CENSORED]));
 
-/** `to`: for tests. Children (`logger.child({ service })`) keep level and redaction. */
+/** The same fields without secrets; a copy only where there are some. pino's own `redact` takes several times as long. */
+function withoutSecrets<T extends object>(fields: T, depth = 0): T {
+  let copy: Record<string, unknown> | null = null;
+  for (const [name, value] of Object.entries(fields)) {
+    const shown = shownOf(name, value, depth);
+    if (shown === value) continue;
+    copy ??= { ...fields } as Record<string, unknown>;
+    copy[name] = shown;
+  }
+  return (copy as T | null) ?? fields;
+}
+
+function shownOf(name: string, value: unknown, depth: number): unknown {
+  if (SECRET_FIELDS.includes(name)) return CENSORED;
+  const goesOn = typeof value === 'object' && value !== null && depth < SECRET_DEPTH_MAX;
+  return goesOn ? withoutSecrets(value, depth + 1) : value;
+}
+
+/** `to`: for tests. Children (`logger.child({ service })`) keep the level; of their own fields the upper ones are redacted. */
 export function createLogger(options: LogOptions, to: DestinationStream = open(options)): Logger {
   return pino(
     {
       name: options.program,
       level: options.log.level,
       base: { node: options.node, pid: process.pid },
-      redact: { paths: SECRET_PATHS, censor: '[secret]' },
+      serializers: CENSORS,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
     },
     to,
   );

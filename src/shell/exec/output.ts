@@ -10,6 +10,7 @@
  */
 import {
   closeSync,
+  constants,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -25,6 +26,8 @@ import { LIMITS } from '../../core/kernel/limits.ts';
 
 const FILE_BYTES_MAX = 256 * 1024;
 const TAIL = LIMITS.outputTailBytesMax;
+/** Appended by the script, read by us, and without what the script before it wrote. */
+const APPEND_ANEW = constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND | constants.O_RDWR;
 /** A script that never pauses is cut back all the same. */
 const READ_ATTEMPTS_MAX = 16;
 
@@ -38,9 +41,7 @@ export class Output {
   constructor(path: string) {
     let fd: number | null = null;
     try {
-      // 'a+': appended by the script, read by us.
-      fd = openSync(path, 'a+', 0o600);
-      ftruncateSync(fd, 0);
+      fd = openSync(path, APPEND_ANEW, 0o600);
     } catch {
       // A full or missing file system must not keep a service from being stopped.
     }
@@ -54,7 +55,7 @@ export class Output {
     if (size <= FILE_BYTES_MAX) return;
     // The script writes on meanwhile, perhaps its last words: read again until nothing came in between.
     for (let attempt = 0; attempt < READ_ATTEMPTS_MAX; attempt++) {
-      this.#earlier = this.#readTail();
+      this.#earlier = this.#readTail(size);
       const read = size;
       size = fstatSync(this.fd).size;
       if (size === read) break;
@@ -65,10 +66,12 @@ export class Output {
   /** The last bytes, as text; closes the file, which remains. */
   finish(): string {
     if (this.fd === null) return '';
-    const text = (this.#earlier + this.#readTail()).slice(-TAIL);
+    const { size } = fstatSync(this.fd);
+    // Most scripts have nothing to say.
+    const text = size === 0 ? this.#earlier : (this.#earlier + this.#readTail(size)).slice(-TAIL);
     // Decoded only now: a tail may begin in the middle of a character, which is dropped.
     const bytes = Buffer.from(text, 'latin1');
-    this.#keepOnly(this.fd, bytes);
+    if (size > FILE_BYTES_MAX) this.#keepOnly(this.fd, bytes);
     closeSync(this.fd);
     let start = 0;
     while (start < 4 && (bytes[start] ?? 0) >>> 6 === 2) start++;
@@ -77,7 +80,6 @@ export class Output {
 
   /** A file that is too long keeps its tail alone, and not only after the next sweep. */
   #keepOnly(fd: number, tail: Uint8Array): void {
-    if (fstatSync(fd).size <= FILE_BYTES_MAX) return;
     try {
       ftruncateSync(fd, 0);
       writeSync(fd, tail);
@@ -86,8 +88,7 @@ export class Output {
     }
   }
 
-  #readTail(): string {
-    const { size } = fstatSync(this.fd!);
+  #readTail(size: number): string {
     const buffer = Buffer.alloc(Math.min(size, TAIL));
     return buffer.toString('latin1', 0, readSync(this.fd!, buffer, 0, buffer.length, size - buffer.length));
   }

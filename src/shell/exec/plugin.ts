@@ -18,22 +18,41 @@ export function pluginPath(directories: PluginDirectories, plugin: Plugin): stri
     : join(directories.ocfRoot, 'resource.d', plugin.pluginClass, plugin.pluginName);
 }
 
+/** The interpreters that scripts name, and the inode and change of it in which that was read: to read it again costs as much as all the rest. */
+const interpreters = new Map<string, { readonly stamp: string; readonly interpreter: string }>();
+
 /** Null when the script can be run, else a sentence that says why not and what to do. */
 export function pluginProblem(path: string): string | null {
+  let stamp: string;
   try {
     const stat = statSync(path);
     if (stat.isDirectory()) return `${path} is a directory (EISDIR): name the script in it`;
     if (!stat.isFile()) return `${path} is not a regular file: put the script there`;
     if (stat.size === 0) return `${path} is empty: install the script again`;
+    stamp = `${stat.dev} ${stat.ino} ${stat.ctimeMs} ${stat.size}`;
   } catch (error) {
     return fileProblem(path, error);
   }
+  if (!isExecutable(path)) return `${path} is not executable (EACCES): chmod 755 it`;
+  let known = interpreters.get(path);
+  if (known?.stamp !== stamp) {
+    known = { stamp, interpreter: interpreterOf(path) };
+    interpreters.set(path, known);
+  }
+  const { interpreter } = known;
+  // A missing one would be told as if the script itself were missing.
+  return interpreter === '' || isExecutable(interpreter)
+    ? null
+    : `${path} names the interpreter ${interpreter}, which is not there: install it`;
+}
+
+function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
+    return true;
   } catch {
-    return `${path} is not executable (EACCES): chmod 755 it`;
+    return false;
   }
-  return interpreterProblem(path);
 }
 
 function fileProblem(path: string, error: unknown): string {
@@ -43,27 +62,18 @@ function fileProblem(path: string, error: unknown): string {
     : `${path} can not be used: ${code}`;
 }
 
-/** A missing interpreter would be told as if the script itself were missing. */
-function interpreterProblem(path: string): string | null {
+/** '' = it names none, or can be executed and not read, as a binary may be. */
+function interpreterOf(path: string): string {
   const buffer = Buffer.alloc(256);
-  let head: string;
   try {
     const fd = openSync(path, 'r');
     try {
-      head = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+      const head = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+      return /^#![ \t]*([^ \t\r\n]+)/.exec(head)?.[1] ?? '';
     } finally {
       closeSync(fd);
     }
   } catch {
-    // Executable, but not readable: a binary may be so.
-    return null;
-  }
-  const interpreter = /^#![ \t]*([^ \t\r\n]+)/.exec(head)?.[1];
-  if (interpreter === undefined) return null;
-  try {
-    accessSync(interpreter, constants.X_OK);
-    return null;
-  } catch {
-    return `${path} names the interpreter ${interpreter}, which is not there: install it`;
+    return '';
   }
 }

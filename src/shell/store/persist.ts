@@ -208,9 +208,17 @@ export class Persister {
   }
 }
 
+const assignmentUuids = new Map<string, string>();
+
 /** Both nodes know an assignment by the same one. */
 export function assignmentUuid(domain: string, node: string, group: string): string {
-  return nameUuid(`${domain}/${node}/${group}`);
+  const name = `${domain}/${node}/${group}`;
+  let uuid = assignmentUuids.get(name);
+  if (uuid === undefined) {
+    uuid = nameUuid(name);
+    assignmentUuids.set(name, uuid);
+  }
+  return uuid;
 }
 
 /** A name-based UUID (RFC 9562, version 5). The namespace is random, and ours for ever. */
