@@ -269,7 +269,7 @@ export type PersistEffect =
   | { readonly type: 'persist.boot'; readonly boot: Boot }
   /** Identity of the register in which the record was seen: an empty or another one later is a lost one. */
   | { readonly type: 'persist.register'; readonly register: string }
-  /** With this turn the store has what came of the word that this node leaves: the mark of it goes when the turn is stored. */
+  /** The word that this node leaves stands no more: the mark of it goes when the turn that has what came of it is stored. */
   | { readonly type: 'persist.word' }
   | {
       readonly type: 'persist.alarm';
@@ -359,8 +359,8 @@ export interface Restored {
   /** Register that the record was seen in; '' or missing = none. */
   readonly register?: string;
   /**
-   * Kernel life in which the word went out that this node leaves, of which the store may know nothing; '' or missing = none. From
-   * a mark beside the store, which is made before the word goes out and ends with `persist.word`.
+   * Kernel life in which the word went out that this node leaves, of which the store may know nothing, and which stands; '' or
+   * missing = none. From a mark beside the store, which is made before the word goes out and ends with `persist.word`.
    */
   readonly wordLife?: LifeId;
   /** Oldest first; the newest ones only. */

@@ -284,10 +284,14 @@ export class SimNode {
     });
   }
 
-  /** The orderly end of `sm`. */
+  /** The orderly end of `sm`, and soon of sm-watchdog, which repeats its last word a little. */
   leave(reason: string): void {
     this.left = true;
     this.endManager(reason);
+    const { helloIntervalMs } = this.definitions.domain;
+    this.#later(this.clock.trueDuration(2 * helloIntervalMs), () => {
+      if (this.left) this.endWatchdog(reason);
+    });
   }
 
   /** Asks `sm` to leave in order, as init does at a shutdown. */

@@ -105,8 +105,11 @@ export class Cluster {
   #leaving: Departure | null = null;
   /** The peer was told, because of a failing store, that it may take what this node ran. */
   #yielded = false;
-  /** The peer may still act on that word: it has not led since, nor shown that it has read that the word is taken back. */
-  #wordStands = false;
+  /**
+   * While it is not `none` the peer may still act on a word of this node: it has not led since, nor shown that it has read that
+   * the word is taken back. `found`: an `sm` before this one gave it, because its store failed or because it ended.
+   */
+  #word: 'none' | 'given' | 'found' = 'none';
   #holding = false;
   /** New in the pair: silence may be a wrong address or a firewall, behind which the other node acts. */
   #joins: boolean;
@@ -229,8 +232,11 @@ export class Cluster {
     if (this.#freshKernel || this.#saidToLeave)
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
     if (this.#freshKernel) this.#boot('boot', '', now);
+    if (this.#saidToLeave) {
+      this.#word = 'found';
+      this.#nodes.renew();
+    }
     this.#begin(now);
-    if (this.#saidToLeave) this.#emit({ type: 'persist.word' });
     if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
   }
@@ -300,7 +306,6 @@ export class Cluster {
   onStore(failed: string, now: number): void {
     this.#storeFailed = failed;
     if (failed === '' && this.#yielded) this.#stepDown(now);
-    if (failed === '') this.#emit({ type: 'persist.word' });
     this.evaluate(now);
   }
 
@@ -322,6 +327,13 @@ export class Cluster {
     if (peer.report?.domainState === 'leader' && !peer.leaving) return false;
     const known = peer.report?.nodes.find(({ name }) => name === this.#me)?.administrativeVersion ?? -1;
     return known >= this.#nodes.own.administrativeVersion;
+  }
+
+  /** In the turn that stores what came of it. */
+  #endWord(): void {
+    if (this.#word === 'none' || this.#storeFailed !== '') return;
+    this.#word = 'none';
+    this.#emit({ type: 'persist.word' });
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
@@ -588,12 +600,12 @@ export class Cluster {
         this.#follow(this.#role.number, `${peer.name} does not hear this node and takes over`, now);
       return;
     }
-    if (this.#wordStands && this.#knowsOurReturn(peer)) this.#wordStands = false;
+    if (this.#word !== 'none' && this.#knowsOurReturn(peer)) this.#endWord();
     if (peer.leaving) {
       // With its report come the numbers that it has used: ours begin above them (rule 5). While it is heard, that comes.
       if (peer.heard && peer.report === null) return;
       // It may act on our word as well, and not know yet that it is taken back.
-      if (this.#wordStands) return;
+      if (this.#word !== 'none') return;
       this.#releasePeer(`${peer.name} said that it leaves`);
       if (this.#role.state !== 'leader' && this.#leaving === null)
         this.#becomeLeader(this.#highestNumber() + 1, `${peer.name} leaves`, now);
@@ -615,7 +627,7 @@ export class Cluster {
     });
     switch (verdict.kind) {
       case 'lead':
-        if (this.#wordStands && this.#storeFailed === '') return;
+        if (this.#word !== 'none' && this.#storeFailed === '') return;
         if (!mine.leads) {
           if (peer.isCurrent) this.#becomeLeader(verdict.number, 'exchanged with the peer', now);
         } else if (verdict.number !== this.#role.number) this.#role.setNumber(verdict.number);
@@ -647,13 +659,17 @@ export class Cluster {
     this.#takeover.judge(peer, now);
     const able = this.#mayLead() && !this.#joins;
     if (peer.grant !== null && able && peer.grant !== this.#used) this.#useGrant(peer, peer.grant, now);
-    this.#arbiters.judgeFencing(peer, able, now);
+    // Whoever has stopped in order is not shot, where its word lets this node in.
+    const awaitsWord = this.#word === 'given' && peer.ends;
+    this.#arbiters.judgeFencing(peer, able && !awaitsWord, now);
   }
 
   /** The peer must have stopped, or is dead: what it held is free, and this node leads above every number ever shown. */
   #useGrant(peer: PeerState, grant: Grant, now: number): void {
-    const { number, reason } = grant;
+    const { number, reason, ground } = grant;
     this.#used = grant;
+    // A word of which it is not known why it was given may have been that this node ends: then the peer may be let in as well.
+    if (ground === 'word' && this.#word !== 'given') return;
     this.#actsOn = grant;
     this.#releasePeer(`${peer.name} is replaced: ${reason}`);
     // No record says which numbers it has given since its newest report, or at all.
@@ -779,7 +795,11 @@ export class Cluster {
     for (const { name, activationMax, runs } of report.groups)
       if (this.#definitions.groups.get(name)?.exclusive === true)
         this.#numbers.see(name, Math.max(activationMax, runs));
+    const { administrativeVersion } = this.#nodes.own;
     this.#nodes.merge(report.nodes);
+    // An order given there overtook our return: it is read only when a version of our own comes back.
+    const overtaken = administrativeVersion !== this.#nodes.own.administrativeVersion;
+    if (overtaken && this.#word !== 'none') this.#nodes.renew();
     this.#progress.merge(report.operations, now);
   }
 
@@ -787,14 +807,14 @@ export class Cluster {
 
   #becomeLeader(number: number, reason: string, now: number): void {
     this.#joins = false;
-    if (this.#storeFailed === '') this.#wordStands = false;
+    this.#endWord();
     this.#leading.begin();
     this.#role.lead(number, reason, now);
   }
 
   #follow(number: number, reason: string, now: number): void {
     this.#joins = false;
-    if (this.#storeFailed === '') this.#wordStands = false;
+    this.#endWord();
     this.#leading.end();
     this.#role.follow(this.#peer?.name ?? '', number, reason, now);
   }
@@ -820,9 +840,13 @@ export class Cluster {
 
   #publish(): void {
     const leading = this.#role.leads ? this.#leading : null;
+    const gone = this.#leaving !== null;
+    const stopped = !this.#holding && isQuiet(this.#context, gone);
+    const leaving =
+      (gone || this.#givesWord()) && (stopped || this.#options.breaks?.has('word-last') === true);
     const report: Report = {
       definitionDigest: this.#definitions.digest,
-      domainState: this.#role.state,
+      domainState: gone && leaving ? 'other' : this.#role.state,
       leader: this.#role.leader,
       number: this.#role.number,
       settled: this.#role.settled,
@@ -831,10 +855,6 @@ export class Cluster {
       operations: [...this.#operations.all()],
       basedOn: 0,
     };
-    const gone = this.#leaving !== null;
-    const stopped = !this.#holding && isQuiet(this.#context, gone);
-    const leaving =
-      (gone || this.#givesWord()) && (stopped || this.#options.breaks?.has('word-last') === true);
     const announceNumber = this.#takeover.number;
     this.#persistNeighbor();
     this.#persistAssignments();
@@ -845,7 +865,7 @@ export class Cluster {
     this.#published = news;
     if (leaving && this.#leaving === null && this.#peer !== null) {
       this.#yielded = true;
-      this.#wordStands = true;
+      this.#word = 'given';
     }
     this.#version += 1;
     if (leaving && this.#leaving !== null && this.#peer !== null) this.#role.unsettle();

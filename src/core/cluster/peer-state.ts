@@ -1,6 +1,6 @@
 /** What `sm` knows of the other node, from sm-watchdog's facts. */
 import type { GuardFact } from '../engine-interface.ts';
-import type { GroupReport, LifeId, Report } from '../link/types.ts';
+import { type GroupReport, type LifeId, type Report, saysItEnds } from '../link/types.ts';
 
 type PeerFact = Extract<
   GuardFact,
@@ -68,6 +68,12 @@ export class PeerState {
    */
   get isCurrent(): boolean {
     return this.exchanged && this.reportVersion === this.#versionSent;
+  }
+
+  /** Its newest word is that it ends: this `sm` of it begins nothing any more. */
+  get ends(): boolean {
+    const { report, leaving, reportVersion } = this;
+    return leaving && report !== null && saysItEnds(report) && reportVersion === this.#versionSent;
   }
 
   /** What it reports of a group; undefined where that does not count: not exchanged, or it said that it leaves. */

@@ -42,6 +42,8 @@ export interface ArbitrationOptions {
   readonly peer: Peer;
   /** The peer is heard both ways. */
   readonly heard: () => boolean;
+  /** The last that it said is that it ends, in order: that life of its `sm` begins nothing any more. */
+  readonly ended: () => boolean;
   readonly ask: (message: ToArbiter) => void;
   readonly tell: (fact: GuardFact) => void;
   readonly rule: (ruling: Ruling, now: number) => void;
@@ -73,6 +75,8 @@ export class Arbitration {
   /** Told again to an `sm` that has just started: its `sm-arbiter` may be gone by then, and the peer too. */
   readonly #audits = new FenceAudits();
   #resting = false;
+  /** The peer was told that it may have everything. */
+  #gaveWord = false;
   #wish: Wish | null = null;
   #word: PeerWord | null = null;
   #exchanged = false;
@@ -172,6 +176,7 @@ export class Arbitration {
   rest(resting: boolean): void {
     if (resting === this.#resting) return;
     this.#resting = resting;
+    this.#gaveWord ||= resting;
     this.#ask({ type: 'rest', resting });
   }
 
@@ -279,13 +284,31 @@ export class Arbitration {
     this.#give(number, ground, reason);
   }
 
+  /** The peer is silent. What lets this node in without anything that happens? */
+  consider(now: number): void {
+    const { regime, heard } = this.#options;
+    if (this.#given !== null || heard() || this.#resting) return;
+    if (regime === 'record') this.#considerTime(now);
+    else if (regime === 'stay' || regime === 'fence') this.#considerWord();
+  }
+
+  /**
+   * This node is back from its word, and the peer, which was let in by it, has ended in order since. It may not have read that the
+   * word is taken back, but nobody there acts on a word any more: that `sm` has ended, the next one in the same life of its
+   * sm-watchdog knows that it said so, and leads nothing before it is heard here; another life hears nothing before that.
+   */
+  #considerWord(): void {
+    if (!this.#gaveWord || !this.#options.ended()) return;
+    this.#give(0, 'word', 'the last that it said is that it ends, with nothing active');
+  }
+
   /**
    * The record is our `sole`, so whatever the peer may still do it does on our echoes: P + S + m after the last frame of it
    * nothing of that is left. So a grant that was lost with a process, or void by a late frame, comes again.
    */
-  consider(now: number): void {
-    const { regime, heard, peer } = this.#options;
-    if (regime !== 'record' || !this.#sole || this.#given !== null || heard() || this.#resting) return;
+  #considerTime(now: number): void {
+    const { peer } = this.#options;
+    if (!this.#sole) return;
     const wholeMs = quietMs(peer.permissionMs, peer.stopBoundMs);
     if (now < peer.lastReceiptAt + wholeMs + peer.stallCreditMs) return;
     this.#give(
@@ -296,11 +319,12 @@ export class Arbitration {
   }
 
   /**
-   * `sm` has taken back its word that the peer may have everything. Whoever is dead can not have read it, and who lives since
-   * would have voided the grant before it heard this node: so that holds on, for what `sm` has given up meanwhile too.
+   * `sm` has taken back its word that the peer may have everything. Whoever is dead, or has ended, acts on no word, and who
+   * lives since would have voided the grant before it heard this node: so that holds on, for what `sm` has given up
+   * meanwhile too.
    */
   giveAgain(): void {
-    if (this.#given?.ground !== 'death') return;
+    if (this.#given === null || this.#given.ground === 'time') return;
     this.#tellGiven(this.#given);
   }
 

@@ -14,7 +14,7 @@ import { NO_LIFE } from '../link/frame.ts';
 import { ReportAssembler } from '../link/parts.ts';
 import { decodeReport } from '../link/report.ts';
 import type { Frame, FrameHeader, Report } from '../link/types.ts';
-import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from '../link/types.ts';
+import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, saysItEnds } from '../link/types.ts';
 import { versionFor } from '../link/version.ts';
 import { Arbitration, type Ruling } from './arbitration.ts';
 import { type GatewayState, Gateways, NO_ANSWER } from './gateways.ts';
@@ -142,6 +142,7 @@ export class Guard {
       permissionMs: () => this.#own.deadIntervalMs,
       peer: this.#peer,
       heard: () => this.#told.heard,
+      ended: () => this.#peerEnded,
       ask: (message) => emit({ type: 'ask-arbiter', message }),
       tell: (fact) => this.#tell(fact),
       rule: (ruling, now) => this.#onRuling(ruling, now),
@@ -464,6 +465,8 @@ export class Guard {
       return this.#armJudge();
     }
     this.#told.silent = true;
+    // Before anybody thinks of forcing its way in.
+    this.#arbitration.consider(now);
     const verdict = this.#mayTake(now);
     this.#told.mayTake = verdict.may;
     this.#tellUnheard(verdict.reason, verdict.may);
@@ -472,6 +475,12 @@ export class Guard {
     this.#judgeAnnouncement(0, false, now);
     // While it may not take over, look again each hello (#hello), for links come back, and when the wait is over.
     if (verdict.lookAt !== undefined) this.#timers.set('judge', verdict.lookAt);
+  }
+
+  get #peerEnded(): boolean {
+    const { spoken } = this.#peer;
+    if (spoken?.leaving !== true || this.#report === null) return false;
+    return spoken.reportVersion === this.#report.version && saysItEnds(this.#report.report);
   }
 
   #tellUnheard(reason: string, mayTake: boolean): void {
@@ -967,7 +976,6 @@ export class Guard {
     this.#manager.goneAt ??= now;
     if (this.#limiting !== null) this.#onLimited(this.#limiting);
     if (this.#awaitsCopy) this.#hasNoCopy(now);
-    if (this.#outgoing.leaving) return;
     const backoffMs = RESTART_BACKOFF_MS[Math.min(restarts - 1, RESTART_BACKOFF_MS.length - 1)] ?? 0;
     if (backoffMs === 0) this.#startManager(false, reason, now);
     else this.#timers.set('restart', now + backoffMs);

@@ -63,7 +63,7 @@ export interface FrameHeader {
   readonly reportVersion: number;
   /** The sender announces that it takes over (rule 14d) with this number; 0 = no announcement. */
   readonly announceNumber: number;
-  /** The sender is stopping for good: its signed word that nothing of it is active (rule 14c). */
+  /** The sender stops, for good or while its store fails: its signed word that nothing of it is active (rule 14c). */
   readonly leaving: boolean;
 }
 
@@ -169,6 +169,7 @@ export interface NodeReport {
 
 export interface Report {
   readonly definitionDigest: string;
+  /** `other`: it ends (`saysItEnds`). */
   readonly domainState: DomainState;
   readonly leader: string;
   /** Leadership number. */
@@ -181,4 +182,12 @@ export interface Report {
   readonly operations: readonly Operation[];
   /** The reported version of the peer's report that this one was made with. */
   readonly basedOn: number;
+}
+
+/**
+ * With the word that it leaves: it ends, and its `sm` begins nothing any more, whatever comes. Whose store fails leaves only
+ * until the store works again.
+ */
+export function saysItEnds({ domainState }: Pick<Report, 'domainState'>): boolean {
+  return domainState === 'other';
 }

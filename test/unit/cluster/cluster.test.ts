@@ -629,6 +629,7 @@ describe('the end', () => {
     expect(c.said.leaving).toBe(false);
     c.finish('web');
     expect(c.said.leaving).toBe(true);
+    expect(c.said.report.domainState).toBe('other');
     expect(c.effects.at(-1)).toMatchObject({ type: 'exit' });
   });
 
@@ -658,9 +659,61 @@ describe('the end', () => {
   });
 });
 
-describe('a restart of sm under policy stay', () => {
-  const stay = { domain: { silencePolicy: 'stay' } } as const;
+const stay = { domain: { silencePolicy: 'stay' } } as const;
 
+describe('a word that stands', () => {
+  const ends = { domainState: 'other', number: 3, settled: true } as const;
+  const byWord = { type: 'guard.granted', ticket: 1, number: 0, ground: 'word', reason: 'it ended' } as const;
+
+  function given() {
+    const c = new ClusterDriver(stay).lead();
+    c.cluster.onStore('disk full', c.now);
+    expect(c.said.leaving).toBe(true);
+    return c;
+  }
+
+  it('lets this node in again by the last word of a peer that has ended, and nothing less', () => {
+    const c = given();
+    c.report({ domainState: 'leader', number: 3, settled: true });
+    c.report(ends, true);
+    c.cluster.onStore('', c.now);
+    expect(c.state).toBe('waiting');
+    c.silent(false);
+    expect(c.state).toBe('waiting');
+    c.fact(byWord);
+    expect([c.state, c.numbers().holder]).toEqual(['leader', A]);
+    expect(c.numbers().held).toBeGreaterThan(1);
+  });
+
+  it('does not, where an sm before this one gave it: it may have ended itself, and let the peer in by that', () => {
+    const c = new ClusterDriver({
+      ...stay,
+      restored: { ...given().restored(), wordLife: life('own kernel') },
+    });
+    c.silent(false);
+    c.fact(byWord);
+    expect([c.state, c.numbers().held]).toEqual(['waiting', 0]);
+  });
+
+  it('is read only when a version of this node comes back, whoever orders meanwhile', () => {
+    const c = given();
+    c.cluster.onStore('', c.now);
+    const own = () => {
+      const node = c.cluster.nodes().find(({ name }) => name === A);
+      if (node === undefined) throw new Error('no record of its own');
+      return node;
+    };
+    // Unlocked over there, by an order that is newer than all that this node has said.
+    const ordered = { ...own(), administrativeVersion: 2 ** 16 };
+    c.report({ domainState: 'waiting', number: 3, nodes: [ordered] });
+    expect(c.state).toBe('waiting');
+    expect(own().administrativeVersion).toBeGreaterThan(2 ** 16);
+    c.report({ domainState: 'waiting', number: 1, nodes: [own()] });
+    expect(c.state).toBe('leader');
+  });
+});
+
+describe('a restart of sm under policy stay', () => {
   function led() {
     const c = new ClusterDriver(stay).lead();
     return c.restored();
@@ -692,14 +745,19 @@ describe('a restart of sm under policy stay', () => {
     }
   });
 
-  it('takes for given up what it held when a word went out that the store knows nothing of, and says so once that is stored', () => {
+  it('takes for given up what it held when a word went out that the store knows nothing of, until that has ended', () => {
     const { kernelLife } = led();
     const c = new ClusterDriver({ ...stay, restored: { ...led(), wordLife: kernelLife }, bare: true });
     expect(c.numbers()).toMatchObject({ held: 0, stopped: 1 });
     expect(c.said.report.settled).toBe(false);
-    expect(c.effects).toContainEqual({ type: 'persist.word' });
     c.hello({ fresh: true });
     expect(c.local.wants).toEqual([]);
+    // The peer leaves too, and may not know that this node is back.
+    c.heard();
+    c.report({ domainState: 'leader', number: 3, settled: true }, true);
+    expect([c.state, c.persisted('persist.word')]).toEqual(['waiting', []]);
+    c.report({ domainState: 'leader', number: 3, settled: true });
+    expect([c.state, c.persisted('persist.word')]).toEqual(['backup', [{ type: 'persist.word' }]]);
 
     const older = { ...led(), wordLife: life('an older one') };
     expect(new ClusterDriver({ ...stay, restored: older, bare: true }).state).toBe('leader');

@@ -1,10 +1,10 @@
 /** What the guard makes of its arbiters: permission with a record, grants and what voids them, proofs of death. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ArbiterFact } from '../../../src/core/arbiter/interface.ts';
 import type { ToArbiter } from '../../../src/core/arbiter/messages.ts';
 import type { GuardFact } from '../../../src/core/engine-interface.ts';
 import type { GuardOptions } from '../../../src/core/guard/interface.ts';
-import { entry, FakePeer, GuardDriver, life } from '../../support/guard-driver.ts';
+import { emptyReport, entry, FakePeer, GuardDriver, life } from '../../support/guard-driver.ts';
 
 const P = 800;
 
@@ -242,6 +242,102 @@ test('an operator is not believed while the peer is heard', () => {
   expect(node.drain().told).toContainEqual(
     expect.objectContaining({ type: 'guard.granted', ground: 'death' }),
   );
+});
+
+describe('a peer that was let in by the word of this node, and has ended', () => {
+  const leaving = { type: 'sm.report', version: 1, parts: [], announceNumber: 0, leaving: true } as const;
+  const words = (node: Node) =>
+    node.drain().told.filter((fact) => fact.type === 'guard.granted' && fact.ground === 'word');
+
+  function met(regime: 'stay' | 'fence' | 'record' = 'stay') {
+    const node = new Node({ regime });
+    const peer = new FakePeer(node);
+    peer.talk(1000);
+    node.step(leaving);
+    peer.report(1, emptyReport({ domainState: 'leader' }));
+    return { node, peer };
+  }
+  const end = (peer: FakePeer) => peer.report(2, emptyReport({ domainState: 'other' }), { leaving: true });
+
+  test.each([
+    'stay',
+    'fence',
+  ] as const)('%s: lets it in when it is silent and the word is taken back', (regime) => {
+    const { node, peer } = met(regime);
+    end(peer);
+    node.pass(3000);
+    expect(words(node)).toEqual([]);
+    node.say(0);
+    node.pass(250);
+    expect(words(node)).toHaveLength(1);
+    // Again after each word, and never after a sign of life.
+    node.step(leaving);
+    node.say(0);
+    expect(words(node)).toHaveLength(1);
+    peer.send({ reportVersion: 3, leaving: false });
+    node.pass(3000);
+    node.step(leaving);
+    node.say(0);
+    node.pass(1000);
+    expect(words(node)).toEqual([]);
+  });
+
+  test('taken back before it is silent: told in the breath in which it is', () => {
+    const { node, peer } = met();
+    node.say(0);
+    end(peer);
+    node.drain();
+    node.pass(3000);
+    const kinds = node.drain().told.map(({ type }) => type);
+    expect(kinds.indexOf('guard.granted')).toBeGreaterThanOrEqual(0);
+    expect(kinds.indexOf('guard.granted')).toBeLessThan(kinds.indexOf('guard.peer'));
+  });
+
+  test.each([
+    [
+      'its store fails',
+      (peer: FakePeer) => peer.report(2, emptyReport({ domainState: 'leader' }), { leaving: true }),
+    ],
+    [
+      'it ends, and is not leaving any more',
+      (peer: FakePeer) => peer.report(2, emptyReport({ domainState: 'other' })),
+    ],
+    [
+      'it says more than has come',
+      (peer: FakePeer) => {
+        end(peer);
+        peer.send({ leaving: true, reportVersion: 3 });
+      },
+    ],
+    [
+      'somebody else speaks in its name',
+      (peer: FakePeer) => {
+        end(peer);
+        peer.send({ processLife: life('another'), echoLife: life('nobody') });
+      },
+    ],
+  ] as const)('not where %s', (_, says) => {
+    const { node, peer } = met();
+    says(peer);
+    node.say(0);
+    node.pass(5000);
+    expect(words(node)).toEqual([]);
+  });
+
+  test('not in a domain with a record, nor where this node gave no word', () => {
+    const { node, peer } = met('record');
+    end(peer);
+    node.say(0);
+    node.pass(5000);
+    expect(words(node)).toEqual([]);
+
+    const calm = new Node({ regime: 'stay' });
+    const other = new FakePeer(calm);
+    other.talk(1000);
+    end(other);
+    calm.pass(5000);
+    expect(words(calm)).toEqual([]);
+  });
 });
 
 test('a node that leaves, or whose sm is away for too long, lets its keeper rest', () => {
