@@ -5,6 +5,7 @@
 import type { FenceResult } from './arbiter/fence.ts';
 import type { ArbiterCause, Readiness, RecordedGroup, TakeGround, Wish } from './arbiter/interface.ts';
 import type { RecordMode } from './arbiter/record.ts';
+import type { ShotWindow } from './arbiter/shot-window.ts';
 import type { DefinitionSet } from './definitions/model.ts';
 import type {
   AdministrativeState,
@@ -269,6 +270,8 @@ export type PersistEffect =
   | { readonly type: 'persist.boot'; readonly boot: Boot }
   /** Identity of the register in which the record was seen: an empty or another one later is a lost one. */
   | { readonly type: 'persist.register'; readonly register: string }
+  /** How long the slowest verified fencing took with each device (shot-window.ts). */
+  | { readonly type: 'persist.off-times'; readonly text: string }
   /** The word that this node leaves stands no more: the mark of it goes when the turn that has what came of it is stored. */
   | { readonly type: 'persist.word' }
   | {
@@ -297,11 +300,13 @@ export type EngineEffect =
     }
   /** What the arbiter's record should say. Goes out after the commit of its turn, stored or not: it is no permission. The newest one replaces all before. */
   | { readonly type: 'guard.wish'; readonly wish: Wish }
-  /** The silent peer is to be fenced, the first shot not before `delayMs` (rule 16). */
-  /** `tied`: fence devices whose readings may prove its death (rule 16). */
+  /**
+   * The silent peer is to be fenced; it is shot within the window alone, null = at once. `tied`: fence devices whose readings
+   * may prove its death (rule 16).
+   */
   | {
       readonly type: 'guard.fence-peer';
-      readonly delayMs: number;
+      readonly window: ShotWindow | null;
       readonly kernelLife: LifeId;
       readonly tied: readonly string[];
     }
@@ -358,6 +363,8 @@ export interface Restored {
   readonly peerKernelLife: LifeId;
   /** Register that the record was seen in; '' or missing = none. */
   readonly register?: string;
+  /** Of the last `persist.off-times`; '' or missing = no fencing was verified yet. */
+  readonly offTimes?: string;
   /**
    * Kernel life in which the word went out that this node leaves, of which the store may know nothing, and which stands; '' or
    * missing = none. From a mark beside the store, which is made before the word goes out and ends with `persist.word`.

@@ -178,8 +178,8 @@ const BMC_PASSWORD = 'lab-bmc-password';
 const PARAMETERS =
   'lanplus=1,cipher=3,power_wait=0,login_timeout=2,shell_timeout=2,ipmitool_timeout=1,power_timeout=8';
 
-/** Of a reading, a shot, and the readings after it: what the one with less to lose waits for before it shoots. */
-const LIMITS_MS = [2000, 4000, 2000] as const;
+/** Of a reading, a shot, and the readings after it. The one with less to lose waits for a shot: such a BMC needs 0.2 s. */
+const LIMITS_MS = [2000, 1000, 2000] as const;
 
 class LabBmcs implements LabArbiter {
   readonly kind = 'fence';

@@ -4,10 +4,12 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Wish } from '../core/arbiter/interface.ts';
+import type { ShotWindow } from '../core/arbiter/shot-window.ts';
 import type { EngineEffect, GuardFact } from '../core/engine-interface.ts';
 import { deadlineUnheard, type KillEntry, NO_PROOF, type PermissionProof } from '../core/guard/interface.ts';
+import { PART_BYTES_MAX } from '../core/link/frame.ts';
 import { splitReport } from '../core/link/parts.ts';
-import { encodeReport } from '../core/link/report.ts';
+import { encodeReport, encodeReportTail, REPORT_LIMITS } from '../core/link/report.ts';
 import { Channel } from './pair/channel.ts';
 import {
   type Copy,
@@ -124,11 +126,12 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   send(effect: Extract<EngineEffect, { type: 'guard.send' }>): void {
-    const parts = splitReport(encodeReport(effect.report));
+    const parts = splitReport(encodeReport(effect.report), PART_BYTES_MAX, REPORT_LIMITS.tailBytesMax);
     this.#report = {
       type: 'report',
       version: effect.version,
       parts: parts.map((part) => Buffer.from(part).toString('base64')),
+      tail: Buffer.from(encodeReportTail(effect.report)).toString('base64'),
       announceNumber: effect.announceNumber,
       leaving: effect.leaving,
       grant: effect.grant,
@@ -141,8 +144,8 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#event(this.#wish);
   }
 
-  fencePeer(delayMs: number, kernelLife: string, tied: readonly string[]): void {
-    this.#event({ type: 'sm.fence-peer', delayMs, kernelLife, tied });
+  fencePeer(window: ShotWindow | null, kernelLife: string, tied: readonly string[]): void {
+    this.#event({ type: 'sm.fence-peer', window, kernelLife, tied });
   }
 
   confirmDead(by: string): void {

@@ -438,7 +438,7 @@ export class Loop {
         guard.wish(effect.wish);
         return;
       case 'guard.fence-peer':
-        guard.fencePeer(effect.delayMs, effect.kernelLife, effect.tied);
+        guard.fencePeer(effect.window, effect.kernelLife, effect.tied);
         return;
       case 'guard.confirm-dead':
         guard.confirmDead(effect.by);

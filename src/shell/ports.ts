@@ -2,6 +2,7 @@
  * What the loop and its performer need of the world, as small interfaces: composition roots plug the real parts in, tests
  * plug in fakes.
  */
+import type { ShotWindow } from '../core/arbiter/shot-window.ts';
 import type { EngineEffect, EngineEvent, GuardFact, PersistEffect } from '../core/engine-interface.ts';
 import type { KillEntry } from '../core/guard/interface.ts';
 import type { HistoryEffect, RunEffect } from '../core/service/interface.ts';
@@ -71,7 +72,7 @@ export interface GuardPort {
   /** Ends this node by the self-fence port. */
   fence(reason: string): void;
   wish(wish: Effect<'guard.wish'>['wish']): void;
-  fencePeer(delayMs: number, kernelLife: string, tied: readonly string[]): void;
+  fencePeer(window: ShotWindow | null, kernelLife: string, tied: readonly string[]): void;
   confirmDead(by: string): void;
   /** A turn is complete: `sm` lives. */
   pulse(): void;

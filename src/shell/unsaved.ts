@@ -22,6 +22,7 @@ function rowKey(effect: Exclude<SavedEffect, { type: 'history' }>): string {
       return `${effect.type} ${effect.role}`;
     case 'persist.domain':
     case 'persist.register':
+    case 'persist.off-times':
     case 'persist.word':
       return effect.type;
     case 'persist.neighbor':

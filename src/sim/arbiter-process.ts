@@ -207,17 +207,22 @@ export class SimArbiter extends SimProcess {
 
   // --- fencing -------------------------------------------------------------------------------------------------------
 
-  #fence({ kernelLife, delayMs, tied }: Extract<ToArbiter, { type: 'fence' }>): void {
+  #fence({ kernelLife, window, tied }: Extract<ToArbiter, { type: 'fence' }>): void {
     const node = this.#node;
     const { fencing } = node.definitions.arbiters ?? {};
     if (this.#fencing !== null || fencing === undefined || node.peerName === null) return;
     this.#audits.vouch(tied, node.now());
     const { levels, doubts } = usableLevels(levelsOf(fencing.devices, node.peerName), this.#audits);
     const target = { node: node.peerName, levels, doubts, gapMs: fencing.verifyGapMs };
-    this.world.note('guard', node.name, `fences ${node.peerName}, not before ${Math.round(delayMs)} ms`);
+    const inMs = (at: number): number => Math.round(at - node.now());
+    const when =
+      window === null
+        ? 'at once'
+        : `after ${Math.max(0, inMs(window.from))} ms, and not after ${inMs(window.until)}`;
+    this.world.note('guard', node.name, `fences ${node.peerName} ${when}`);
     const run = new Fencing(target, (effect) => this.#performFence(effect, kernelLife), this.world.breaks);
     this.#fencing = run;
-    run.start(delayMs, node.now());
+    run.start(window, node.now());
   }
 
   #performFence(effect: FenceEffect, kernelLife: LifeId): void {

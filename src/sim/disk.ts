@@ -32,6 +32,7 @@ export class Disk {
   peerKernelLife: LifeId = '';
   /** Identity of the register that the record was seen in. */
   register = '';
+  offTimes = '';
   readonly nodes = new Map<string, NodeRow>();
   readonly numbers = new Map<string, GroupNumbers>();
   readonly operations = new Map<string, Operation>();
@@ -59,10 +60,10 @@ export class Disk {
 
   /** What there is now; what it returns puts it back, as from a backup or a snapshot of the machine. */
   snapshot(): () => void {
-    const { number, settled, led, kernelLife, peerKernelLife, register } = this;
+    const { number, settled, led, kernelLife, peerKernelLife, register, offTimes } = this;
     const maps = this.#maps.map((map) => ({ map, entries: [...map] }));
     return () => {
-      Object.assign(this, { number, settled, led, kernelLife, peerKernelLife, register });
+      Object.assign(this, { number, settled, led, kernelLife, peerKernelLife, register, offTimes });
       for (const { map, entries } of maps) {
         map.clear();
         for (const [key, value] of entries) map.set(key, value);
@@ -92,6 +93,7 @@ export class Disk {
       kernelLife: this.kernelLife,
       peerKernelLife: this.peerKernelLife,
       register: this.register,
+      offTimes: this.offTimes,
       wordLife: this.wordLife,
       nodes: [...this.nodes.values()],
       numbers: [...this.numbers.values()],
@@ -116,6 +118,9 @@ export class Disk {
         return;
       case 'persist.register':
         this.register = effect.register;
+        return;
+      case 'persist.off-times':
+        this.offTimes = effect.text;
         return;
       case 'persist.word':
         this.wordLife = '';

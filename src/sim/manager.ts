@@ -12,8 +12,9 @@ import {
   type PermissionProof,
   PULSE_INTERVAL_MS,
 } from '../core/guard/interface.ts';
+import { PART_BYTES_MAX } from '../core/link/frame.ts';
 import { splitReport } from '../core/link/parts.ts';
-import { encodeReport } from '../core/link/report.ts';
+import { encodeReport, encodeReportTail, REPORT_LIMITS } from '../core/link/report.ts';
 import type { RunEffect, RunOutcome } from '../core/service/interface.ts';
 import { isPersist } from './disk.ts';
 import type { ScriptRun } from './executor.ts';
@@ -415,7 +416,7 @@ export class SimManager extends SimProcess {
         watchdog.post({
           ...effect,
           type: 'sm.fence-peer',
-          delayMs: this.world.breaks.has('fence-delay') ? 0 : effect.delayMs,
+          window: this.world.breaks.has('fence-delay') ? null : effect.window,
         });
         return;
       case 'guard.confirm-dead':
@@ -512,8 +513,9 @@ export class SimManager extends SimProcess {
     this.#withheld = null;
     this.#lastReport = report;
     const { version, announceNumber, leaving, grant } = effect;
-    const parts = splitReport(encodeReport(effect.report));
-    this.#node.watchdog.post({ type: 'sm.report', version, parts, announceNumber, leaving, grant });
+    const parts = splitReport(encodeReport(effect.report), PART_BYTES_MAX, REPORT_LIMITS.tailBytesMax);
+    const tail = encodeReportTail(effect.report);
+    this.#node.watchdog.post({ type: 'sm.report', version, parts, tail, announceNumber, leaving, grant });
   }
 
   #timer({ key, generation, at }: Extract<EngineEffect, { type: 'timer' }>): void {

@@ -17,7 +17,8 @@ import { admit } from '../../src/core/link/admission.ts';
 import { decodeFrame, encodeFrame, NO_LIFE } from '../../src/core/link/frame.ts';
 import { ReportAssembler } from '../../src/core/link/parts.ts';
 import { ReplayGuard } from '../../src/core/link/replay.ts';
-import { decodeReport, encodeReport } from '../../src/core/link/report.ts';
+import { decodeReport, encodeReport, encodeReportTail } from '../../src/core/link/report.ts';
+import type { Report } from '../../src/core/link/types.ts';
 import { parseParameters } from '../../src/core/service/invocation.ts';
 import { scriptTimes } from '../../src/core/story/durations.ts';
 import { readMetadata } from '../../src/shell/arbiter/agent-metadata.ts';
@@ -52,6 +53,9 @@ const EXPECTED = {
   ownProcessLife: 'ab'.repeat(16),
   ownEarlierLives: [],
 } as const;
+
+const wholeReport = (value: Report): Uint8Array =>
+  Buffer.concat([encodeReport(value), encodeReportTail(value)]);
 
 const METADATA = `<?xml version="1.0"?>
 <resource-agent name="fence_x"><!-- a comment -->
@@ -143,10 +147,18 @@ export const TARGETS: readonly Target[] = [
   ),
   target(
     'reports',
-    () => fc.tuple(mutatedBytes(report.map(encodeReport)), fc.constantFrom(1, 2)),
+    () =>
+      fc.tuple(
+        mutatedBytes(
+          fc
+            .tuple(report, fc.option(fc.nat()))
+            .map(([value, shotsMs]) => wholeReport(shotsMs === null ? value : { ...value, shotsMs })),
+        ),
+        fc.constantFrom(1, 2),
+      ),
     ([bytes, version]) => {
       const decoded = decodeReport(bytes, version);
-      if (decoded.ok) expect(decodeReport(encodeReport(decoded.report), version)).toEqual(decoded);
+      if (decoded.ok) expect(decodeReport(wholeReport(decoded.report), version)).toEqual(decoded);
     },
   ),
   target(

@@ -5,7 +5,7 @@ import { type GroupShape, PAIR } from '../../src/sim/options.ts';
 import { QUIET_WORLD } from '../../src/sim/quiet.ts';
 import { runSeed } from '../../src/sim/run.ts';
 import { drawOptions } from '../../src/sim/swarm.ts';
-import { World } from '../../src/sim/world.ts';
+import { type Tracer, World } from '../../src/sim/world.ts';
 import { MixedWire, ofTheFuture } from '../support/mixed-wire.ts';
 
 const GROUPS: readonly GroupShape[] = [
@@ -96,6 +96,27 @@ test.each([21, 22, 23, 24])('seed %i with its faults breaks no rule and settles'
   expect(violations).toEqual([]);
   expect(unconverged).toBe('');
   expect(wire.unreadable).toEqual([]);
+});
+
+test('what the shots of a node take is told in version 2; beside an older program the limits count', () => {
+  const waits = (old: readonly string[]): readonly [wait: number, shots: number] => {
+    const wire = new MixedWire(old);
+    const lines: string[] = [];
+    const trace = (...[, , , text]: Parameters<Tracer>): void => void lines.push(text);
+    const options = { ...QUIET_WORLD, groups: GROUPS, arbiter: { ...QUIET_WORLD.arbiter, fence: true } };
+    const world = new World(options, { wire, trace });
+    for (const node of world.nodes) node.powerOn();
+    world.run(world.now + 10_000);
+    for (const role of world.network.roles) for (const from of [0, 1]) world.network.cut(role, from);
+    world.run(world.now + 10_000);
+    expect(wire.unreadable).toEqual([]);
+    expect(world.violations).toEqual([]);
+    const starts = lines.flatMap((line) => /^fences .* after (\d+) ms/.exec(line)?.[1] ?? []);
+    return [Math.max(...starts.map(Number)), lines.filter((line) => line.startsWith('shot by')).length];
+  };
+  expect(waits([])[0]).toBeLessThan(4500);
+  expect(waits([OLD])[0]).toBeGreaterThan(10_000);
+  expect(waits([NEW])[0]).toBeGreaterThan(0);
 });
 
 test('a peer without a common version is not heard, and nothing of it is taken for anything else', () => {

@@ -41,7 +41,11 @@ export class MixedWire implements Wire {
       }
       this.#judgeReport(expected.ownName, decoded.frame);
     }
-    return admit(datagram, { ...expected, authType: 'none' }, () => 'unknown-key', replay);
+    const verdict = admit(datagram, { ...expected, authType: 'none' }, () => 'unknown-key', replay);
+    if (!isOld || verdict.verdict === 'dropped') return verdict;
+    // It speaks version 1 whatever the other one could: nothing that came later is in what it says.
+    const { frame } = verdict;
+    return { ...verdict, frame: { ...frame, header: { ...frame.header, versionMax: 1 } } };
   }
 
   #judgeReport(node: string, { header, part, parts, body }: Frame): void {

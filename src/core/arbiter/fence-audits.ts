@@ -7,6 +7,7 @@ import type { Readiness } from './interface.ts';
 
 export class FenceAudits {
   readonly #byDevice = new Map<string, Readiness>();
+  readonly #slowestMs = new Map<string, number>();
 
   /** The newest of each device, with what earlier ones have found out. */
   get all(): readonly Readiness[] {
@@ -17,6 +18,13 @@ export class FenceAudits {
   note(readiness: Readiness): void {
     const before = this.#byDevice.get(readiness.arbiter);
     this.#byDevice.set(readiness.arbiter, before === undefined ? readiness : following(before, readiness));
+    const { arbiter, ready, tookMs } = readiness;
+    if (ready) this.#slowestMs.set(arbiter, Math.max(tookMs, this.#slowestMs.get(arbiter) ?? 0));
+  }
+
+  /** Of all audits that had an answer; null = none had. */
+  slowestReadingMs(device: string): number | null {
+    return this.#slowestMs.get(device) ?? null;
   }
 
   /** Devices that another process has seen tied to the peer; what is known here already counts more. */

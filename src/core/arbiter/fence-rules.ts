@@ -8,26 +8,16 @@ export interface FenceSide {
   readonly leads: boolean;
 }
 
-/**
- * How long the one with less to lose waits before it shoots: d longer than the whole fencing of it by the other one may
- * take, by the limits of its devices. How long it really takes only the other one could measure, and a switch-off nobody
- * measures beforehand.
- */
-export function fenceWaitMs(configuredMs: number, fencingLimitMs: number, deadIntervalMs: number): number {
-  return Math.max(configuredMs, fencingLimitMs + deadIntervalMs);
+/** How long the one with less to lose waits before it shoots: d longer than the shots of the other one, as it has announced. */
+export function fenceWaitMs(configuredMs: number, shotsMs: number, deadIntervalMs: number): number {
+  return Math.max(configuredMs, shotsMs + deadIntervalMs);
 }
 
 /** Where both could shoot, one waits: the side with fewer critical groups, then the one that does not lead. */
-export function fenceDelayMs(
-  mine: FenceSide,
-  theirs: FenceSide,
-  configuredMs: number,
-  fencingLimitMs: number,
-  deadIntervalMs: number,
-): number {
-  const waits =
-    mine.criticalGroups !== theirs.criticalGroups ? mine.criticalGroups < theirs.criticalGroups : !mine.leads;
-  return waits ? fenceWaitMs(configuredMs, fencingLimitMs, deadIntervalMs) : 0;
+export function shootsSecond(mine: FenceSide, theirs: FenceSide): boolean {
+  return mine.criticalGroups !== theirs.criticalGroups
+    ? mine.criticalGroups < theirs.criticalGroups
+    : !mine.leads;
 }
 
 /**

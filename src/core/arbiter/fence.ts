@@ -9,6 +9,7 @@ import { lookup, type Table } from '../kernel/machine.ts';
 import { Timers } from '../kernel/timers.ts';
 import { withoutDevice } from './fence-audits.ts';
 import type { Answer, ArbiterCause } from './interface.ts';
+import type { ShotBudget, ShotWindow } from './shot-window.ts';
 
 export type PowerAction = 'status' | 'off' | 'on';
 export type PowerAnswer = 'on' | 'off' | 'done';
@@ -32,7 +33,7 @@ export interface FenceTarget {
   readonly gapMs: number;
 }
 
-/** The longest that a fencing takes from its start to its result, beside the delay of its shot, ms. */
+/** The longest that a fencing takes from its start to its result by the limits of its devices, beside the wait for its shot, ms. */
 export function fencingLimitMs({ levels, gapMs }: Pick<FenceTarget, 'levels' | 'gapMs'>): number {
   return levels.reduce((sum, level) => {
     const readingMs = longest(level, 'statusLimitMs') + gapMs;
@@ -72,6 +73,8 @@ export interface FenceResult {
   readonly tookMs: number;
   /** Where it is proven: when the first of the two readings was asked for. What they prove holds as of then. */
   readonly provenAt: number | null;
+  /** Where one shot was enough: of which devices, and how long after the order the readings that said off were there. */
+  readonly off?: { readonly devices: readonly string[]; readonly tookMs: number };
 }
 
 export type FenceEffect =
@@ -170,9 +173,14 @@ export class Fencing {
   #state: State = 'idle';
   #level = 0;
   #startedAt = 0;
-  /** Not before this: the side with less to lose lets the other one shoot first. */
-  #shootAt = 0;
+  /** The other one can shoot back, and holds still meanwhile; null = it can not. */
+  #window: ShotWindow | null = null;
   #shot = false;
+  /** When the shots of this level were ordered. */
+  #shotAt = 0;
+  #levelsShot = 0;
+  /** After the shot, when the first round that read off was there. */
+  #offReadAt = 0;
   /** At the devices of this level. */
   #aimed = false;
   /** After this the level is given up. */
@@ -202,10 +210,10 @@ export class Fencing {
     this.#breaks = breaks;
   }
 
-  /** Begins to read at once; the first shot falls `delayMs` later at the earliest. */
-  start(delayMs: number, now: number): void {
+  /** Begins to read at once; it shoots within the window alone, null = at any time. */
+  start(window: ShotWindow | null, now: number): void {
     this.#startedAt = now;
-    this.#shootAt = now + delayMs;
+    this.#window = window;
     const { node, levels, doubts } = this.#target;
     if (levels.length === 0) return this.#end('failed', 'unreachable', withoutDevice(node, doubts), now);
     this.#input('start', now);
@@ -264,6 +272,7 @@ export class Fencing {
         return this.#ask('status', now);
       case 'pause':
         this.#offAt = this.#askedAt;
+        this.#offReadAt = now;
         this.#state = 'pausing';
         return this.#timers.set('fence', now + this.#target.gapMs);
       case 'proven':
@@ -272,10 +281,13 @@ export class Fencing {
         this.#offAt = null;
         if (this.#aimed) return this.#work('again', now);
         this.#state = 'waiting';
-        return this.#timers.set('fence', Math.max(now, this.#shootAt));
+        return this.#timers.set('fence', Math.max(now, this.#window?.from ?? now));
       case 'shoot':
+        if (now + this.#budgetMs('offMs') > this.#untilMs()) return this.#outOfTime(now);
         this.#shot = true;
         this.#aimed = true;
+        this.#shotAt = now;
+        this.#levelsShot += 1;
         this.#state = 'shooting';
         return this.#ask('off', now);
       case 'verify':
@@ -295,6 +307,26 @@ export class Fencing {
       case 'cancel':
         return this.#end('cancelled', null, `${this.#target.node} is heard again`, now);
     }
+  }
+
+  #untilMs(): number {
+    return this.#window?.until ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** What the devices of this level need, as it was announced. */
+  #budgetMs(part: Exclude<keyof ShotBudget, 'device'>): number {
+    const limit = part === 'offMs' ? 'offLimitMs' : 'statusLimitMs';
+    const budgets = new Map(this.#window?.budgets.map((budget) => [budget.device, budget[part]]));
+    return Math.max(
+      ...this.#devices().map((device) => Math.min(device[limit], budgets.get(device.name) ?? device[limit])),
+    );
+  }
+
+  /** From here on the other one may shoot: who shoots now may be shot as well, and nobody would be left. */
+  #outOfTime(now: number): void {
+    const { node } = this.#target;
+    const reason = `${node} is not shot: its devices answered too late for the time that was announced to it, the next one is waited for`;
+    this.#end('failed', 'timeout', reason, now);
   }
 
   #nextLevel(now: number): void {
@@ -343,12 +375,22 @@ export class Fencing {
     this.#said = [];
     this.#askedAt = now;
     const limit = action === 'off' ? 'offLimitMs' : 'statusLimitMs';
-    const requests = this.#devices().map(({ name: device, [limit]: limitMs }) => {
+    const within = this.#withinMs(action, now);
+    const requests = this.#devices().map(({ name: device, [limit]: ownMs }) => {
+      const limitMs = Math.min(ownMs, within);
       this.#requests += 1;
       this.#open.set(this.#requests, { device, action, askedAt: now });
       return { type: 'power', request: this.#requests, device, action, limitMs } as const;
     });
     for (const request of requests) this.#emit(request);
+  }
+
+  /** Before a shot a reading may take what was announced, and what is left of the wait; no shot outlasts the window. */
+  #withinMs(action: 'status' | 'off', now: number): number {
+    if (this.#window === null) return Number.POSITIVE_INFINITY;
+    if (action === 'off') return this.#window.until - now;
+    if (this.#aimed) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.#window.from - now) + this.#budgetMs('readMs');
   }
 
   #end(outcome: FenceResult['outcome'], cause: ArbiterCause | null, reason: string, now: number): void {
@@ -358,7 +400,10 @@ export class Fencing {
     const tookMs = now - this.#startedAt;
     const provenAt = outcome === 'fenced' || outcome === 'already-off' ? (this.#offAt ?? now) : null;
     const result = { outcome, cause, reason, attempts: this.#attempts, tookMs, provenAt };
-    this.#emit({ type: 'result', result });
+    if (outcome !== 'fenced' || this.#levelsShot !== 1) return this.#emit({ type: 'result', result });
+    const devices = this.#devices().map(({ name }) => name);
+    const off = { devices, tookMs: this.#offReadAt - this.#shotAt };
+    this.#emit({ type: 'result', result: { ...result, off } });
   }
 }
 

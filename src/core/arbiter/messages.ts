@@ -9,6 +9,7 @@ import type { InterfaceRole } from '../kernel/names.ts';
 import type { LifeId } from '../link/types.ts';
 import type { FenceResult } from './fence.ts';
 import type { ArbiterFact, DeathProof, PeerWord, Readiness, Wish } from './interface.ts';
+import type { ShotWindow } from './shot-window.ts';
 
 export type ToArbiter =
   | { readonly type: 'wish'; readonly wish: Wish }
@@ -23,11 +24,11 @@ export type ToArbiter =
    * then nothing is stamped any more, so that the peer can be let in by time.
    */
   | { readonly type: 'rest'; readonly resting: boolean }
-  /** `tied`: devices that an earlier audit has tied to the peer, of which this `sm-arbiter` may know nothing. */
+  /** `window`: in it alone the peer is shot, null = at once. `tied`: devices that an earlier audit has tied to the peer, of which this `sm-arbiter` may know nothing. */
   | {
       readonly type: 'fence';
       readonly kernelLife: LifeId;
-      readonly delayMs: number;
+      readonly window: ShotWindow | null;
       readonly tied: readonly string[];
     }
   /** The peer is replaced on the proof of its death: what is to be done with it afterwards may be done. */

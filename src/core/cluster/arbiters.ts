@@ -2,23 +2,16 @@
  * What the cluster knows of its arbiters and asks of them: what the record should say, whether the silent peer is to be
  * fenced, which numbers were ever shown (docs/SAFETY.md, rules 5, 14 to 16).
  */
-import { fencingLimitMs } from '../arbiter/fence.ts';
-import { FenceAudits, levelsOf, usableLevels, withoutDevice } from '../arbiter/fence-audits.ts';
-import { fenceDelayMs } from '../arbiter/fence-rules.ts';
 import type { RecordedGroup, Wish } from '../arbiter/interface.ts';
-import { canFence, type Regime, regimeOf } from '../arbiter/regime.ts';
-import type { DefinitionSet } from '../definitions/model.ts';
+import { type Regime, regimeOf } from '../arbiter/regime.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
 import { same } from '../kernel/same.ts';
 import type { ArbiterView, GatewayView } from '../view.ts';
 import type { ClusterContext } from './context.ts';
+import { PeerFencing } from './peer-fencing.ts';
 import type { PeerState } from './peer-state.ts';
 import type { DomainRole } from './role.ts';
-
-const FENCE_TIMER = 'cluster/fence-peer';
-/** After a fencing of a peer that was not heard since. */
-const FENCE_AGAIN_MS = 5000;
 
 type Fact<T extends GuardFact['type']> = Extract<GuardFact, { type: T }>;
 
@@ -39,19 +32,26 @@ export class Arbiters {
   #state = UNASKED;
   #record: Fact<'guard.record'> | null = null;
   #register: string;
-  readonly #audits = new FenceAudits();
+  readonly #fencing: PeerFencing;
   readonly #gateways = new Map<InterfaceRole, GatewayView>();
   #wish: Wish | null = null;
-  /** A fencing was asked for and has no result yet. */
-  #fencing = false;
-  #fenceAt = Number.NEGATIVE_INFINITY;
-  #lastFence = '';
 
-  constructor(context: ClusterContext, role: DomainRole, register: string) {
+  /** `register`, `offTimes`: what an earlier process has stored of them. */
+  constructor(
+    context: ClusterContext,
+    role: DomainRole,
+    { register = '', offTimes = '' }: { readonly register?: string; readonly offTimes?: string },
+  ) {
     this.regime = regimeOf(context.definitions);
     this.#context = context;
     this.#role = role;
     this.#register = register;
+    this.#fencing = new PeerFencing(context, role, offTimes);
+  }
+
+  /** How long the shots of this node at the other one take at most; 0 = it can not shoot. */
+  get shotsMs(): number {
+    return this.#fencing.shotsMs;
   }
 
   /** The highest number that the record ever showed here. */
@@ -95,34 +95,31 @@ export class Arbiters {
       case 'guard.record':
         return this.#onRecord(fact);
       case 'guard.readiness':
-        return this.#audits.note(fact.readiness);
+        return this.#fencing.onReadiness(fact.readiness, now);
       case 'guard.gateway': {
         const { type: _, ...gateway } = fact;
         this.#gateways.set(gateway.role, gateway);
         return;
       }
       case 'guard.fenced':
-        this.#fencing = false;
-        this.#fenceAt = now;
-        this.#lastFence = `${fact.result.outcome}${fact.result.reason === '' ? '' : `: ${fact.result.reason}`}`;
-        return this.#tell('fencing', fact.result.outcome, 'fence', fact.result.reason);
+        return this.#fencing.onResult(fact.result, now);
       case 'guard.refused':
-        if (fact.what === 'fence-peer') this.#refused(fact.reason, now);
-        else this.#tell('confirmed dead', 'refused', 'confirm-dead', fact.reason);
+        if (fact.what === 'fence-peer') return this.#fencing.onRefused(fact.reason, now);
+        this.#context.history({
+          entity: 'node',
+          name: this.#context.peer?.name ?? '',
+          from: 'confirmed dead',
+          to: 'refused',
+          cause: 'confirm-dead',
+          reason: fact.reason,
+        });
     }
-  }
-
-  #refused(reason: string, now: number): void {
-    if (this.#lastFence !== reason) this.#tell('fencing', 'refused', 'fence', reason);
-    this.#fencing = false;
-    this.#fenceAt = now;
-    this.#lastFence = reason;
   }
 
   /** A watchdog that greets knows nothing of what was said to the one before. */
   forget(): void {
     this.#wish = null;
-    this.#fencing = false;
+    this.#fencing.forget();
     this.recordedUntil = Number.NEGATIVE_INFINITY;
     this.#state = UNASKED;
     this.#gateways.clear();
@@ -145,50 +142,9 @@ export class Arbiters {
 
   /** Fences the peer where only its death lets this node go on, and there is something to gain (rule 16). */
   judgeFencing(peer: PeerState, able: boolean, now: number): void {
-    const { definitions, timers, emit, numbers } = this.#context;
-    // What it came to says nothing about another silence.
-    if (peer.heard) this.#fenceAt = Number.NEGATIVE_INFINITY;
-    if (!canFence(definitions, peer.name) || peer.heard || peer.silentSince === null || !able) {
-      return timers.clear(FENCE_TIMER);
-    }
-    const forced = this.regime === 'fence' || (this.regime === 'record' && this.#state.wantsProof !== '');
-    const gain = !this.#role.leads || numbers.all().some(({ holder }) => holder === peer.name);
-    if (!forced || !gain || peer.grant !== null || this.#fencing || !this.#state.connected) return;
-    const at = this.#fenceAt + FENCE_AGAIN_MS;
-    if (now < at) {
-      if (timers.armed.get(FENCE_TIMER)?.at !== at) timers.set(FENCE_TIMER, at);
-      return;
-    }
-    const devices = definitions.arbiters?.fencing.devices ?? [];
-    const { levels, doubts } = usableLevels(levelsOf(devices, peer.name), this.#audits);
-    if (levels.length === 0) return this.#refused(withoutDevice(peer.name, doubts), now);
-    this.#fencing = true;
-    const delayMs = this.#delayMs(peer.name);
-    const reason =
-      delayMs === 0 ? peer.reason : `${peer.reason}; not before ${Math.round(delayMs)} ms are over`;
-    this.#tell('silent', 'fencing', 'fence', reason);
-    emit({ type: 'guard.fence-peer', delayMs, kernelLife: peer.heardLife, tied: this.#audits.tied });
-  }
-
-  /** While the peer shoots this node with all the time that its devices are given, this node does not shoot back. */
-  #delayMs(peer: string): number {
-    const { definitions, me } = this.#context;
-    const { domain, arbiters } = definitions;
-    if (arbiters === undefined) return 0;
-    const { devices, verifyGapMs: gapMs, delayMs } = arbiters.fencing;
-    const levels = levelsOf(devices, me);
-    // Nobody shoots back.
-    if (levels.length === 0) return 0;
-    const mine = { criticalGroups: this.#criticalGroups(me), leads: this.#role.leads };
-    const theirs = { criticalGroups: this.#criticalGroups(peer), leads: this.#role.leader === peer };
-    return fenceDelayMs(mine, theirs, delayMs, fencingLimitMs({ levels, gapMs }), domain.deadIntervalMs);
-  }
-
-  /** Groups that a node holds of which the failure of a member is critical. */
-  #criticalGroups(node: string): number {
-    const { numbers, definitions } = this.#context;
-    return numbers.all().filter(({ group, holder }) => holder === node && isCritical(definitions, group))
-      .length;
+    const { connected, wantsProof } = this.#state;
+    const forced = this.regime === 'fence' || (this.regime === 'record' && wantsProof !== '');
+    this.#fencing.judge(peer, { able, forced, connected }, now);
   }
 
   #onRecord(fact: Fact<'guard.record'>): void {
@@ -199,11 +155,6 @@ export class Arbiters {
     if (fact.register === '' || fact.register === this.#register) return;
     this.#register = fact.register;
     emit({ type: 'persist.register', register: fact.register });
-  }
-
-  #tell(from: string, to: string, cause: string, reason: string): void {
-    const name = this.#context.peer?.name ?? '';
-    this.#context.history({ entity: 'node', name, from, to, cause, reason });
   }
 
   view(): ArbiterView {
@@ -219,13 +170,9 @@ export class Arbiters {
       recordLeader: record?.leader ?? '',
       recordNumber: record?.number ?? 0,
       recordMode: record?.mode ?? null,
-      devices: this.#audits.all,
+      devices: this.#fencing.audits,
       gateways: [...this.#gateways.values()],
-      lastFence: this.#lastFence,
+      lastFence: this.#fencing.lastResult,
     };
   }
-}
-
-function isCritical({ groups }: Pick<DefinitionSet, 'groups'>, group: string): boolean {
-  return groups.get(group)?.members.some(({ failureImpact }) => failureImpact === 'critical') === true;
 }

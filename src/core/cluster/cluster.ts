@@ -176,7 +176,7 @@ export class Cluster {
     const settled = restored.settled && isValid;
     const led = restored.led && isValid;
     this.#role = new DomainRole(this.#context, { number: restored.number, settled, led }, note);
-    this.#arbiters = new Arbiters(this.#context, this.#role, restored.register ?? '');
+    this.#arbiters = new Arbiters(this.#context, this.#role, restored);
     this.#standing = standingAlarms(this.#context, this.#arbiters.regime, options.virtualMachine === true);
     this.#progress = new OperationProgress(this.#context);
     const verdict = (now: number) => this.#verdict(now);
@@ -854,6 +854,7 @@ export class Cluster {
       groups: groupReports(this.#context, leading, (group) => this.#own.inactive(group)),
       operations: [...this.#operations.all()],
       basedOn: 0,
+      ...(this.#arbiters.shotsMs > 0 ? { shotsMs: this.#arbiters.shotsMs } : {}),
     };
     const announceNumber = this.#takeover.number;
     this.#persistNeighbor();

@@ -7,6 +7,7 @@ import { levelsOf } from '../arbiter/fence-audits.ts';
 import { fenceWaitMs } from '../arbiter/fence-rules.ts';
 import { marginMs, quietMs } from '../arbiter/quiet.ts';
 import { regimeOf } from '../arbiter/regime.ts';
+import { shotsMs } from '../arbiter/shot-window.ts';
 import { GATEWAY_MISSES } from '../guard/gateways.ts';
 import { permissionAfterSendMinMs, permissionAfterSendMs } from '../guard/permission-time.ts';
 import type { ArbiterDefinitions } from './arbiter-model.ts';
@@ -92,7 +93,7 @@ function renewal(
   return `timing ${name}: STAMP_INTERVAL ${stampIntervalMs} + 2 x REQUEST_LIMIT ${requestLimitMs} = ${needs} < P ${permissionMs} ms: ${holds(needs < permissionMs)}`;
 }
 
-/** The wait is printed where both can shoot: that of the side with less to lose. */
+/** The wait is printed where both can shoot: that of the side with less to lose, as long as nothing was measured. */
 function fenceSums(
   { deadIntervalMs }: DomainDefinition,
   { devices, verifyGapMs: gapMs, delayMs }: ArbiterDefinitions['fencing'],
@@ -105,9 +106,9 @@ function fenceSums(
   const fenced = nodes.map((node) => ({ node, levels: levelsOf(devices, node) }));
   if (fenced.length < 2 || fenced.some(({ levels }) => levels.length === 0)) return lines;
   for (const { node, levels } of fenced) {
-    const waitMs = fenceWaitMs(delayMs, fencingLimitMs({ levels, gapMs }), deadIntervalMs);
+    const waitMs = fenceWaitMs(delayMs, shotsMs(levels, gapMs, []), deadIntervalMs);
     lines.push(
-      `timing fence: where both can shoot and ${node} has less to lose, it shoots after ${waitMs} ms`,
+      `timing fence: where both can shoot and ${node} has less to lose, it shoots after ${waitMs} ms at most; after less where audits and fencings were quicker than the limits`,
     );
   }
   return lines;

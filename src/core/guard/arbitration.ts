@@ -345,10 +345,10 @@ export class Arbitration {
   /** `silent`: nothing was heard of it for the dead interval, not even in one direction. */
   fence(
     {
-      delayMs,
+      window,
       kernelLife: heardBefore,
       tied,
-    }: Pick<Extract<ToArbiter, { type: 'fence' }>, 'delayMs' | 'kernelLife' | 'tied'>,
+    }: Pick<Extract<ToArbiter, { type: 'fence' }>, 'window' | 'kernelLife' | 'tied'>,
     silent: boolean,
   ): void {
     const { regime, fences, peer } = this.#options;
@@ -367,7 +367,7 @@ export class Arbitration {
     if (obstacle !== '') return this.#refuse('fence-peer', obstacle);
     if (this.#fencing) return;
     this.#fencing = true;
-    this.#ask({ type: 'fence', kernelLife, delayMs, tied });
+    this.#ask({ type: 'fence', kernelLife, window, tied });
   }
 
   #onFenced(result: FenceResult, proof: DeathProof | null, now: number): void {

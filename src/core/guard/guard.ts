@@ -11,8 +11,8 @@ import { INTERFACE_ROLES } from '../kernel/names.ts';
 import { same } from '../kernel/same.ts';
 import { Timers } from '../kernel/timers.ts';
 import { NO_LIFE } from '../link/frame.ts';
-import { ReportAssembler } from '../link/parts.ts';
-import { decodeReport } from '../link/report.ts';
+import { ReportAssembler, withTail } from '../link/parts.ts';
+import { decodeReport, VERSION_WITH_TAIL } from '../link/report.ts';
 import type { Frame, FrameHeader, Report } from '../link/types.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, saysItEnds } from '../link/types.ts';
 import { versionFor } from '../link/version.ts';
@@ -51,6 +51,10 @@ interface Manager {
 interface Outgoing {
   version: number;
   parts: readonly Uint8Array[];
+  /** Behind the parts for a peer that may skip it. */
+  tail: Uint8Array;
+  /** This version was sent with the tail. */
+  tailed: boolean;
   announceNumber: number;
   leaving: boolean;
   /** Ticket of the grant on which `sm` says that it acts. */
@@ -70,6 +74,8 @@ export class Guard {
   readonly #outgoing: Outgoing = {
     version: 0,
     parts: [],
+    tail: EMPTY,
+    tailed: false,
     announceNumber: 0,
     leaving: false,
     grant: 0,
@@ -679,7 +685,12 @@ export class Guard {
   }
 
   #sendReport(now: number): void {
-    const { parts } = this.#outgoing;
+    const { tail, tailed } = this.#outgoing;
+    const tails = tail.length > 0 && this.#spoken >= VERSION_WITH_TAIL;
+    // What a version says never changes: whoever has begun to read it would wait for what does not come.
+    if (tails !== tailed)
+      Object.assign(this.#outgoing, { version: this.#outgoing.version + 1, tailed: tails });
+    const parts = tails ? withTail(this.#outgoing.parts, tail) : this.#outgoing.parts;
     this.#outgoing.sentAt = now;
     for (const [index, body] of parts.entries()) this.#send(index, parts.length, body, now);
   }
@@ -703,12 +714,16 @@ export class Guard {
     if (renewed) this.#renew(now);
   }
 
+  get #spoken(): number {
+    return versionFor(this.#told.heard ? this.#peer.spoken : null);
+  }
+
   #header(interfaceRole: InterfaceRole, now: number): FrameHeader {
     const { node, peer, clusterId, processLife, kernelLife, productUuid, domain } = this.#options;
     const echo = this.#peer.echo(this.#told.heard);
     const { goneAt } = this.#manager;
     return {
-      version: versionFor(this.#told.heard ? this.#peer.spoken : null),
+      version: this.#spoken,
       versionMin: PROTOCOL_VERSION_MIN,
       versionMax: PROTOCOL_VERSION,
       clusterId,
@@ -1125,13 +1140,13 @@ export class Guard {
   }
 
   #onOutgoing(event: Extract<GuardEvent, { type: 'sm.report' }>, now: number): void {
-    const { parts, announceNumber, leaving } = event;
+    const { parts, tail = EMPTY, announceNumber, leaving } = event;
     // Our own count: a restarted `sm` begins anew, and this life's report versions only rise.
     const version = this.#outgoing.version + 1;
     const isTakenBack = this.#outgoing.leaving && !leaving;
     if (announceNumber !== this.#outgoing.announceNumber)
       this.#announcedAt = announceNumber === 0 ? null : now;
-    Object.assign(this.#outgoing, { version, parts, announceNumber, leaving, grant: event.grant ?? 0 });
+    Object.assign(this.#outgoing, { version, parts, tail, announceNumber, leaving, grant: event.grant ?? 0 });
     this.#rest();
     this.#sendReport(now);
     if (isTakenBack) this.#arbitration.giveAgain();

@@ -9,6 +9,7 @@
 import type { Wish } from '../arbiter/interface.ts';
 import type { FromArbiter, ToArbiter } from '../arbiter/messages.ts';
 import type { Regime } from '../arbiter/regime.ts';
+import type { ShotWindow } from '../arbiter/shot-window.ts';
 import type { DomainDefinition, InterfaceDefinition } from '../definitions/model.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
@@ -117,11 +118,12 @@ export type GuardEvent =
   | { readonly type: 'sm.gone'; readonly reason: string }
   /** `sm` finished a turn; told at most every few milliseconds, and at least several times a second. */
   | { readonly type: 'sm.pulse' }
-  /** The encoded report, already split into parts. */
+  /** The encoded report, already split into parts, and what goes behind it from version 2 on; missing = nothing. */
   | {
       readonly type: 'sm.report';
       readonly version: number;
       readonly parts: readonly Uint8Array[];
+      readonly tail?: Uint8Array;
       readonly announceNumber: number;
       readonly leaving: boolean;
       /** Ticket of the grant (`guard.granted`) on which `sm` acts until it has exchanged with the peer; 0 or missing = none. */
@@ -132,12 +134,12 @@ export type GuardEvent =
   /** `guard.limit` is in the copy of `sm`: its permission is finite there too. Said by who keeps the copy. */
   | { readonly type: 'sm.limited'; readonly ticket: number }
   /**
-   * The silent peer is to be fenced. `kernelLife`: that which `sm` has heard of it since its own start; '' = it has not.
+   * The silent peer is to be fenced, within the window if there is one. `kernelLife`: that which `sm` has heard of it since its own start; '' = it has not.
    * Nothing is done where the peer is heard, or neither process has heard it (rule 16), or one fencing runs already.
    */
   | {
       readonly type: 'sm.fence-peer';
-      readonly delayMs: number;
+      readonly window: ShotWindow | null;
       readonly kernelLife: LifeId;
       readonly tied: readonly string[];
     }

@@ -7,14 +7,32 @@ import { LIMITS } from '../kernel/limits.ts';
 import { PART_BYTES_MAX } from './frame.ts';
 import type { LifeId } from './types.ts';
 
-export function splitReport(bytes: Uint8Array, partBytesMax: number = PART_BYTES_MAX): Uint8Array[] {
+/** `spareBytes`: what may still be put behind the last part (`withTail`). */
+export function splitReport(
+  bytes: Uint8Array,
+  partBytesMax: number = PART_BYTES_MAX,
+  spareBytes = 0,
+): Uint8Array[] {
   assert(bytes.length > 0 && partBytesMax > 0, 'nothing to split');
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += partBytesMax) {
     parts.push(new Uint8Array(bytes.subarray(at, at + partBytesMax)));
   }
+  const last = parts.at(-1);
+  if (last !== undefined && last.length > partBytesMax - spareBytes)
+    parts.splice(-1, 1, last.slice(0, -spareBytes), last.slice(-spareBytes));
   assert(parts.length <= LIMITS.reportPartsMax, () => `a report of ${parts.length} parts`);
   return parts;
+}
+
+/** The same number of parts, with something behind the last one. */
+export function withTail(parts: readonly Uint8Array[], tail: Uint8Array): readonly Uint8Array[] {
+  const last = parts.at(-1);
+  if (last === undefined || tail.length === 0) return parts;
+  const longer = new Uint8Array(last.length + tail.length);
+  longer.set(last);
+  longer.set(tail, last.length);
+  return [...parts.slice(0, -1), longer];
 }
 
 /** One part of an authentic frame. */

@@ -36,6 +36,7 @@ export const REPORT_LIMITS = {
   digestCharactersMax: 128,
   /** Characters of an operation's id and of its actor. */
   idCharactersMax: 64,
+  tailBytesMax: 6,
 } as const;
 
 /** Longest free texts tried, in this order, until the report fits. */
@@ -50,17 +51,24 @@ export function encodeReport(report: Report): Uint8Array {
   );
   for (const charactersMax of TEXT_CHARACTERS) {
     const bytes = reportBytes(report, charactersMax);
-    if (bytes.length <= REPORT_LIMITS.bytesMax) return bytes;
+    if (bytes.length <= REPORT_LIMITS.bytesMax - REPORT_LIMITS.tailBytesMax) return bytes;
   }
   assert(false, 'a report does not fit even without its texts');
+}
+
+/** What goes behind a report from version 2 on; empty = nothing. */
+export function encodeReportTail({ shotsMs }: Report): Uint8Array {
+  const writer = new ByteWriter(REPORT_LIMITS.tailBytesMax);
+  if (shotsMs !== undefined) writer.u48(shotsMs);
+  return writer.finish();
 }
 
 export type DecodedReport =
   | { readonly ok: true; readonly report: Report }
   | { readonly ok: false; readonly reason: string };
 
-/** The first version in which a report may have more fields behind those that we know. */
-const VERSION_WITH_TAIL = 2;
+/** The first version in which a report goes on behind its operations, and perhaps with fields that we do not know. */
+export const VERSION_WITH_TAIL = 2;
 
 /**
  * Strict: counts, lengths, words and names within limits, no name twice, and in version 1 nothing after the end. Never
@@ -82,6 +90,7 @@ export function decodeReport(bytes: Uint8Array, version: number): DecodedReport 
     operations: readList(reader, REPORT_LIMITS.operationsMax, readOperation),
   };
   if (version < VERSION_WITH_TAIL) reader.end();
+  else if (reader.left > 0) Object.assign(report, { shotsMs: reader.u48() });
   if (hasTwice(report.nodes.map((node) => node.name))) reader.fail('a node stands twice');
   if (hasTwice(report.groups.map((group) => group.name))) reader.fail('a group stands twice');
   if (hasTwice(report.operations.map((operation) => operation.id))) reader.fail('an operation stands twice');

@@ -182,6 +182,8 @@ export interface Report {
   readonly operations: readonly Operation[];
   /** The reported version of the peer's report that this one was made with. */
   readonly basedOn: number;
+  /** How long the shots of the sender at the receiver take at most from their begin; missing = not told (version 1). */
+  readonly shotsMs?: number;
 }
 
 /**

@@ -3,6 +3,7 @@ import { type FenceEffect, type FenceResult, Fencing } from '../../core/arbiter/
 import { FenceAudits, levelsOf, usableLevels } from '../../core/arbiter/fence-audits.ts';
 import { deviceReadiness } from '../../core/arbiter/fence-rules.ts';
 import type { Readiness } from '../../core/arbiter/interface.ts';
+import type { ShotWindow } from '../../core/arbiter/shot-window.ts';
 import type { FenceDeviceDefinition, FencingDefinition } from '../../core/definitions/arbiter-model.ts';
 import type { Time } from '../ports.ts';
 import { TimerTable } from '../timer-table.ts';
@@ -72,7 +73,7 @@ export class FenceRunner {
    * Calls `done` once. Nothing happens while one runs already. `tied`: devices that an audit before our time has tied to the
    * peer.
    */
-  fence(delayMs: number, tied: readonly string[], done: (result: FenceResult) => void): void {
+  fence(window: ShotWindow | null, tied: readonly string[], done: (result: FenceResult) => void): void {
     if (this.#running !== null) return;
     const { time, fencing: rules, target } = this.#options;
     this.#audits.vouch(tied, time.now());
@@ -90,7 +91,7 @@ export class FenceRunner {
       timers.arm();
     });
     this.#running = { fencing, timers };
-    fencing.start(delayMs, time.now());
+    fencing.start(window, time.now());
     timers.arm();
   }
 

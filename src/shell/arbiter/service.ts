@@ -164,8 +164,8 @@ export class ArbiterService {
     this.#keeper?.close();
   }
 
-  #fence({ kernelLife, delayMs, tied }: Extract<ToArbiter, { type: 'fence' }>): void {
-    this.#fences.fence(delayMs, tied, (result) => {
+  #fence({ kernelLife, window, tied }: Extract<ToArbiter, { type: 'fence' }>): void {
+    this.#fences.fence(window, tied, (result) => {
       const proof = proofOf(result, kernelLife, this.#word?.lastReceiptAt ?? Number.NEGATIVE_INFINITY);
       this.#options.tell({ type: 'fenced', result, proof });
       if (proof !== null) this.#keeper?.runner.step({ type: 'proof', proof });

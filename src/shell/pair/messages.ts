@@ -71,6 +71,7 @@ export type FromSm =
       readonly version: number;
       /** base64 */
       readonly parts: readonly string[];
+      readonly tail: string;
       readonly announceNumber: number;
       readonly leaving: boolean;
       readonly grant: number;

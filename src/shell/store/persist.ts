@@ -161,6 +161,9 @@ export class Persister {
       case 'persist.register':
         this.setState('register', effect.register);
         return;
+      case 'persist.off-times':
+        this.setState('off_times', effect.text);
+        return;
       case 'persist.boot':
         this.#boot(effect.boot);
         return;

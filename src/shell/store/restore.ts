@@ -46,6 +46,7 @@ export function readRestored(database: Database.Database): Restored {
     kernelLife: readState(database, 'kernel_life'),
     peerKernelLife: readState(database, 'peer_kernel_life'),
     register: readState(database, 'register'),
+    offTimes: readState(database, 'off_times'),
     nodes: all<NodeRow>(`
       SELECT N.NAME AS name, ADMINISTRATIVE_STATE AS administrative, OPERATIONAL_STATE AS operational,
         AVAILABILITY_STATUS AS availability, READY_STATE AS ready,

@@ -438,8 +438,10 @@ export class WatchdogProcess {
         return;
       case 'report': {
         const { type: _type, ...report } = message;
-        const parts = message.parts.map((part) => Uint8Array.from(Buffer.from(part, 'base64')));
-        this.#step([{ ...report, type: 'sm.report', parts }]);
+        const bytesOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'));
+        const parts = message.parts.map(bytesOf);
+        // An sm of an earlier installation sends none.
+        this.#step([{ ...report, type: 'sm.report', parts, tail: bytesOf(message.tail ?? '') }]);
         return;
       }
       case 'ping':

@@ -100,7 +100,7 @@ function fence(
           .then((answer) => fencing.step({ type: 'answer', request, answer }, performance.now()));
       },
     );
-    fencing.start(0, performance.now());
+    fencing.start(null, performance.now());
   });
 }
 

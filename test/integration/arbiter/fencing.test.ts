@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Readiness } from '../../../src/core/arbiter/interface.ts';
+import type { ShotWindow } from '../../../src/core/arbiter/shot-window.ts';
 import type { FenceThen } from '../../../src/core/kernel/names.ts';
 import { endAgents } from '../../../src/shell/arbiter/agent-process.ts';
 import type { FromArbiter } from '../../../src/shell/arbiter/messages.ts';
@@ -143,8 +144,8 @@ function next<T extends FromArbiter['type']>(
 
 const silence = (): Promise<() => void> => soon('wait for silence', () => silences.shift());
 const audited = (tie: Readiness['tie']) => next('readiness', ({ readiness }) => readiness.tie === tie);
-const fence = (delayMs = 0, tied: readonly string[] = []) =>
-  service.receive({ type: 'fence', kernelLife: 'kernel-1', delayMs, tied });
+const fence = (tied: readonly string[] = [], window: ShotWindow | null = null) =>
+  service.receive({ type: 'fence', kernelLife: 'kernel-1', window, tied });
 
 test('whose a device is shows as soon as the peer is heard; then it is used', async () => {
   machine('on');
@@ -185,7 +186,7 @@ test('one that was never seen to be the peer s is not used, unless a process bef
   fence();
   expect((await next('fenced')).result).toMatchObject({ outcome: 'failed' });
   told.length = 0;
-  fence(0, ['bmc']);
+  fence(['bmc']);
   expect((await next('fenced')).result).toMatchObject({ outcome: 'already-off' });
 });
 
@@ -197,7 +198,7 @@ test('one that read off while the peer was heard proves nothing, whoever vouches
   (await silence())();
   expect((await audited('foreign')).readiness).toMatchObject({ ready: false, cause: 'lying' });
   word(false, realTime.now());
-  fence(0, ['bmc']);
+  fence(['bmc']);
   expect((await next('fenced')).proof).toBeNull();
   expect(existsSync(join(folder, 'shot'))).toBe(false);
 });
@@ -220,7 +221,7 @@ test('a frame in one direction ends a run that waits for its shot', async () => 
   machine('on');
   start();
   word(false, realTime.now());
-  fence(600_000, ['bmc']);
+  fence(['bmc'], { from: realTime.now() + 600_000, until: realTime.now() + 700_000, budgets: [] });
   word(false, realTime.now() + 1);
   expect((await next('fenced')).result).toMatchObject({ outcome: 'cancelled' });
   expect(existsSync(join(folder, 'shot'))).toBe(false);
@@ -230,12 +231,12 @@ test('a frame after the readings were asked for voids the proof', async () => {
   machine('off');
   start();
   word(false, realTime.now());
-  fence(0, ['bmc']);
+  fence(['bmc']);
   // Before the first reading it would end the run: sm-watchdog may be told later than it came.
   const { result } = await next('fenced');
   expect(result.provenAt).not.toBeNull();
   told.length = 0;
-  fence(0, ['bmc']);
+  fence(['bmc']);
   word(false, realTime.now() + LIMIT_MS);
   expect((await next('fenced')).proof).toBeNull();
 });
@@ -247,7 +248,7 @@ test.each<[FenceThen, boolean]>([
   machine('on');
   start(afterwards);
   word(false, realTime.now());
-  fence(0, ['bmc']);
+  fence(['bmc']);
   await next('fenced');
   expect(existsSync(join(folder, 'powered-on'))).toBe(false);
   told.length = 0;

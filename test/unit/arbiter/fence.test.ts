@@ -9,8 +9,14 @@ import {
   type PowerAnswer,
 } from '../../../src/core/arbiter/fence.ts';
 import { FenceAudits, levelsOf, usableLevels } from '../../../src/core/arbiter/fence-audits.ts';
-import { deviceReadiness, fenceDelayMs, proofOf } from '../../../src/core/arbiter/fence-rules.ts';
+import {
+  deviceReadiness,
+  fenceWaitMs,
+  proofOf,
+  shootsSecond,
+} from '../../../src/core/arbiter/fence-rules.ts';
 import type { ArbiterCause, DeviceTie, Readiness } from '../../../src/core/arbiter/interface.ts';
+import type { ShotWindow } from '../../../src/core/arbiter/shot-window.ts';
 import { known, unknown } from '../../../src/sim/register.ts';
 
 const LIMITS = { statusLimitMs: 1000, offLimitMs: 5000, verifyLimitMs: 2000 };
@@ -31,10 +37,16 @@ interface Told {
 
 const CAUSES: readonly string[] = ['unreachable', 'auth', 'refused', 'timeout', 'lying'];
 
-/** Answers take 10 ms. */
+/** Answers take 10 ms if nothing else is said, and never longer than they may. */
 function run(
   machine: Machine,
-  options: { target?: Partial<FenceTarget>; delayMs?: number; aliveAt?: number; breaks?: string[] } = {},
+  options: {
+    target?: Partial<FenceTarget>;
+    window?: ShotWindow;
+    tookMs?: number;
+    aliveAt?: number;
+    breaks?: string[];
+  } = {},
 ): Told {
   const calls: string[] = [];
   const shots: string[] = [];
@@ -47,11 +59,11 @@ function run(
       const { key, generation, at } = effect;
       if (at !== null) queue.push({ at, work: () => fencing.step({ type: 'timer', key, generation }, now) });
     } else {
-      const { device, action, request } = effect;
+      const { device, action, request, limitMs } = effect;
       calls.push(`${action} ${device} ${now}`);
       const askedAt = now;
       queue.push({
-        at: now + 10,
+        at: now + Math.min(limitMs, options.tookMs ?? 10),
         work: () => {
           if (action === 'off') shots.push(device);
           const said =
@@ -67,7 +79,7 @@ function run(
   const fencing: Fencing = new Fencing({ ...TARGET, ...options.target }, perform, new Set(options.breaks));
   if (options.aliveAt !== undefined)
     queue.push({ at: options.aliveAt, work: () => fencing.step({ type: 'alive' }, now) });
-  fencing.start(options.delayMs ?? 0, now);
+  fencing.start(options.window ?? null, now);
   while (results.length === 0) {
     queue.sort((a, b) => a.at - b.at);
     const next = queue.shift();
@@ -82,7 +94,10 @@ function run(
 const dutiful: Machine = { status: (device, _now, shots) => (shots.includes(device) ? 'off' : 'on') };
 
 test('already off: two readings 200 ms apart, no shot', () => {
-  const { result, calls } = run({ status: () => 'off' }, { delayMs: 60_000 });
+  const { result, calls } = run(
+    { status: () => 'off' },
+    { window: { from: 60_000, until: 70_000, budgets: [] } },
+  );
   expect(result.outcome).toBe('already-off');
   expect(calls).toEqual(['status bmc 0', 'status bmc 210']);
 });
@@ -162,28 +177,85 @@ describe('levels', () => {
   });
 });
 
-describe('the delay', () => {
-  test('the shot waits for it, readings do not', () => {
-    expect(run(dutiful, { delayMs: 5000 }).calls.slice(0, 2)).toEqual(['status bmc 0', 'off bmc 5000']);
+describe('where the other one can shoot back', () => {
+  const budgets = [{ device: 'bmc', readMs: 300, offMs: 2000 }];
+  const later = { from: 5000, until: 10_000, budgets };
+  test('the shot waits for its time, readings do not', () => {
+    expect(run(dutiful, { window: later }).calls.slice(0, 2)).toEqual(['status bmc 0', 'off bmc 5000']);
   });
   test('a node that is heard meanwhile is not shot', () => {
-    const { result, calls } = run(dutiful, { delayMs: 5000, aliveAt: 3000 });
+    const { result, calls } = run(dutiful, { window: later, aliveAt: 3000 });
     expect(result.outcome).toBe('cancelled');
     expect(calls).toEqual(['status bmc 0']);
   });
   test('after the shot nothing ends it', () => {
     expect(run(dutiful, { aliveAt: 15 }).result.outcome).toBe('fenced');
   });
-  test.each([
-    [{ criticalGroups: 2, leads: false }, { criticalGroups: 1, leads: true }, 0],
-    [{ criticalGroups: 1, leads: true }, { criticalGroups: 2, leads: false }, 4800],
-    [{ criticalGroups: 1, leads: true }, { criticalGroups: 1, leads: false }, 0],
-    [{ criticalGroups: 1, leads: false }, { criticalGroups: 1, leads: true }, 4800],
-  ])('%o against %o waits %i ms', (mine, theirs, delayMs) => {
-    expect(fenceDelayMs(mine, theirs, 1000, 4000, 800)).toBe(delayMs);
-    // Never both, never neither.
-    expect(fenceDelayMs(theirs, mine, 1000, 4000, 800) === 0).toBe(delayMs !== 0);
+  test('no shot begins that could end after its time', () => {
+    const window = { from: 0, until: 2009, budgets };
+    const { result, calls } = run(dutiful, { window });
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      cause: 'timeout',
+      reason: expect.stringContaining('announced'),
+    });
+    expect(calls).toEqual(['status bmc 0']);
+    expect(run(dutiful, { window: { ...window, until: 2010 } }).result.outcome).toBe('fenced');
   });
+  test('a shot has what is left of it, and readings after it all the time that they need', () => {
+    const limits: unknown[] = [];
+    const fencing: Fencing = new Fencing(TARGET, (effect) => {
+      if (effect.type !== 'power') return;
+      limits.push([effect.action, effect.limitMs]);
+    });
+    const answer = (value: PowerAnswer, now: number): void =>
+      fencing.step({ type: 'answer', request: limits.length, answer: known(value, now - 5, now) }, now);
+    fencing.start({ from: 0, until: 2500, budgets }, 0);
+    answer('on', 200);
+    fencing.step({ type: 'timer', key: 'fence', generation: 1 }, 200);
+    answer('done', 900);
+    expect(limits).toEqual([
+      ['status', 300],
+      ['off', 2300],
+      ['status', 1000],
+    ]);
+  });
+  test('a level that does not answer leaves the next one its time', () => {
+    const levels = [[named('bmc')], [named('pdu')]];
+    const machine: Machine = {
+      status: (device, now, shots) => (device === 'bmc' ? 'timeout' : dutiful.status(device, now, shots)),
+    };
+    const window = { from: 0, until: 3000, budgets: [...budgets, { ...budgets[0]!, device: 'pdu' }] };
+    const { result, calls } = run(machine, { target: { levels }, window, tookMs: 5000 });
+    expect(calls.slice(0, 3)).toEqual(['status bmc 0', 'status pdu 300', 'off pdu 600']);
+    expect(result.outcome).toBe('fenced');
+  });
+  test.each([
+    [{ criticalGroups: 2, leads: false }, { criticalGroups: 1, leads: true }, false],
+    [{ criticalGroups: 1, leads: true }, { criticalGroups: 2, leads: false }, true],
+    [{ criticalGroups: 1, leads: true }, { criticalGroups: 1, leads: false }, false],
+    [{ criticalGroups: 1, leads: false }, { criticalGroups: 1, leads: true }, true],
+  ])('%o against %o waits: %s', (mine, theirs, second) => {
+    expect(shootsSecond(mine, theirs)).toBe(second);
+    // Never both, never neither.
+    expect(shootsSecond(theirs, mine)).toBe(!second);
+  });
+  test('the wait is longer than the shots of the other one, and not shorter than is configured', () => {
+    expect(fenceWaitMs(0, 1700, 800)).toBe(2500);
+    expect(fenceWaitMs(9000, 1700, 800)).toBe(9000);
+  });
+});
+
+test('a verified shot says how long the device took; an order that was not obeyed at once says nothing', () => {
+  expect(run(dutiful).result.off).toEqual({ devices: ['bmc'], tookMs: 20 });
+  expect(run({ status: () => 'off' }).result.off).toBeUndefined();
+  const two = { levels: [[named('bmc')], [named('pdu')]] };
+  const stubborn: Machine = {
+    status: (device, _now, shots) => (device === 'pdu' && shots.includes('pdu') ? 'off' : 'on'),
+  };
+  const { result } = run(stubborn, { target: two });
+  expect(result).toMatchObject({ outcome: 'fenced' });
+  expect(result.off).toBeUndefined();
 });
 
 describe('readiness', () => {
@@ -258,7 +330,7 @@ describe('how long a fencing takes', () => {
       }
     };
     const fencing: Fencing = new Fencing({ ...TARGET, levels }, perform);
-    fencing.start(0, now);
+    fencing.start(null, now);
     while (Number.isNaN(took)) {
       const next = queue.sort((a, b) => a.at - b.at).shift();
       if (next === undefined) throw new Error(`it waits for nothing in ${fencing.state}`);
@@ -291,7 +363,7 @@ describe('how long a fencing takes', () => {
       else if (effect.type === 'timer' && effect.at !== null)
         fencing.step({ type: 'timer', key: effect.key, generation: effect.generation }, effect.at);
     });
-    fencing.start(0, 0);
+    fencing.start(null, 0);
     for (const request of [1, 2])
       fencing.step({ type: 'answer', request, answer: known<PowerAnswer>('on', 0, 5) }, 5);
     expect(asked).toEqual([

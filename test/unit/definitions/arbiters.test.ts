@@ -108,8 +108,8 @@ test('fence devices: their own sums, and the wait of the one with less to lose',
   expect(timingSums(build({ SM_FENCE_DEVICES: [other, own] }).set!).slice(2)).toEqual([
     'timing fence bmc-0: controller-0 is proven off within 29600 ms, or not by it',
     'timing fence bmc-1: controller-1 is proven off within 45600 ms, or not by it',
-    'timing fence: where both can shoot and controller-0 has less to lose, it shoots after 30400 ms',
-    'timing fence: where both can shoot and controller-1 has less to lose, it shoots after 46400 ms',
+    'timing fence: where both can shoot and controller-0 has less to lose, it shoots after 21800 ms at most; after less where audits and fencings were quicker than the limits',
+    'timing fence: where both can shoot and controller-1 has less to lose, it shoots after 25800 ms at most; after less where audits and fencings were quicker than the limits',
   ]);
 });
 

@@ -141,7 +141,7 @@ test('where nothing but fencing is there: no limit, and only a proof of this lif
   peer.talk(600);
   node.pass(2000);
   expect(node.permittedUntil).toBe(Number.POSITIVE_INFINITY);
-  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '', tied: ['bmc'] });
+  node.step({ type: 'sm.fence-peer', window: null, kernelLife: '', tied: ['bmc'] });
   const asked = node.drain().asked.find(({ type }) => type === 'fence');
   const kernelLife = asked?.type === 'fence' ? asked.kernelLife : '';
   const result = {
@@ -177,7 +177,7 @@ test('a frame in one direction voids a proof that was read before it, and no fen
   const provenAt = node.now;
   peer.send();
   node.drain();
-  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '', tied: ['bmc'] });
+  node.step({ type: 'sm.fence-peer', window: null, kernelLife: '', tied: ['bmc'] });
   const { told, asked } = node.drain();
   expect(asked).toEqual([]);
   expect(told).toContainEqual({ type: 'guard.refused', what: 'fence-peer', reason: 'it is heard' });
@@ -224,7 +224,7 @@ test('who has not heard its peer since its start may not fence, and says why', (
   const node = fenced();
   node.pass(3000);
   node.drain();
-  node.step({ type: 'sm.fence-peer', delayMs: 0, kernelLife: '', tied: ['bmc'] });
+  node.step({ type: 'sm.fence-peer', window: null, kernelLife: '', tied: ['bmc'] });
   const { told, asked } = node.drain();
   expect(asked).toEqual([]);
   expect(told).toContainEqual(expect.objectContaining({ type: 'guard.refused', what: 'fence-peer' }));

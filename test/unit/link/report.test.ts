@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PART_BYTES_MAX } from '../../../src/core/link/frame.ts';
-import { ReportAssembler, splitReport } from '../../../src/core/link/parts.ts';
-import { decodeReport, encodeReport, REPORT_LIMITS } from '../../../src/core/link/report.ts';
+import { ReportAssembler, splitReport, withTail } from '../../../src/core/link/parts.ts';
+import { decodeReport, encodeReport, encodeReportTail, REPORT_LIMITS } from '../../../src/core/link/report.ts';
 import type { GroupReport, Operation, Report } from '../../../src/core/link/types.ts';
 import { report } from './arbitrary.ts';
 
@@ -111,10 +111,16 @@ describe('codec', () => {
     expect(decodeReport(encodeReport(value), 1)).toEqual({ ok: false, reason });
   });
 
-  test('fields of the future may follow, but not in version 1', () => {
-    const bytes = Buffer.concat([encodeReport(REPORT), Buffer.from([0])]);
-    expect(decodeReport(bytes, 1)).toEqual({ ok: false, reason: '1 bytes too many' });
+  test('what came later follows, and fields of the future, but not in version 1', () => {
+    const bytes = Buffer.from(encodeReport(REPORT));
+    expect(encodeReportTail(REPORT)).toHaveLength(0);
+    const tail = encodeReportTail({ ...REPORT, shotsMs: 1700 });
+    expect(tail.length).toBeLessThanOrEqual(REPORT_LIMITS.tailBytesMax);
+    const longer = Buffer.concat([bytes, tail, Buffer.from([0])]);
     expect(decodeReport(bytes, 2)).toEqual({ ok: true, report: REPORT });
+    expect(decodeReport(longer, 2)).toEqual({ ok: true, report: { ...REPORT, shotsMs: 1700 } });
+    expect(decodeReport(longer, 1)).toEqual({ ok: false, reason: '7 bytes too many' });
+    expect(decodeReport(longer.subarray(0, bytes.length + 3), 2).ok).toBe(false);
   });
 
   test('long texts are cut, never in the middle of a character', () => {
@@ -205,6 +211,18 @@ describe('parts', () => {
     const assembler = new ReportAssembler();
     expect(assembler.add(piece(parts, 0, 9)).kind).toBe('complete');
     expect(assembler.add(piece(parts, 0, 1, OTHER_LIFE)).kind).toBe('complete');
+  });
+
+  test('what goes behind a report fits into its last part, whatever its length', () => {
+    for (let length = 1; length < 40; length += 1) {
+      const parts = splitReport(new Uint8Array(length).fill(7), 10, 3);
+      const tailed = withTail(parts, Uint8Array.of(1, 2, 3));
+      expect(tailed).toHaveLength(parts.length);
+      expect(Math.max(...tailed.map((part) => part.length))).toBeLessThanOrEqual(10);
+      expect(Math.min(...parts.map((part) => part.length))).toBeGreaterThan(0);
+      expect(Buffer.concat(parts)).toEqual(Buffer.alloc(length, 7));
+      expect(Buffer.concat(tailed)).toEqual(Buffer.from([...Buffer.alloc(length, 7), 1, 2, 3]));
+    }
   });
 
   test('parts that contradict each other are malformed and change nothing', () => {

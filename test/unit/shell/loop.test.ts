@@ -112,7 +112,7 @@ class World {
         verified: (service) => note(`verified ${service}`),
         fence: (reason) => note(`fence ${reason}`),
         wish: () => {},
-        fencePeer: (delayMs) => note(`fence-peer ${delayMs}`),
+        fencePeer: (window) => note(`fence-peer ${window?.from}`),
         confirmDead: (by) => note(`confirm-dead ${by}`),
         pulse: () => {
           this.pulses += 1;

@@ -288,6 +288,7 @@ describe('a commit', () => {
       { type: 'persist.operation', operation: OPERATION },
       { type: 'persist.boot', boot: BOOT },
       { type: 'persist.register', register: 'r1' },
+      { type: 'persist.off-times', text: '[]' },
       {
         type: 'persist.alarm',
         id: 'policy',
@@ -320,6 +321,7 @@ describe('a commit', () => {
       kernelLife: LIFE,
       peerKernelLife: NEXT_LIFE,
       register: 'r1',
+      offTimes: '[]',
       nodes: [NODE],
       numbers: [
         { group: 'shop-services', held: 3, stopped: 2, max: 4, holder: 'controller-0', holderActivation: 3 },
