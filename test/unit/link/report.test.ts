@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PART_BYTES_MAX } from '../../../src/core/link/frame.ts';
 import { ReportAssembler, splitReport, withTail } from '../../../src/core/link/parts.ts';
-import { decodeReport, encodeReport, encodeReportTail, REPORT_LIMITS } from '../../../src/core/link/report.ts';
+import {
+  decodeReport,
+  encodeReport,
+  encodeReportTail,
+  REPORT_LIMITS,
+} from '../../../src/core/link/report.ts';
 import type { GroupReport, Operation, Report } from '../../../src/core/link/types.ts';
 import { report } from './arbitrary.ts';
 
