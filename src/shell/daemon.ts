@@ -203,6 +203,7 @@ class EngineParts {
   readonly #basis: string;
   readonly #renewal: Renewal;
   readonly #startedWallMs = Date.now();
+  readonly #compilation = new LateCompilation(realTime);
 
   constructor(options: EngineProcessOptions, containment: Containment, definitions: DefinitionSet) {
     const { log, config } = options;
@@ -226,7 +227,10 @@ class EngineParts {
       startWatchdog: () => startProgram('sm-watchdog', watchdogArguments),
       basis,
       takesOver: (pid) => tellMainProcess(process.env, pid),
-      post: (fact) => this.post(fact),
+      post: (fact) => {
+        if (fact.type === 'guard.report') this.#compilation.noteWork();
+        this.post(fact);
+      },
       listed: (run, ok, reason) => this.performer.listed(run, ok, reason),
       stop: (reason) => this.shutdown(reason),
       kill: (entries, reason) => {
@@ -239,6 +243,7 @@ class EngineParts {
     this.#runner = new ScriptRunner(config, containment, log, {
       post: (event) => this.post(event),
       obstacle: (effect) => this.performer.obstacle(effect),
+      noteWork: () => this.#compilation.noteWork(),
     });
     this.performer = new Performer({
       runner: this.#runner,
@@ -316,15 +321,20 @@ class ScriptRunner implements RunnerPort {
   readonly #containment: Containment;
   readonly #runner: Runner;
   readonly #watch: ProcessWatch;
-  readonly #compilation = new LateCompilation(realTime);
+  readonly #noteWork: () => void;
   readonly #waiting = new Map<number, (result: RunResult) => void>();
 
   constructor(
     config: Config,
     containment: Containment,
     log: Log,
-    loop: { post: (event: EngineEvent) => void; obstacle: (effect: RunEffect) => string | null },
+    loop: {
+      post: (event: EngineEvent) => void;
+      obstacle: (effect: RunEffect) => string | null;
+      noteWork: () => void;
+    },
   ) {
+    this.#noteWork = loop.noteWork;
     this.#containment = containment;
     this.#runner = new Runner({
       directories: { lsb: config.lsbDirectory, ocfRoot: config.ocfRoot, run: config.runDirectory },
@@ -335,7 +345,6 @@ class ScriptRunner implements RunnerPort {
       onDone: (run, outcome, outputTail, durationMs) => {
         const done = this.#waiting.get(run);
         this.#waiting.delete(run);
-        this.#compilation.scripts(this.#waiting.size);
         done?.({ outcome, outputTail, durationMs });
       },
     });
@@ -348,7 +357,8 @@ class ScriptRunner implements RunnerPort {
 
   start(effect: RunEffect, done: (result: RunResult) => void): void {
     this.#waiting.set(effect.run, done);
-    this.#compilation.scripts(this.#waiting.size);
+    // Audits only look, and come all the time.
+    if (!effect.action.startsWith('audit')) this.#noteWork();
     this.#runner.run(effect);
   }
 

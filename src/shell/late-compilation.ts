@@ -1,38 +1,41 @@
 /**
  * Keeps V8 from compiling for speed what runs often for a moment only. A switch-over is over in less than a second, and much of
- * its code runs some hundred times: to optimize that takes V8's threads a quarter of all that `sm` costs then, on the cores
+ * its code runs some hundred times: to optimize that takes V8's threads a quarter of all that a node's daemons cost then, on the cores
  * that the scripts need, and is seldom over in time to be of use. What runs all day is optimized all the same.
  */
 import { setFlagsFromString } from 'node:v8';
 import type { Time } from './ports.ts';
 
-/** Bytes of bytecode that a function runs through before V8 thinks of optimizing it: as Node 20 has it, and fifteen times that. */
-const INTERRUPT_BUDGET = { usual: 67_584, late: 1_000_000 } as const;
-/** So many scripts are no audits: a group starts, stops, or moves. */
-const SCRIPTS_MANY = 4;
-/** After the last one: the other node goes on, and tells what it does. */
+/**
+ * How many times a function runs through V8's budget before it is optimized, and the bytes of those for which once is enough:
+ * as Node 20 has it, and while groups start, stop or move. The budget itself stays: functions would keep another one after that.
+ */
+const FLAGS = {
+  usual: '--ticks-before-optimization=3 --max-bytecode-size-for-early-opt=81',
+  late: '--ticks-before-optimization=45 --max-bytecode-size-for-early-opt=0',
+} as const;
+/** After the last piece of work. */
 const CALM_MS = 1000;
 
 export class LateCompilation {
   readonly #time: Pick<Time, 'after'>;
   #isLate = false;
-  #cancelUsual = () => {};
+  #cancelCalm = () => {};
 
   constructor(time: Pick<Time, 'after'>) {
     this.#time = time;
   }
 
-  /** Tell it whenever that changes: how many scripts run or wait. */
-  scripts(open: number): void {
-    if (open < SCRIPTS_MANY && !this.#isLate) return;
-    if (open >= SCRIPTS_MANY) this.#set(true);
-    this.#cancelUsual();
-    if (open === 0) this.#cancelUsual = this.#time.after(CALM_MS, () => this.#set(false));
+  /** For each piece of work of which an idle node has hardly any and a switch-over many: scripts that change something, reports. */
+  noteWork(): void {
+    this.#set(true);
+    this.#cancelCalm();
+    this.#cancelCalm = this.#time.after(CALM_MS, () => this.#set(false));
   }
 
   #set(isLate: boolean): void {
     if (this.#isLate === isLate) return;
     this.#isLate = isLate;
-    setFlagsFromString(`--interrupt-budget=${isLate ? INTERRUPT_BUDGET.late : INTERRUPT_BUDGET.usual}`);
+    for (const flag of FLAGS[isLate ? 'late' : 'usual'].split(' ')) setFlagsFromString(flag);
   }
 }

@@ -18,6 +18,7 @@ import {
 import type { FromArbiter } from '../arbiter/messages.ts';
 import { ticksNow, ticksOf } from '../exec/procfs.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
+import { LateCompilation } from '../late-compilation.ts';
 import { Channel } from '../pair/channel.ts';
 import {
   type FromSm,
@@ -84,6 +85,7 @@ export class WatchdogProcess {
   readonly #options: WatchdogOptions;
   readonly #clock: GuardClock;
   readonly #guard: Guard;
+  readonly #compilation: LateCompilation;
   readonly #timers: TimerTable;
   readonly #wire: Wire | null;
   readonly #arbiter: ArbiterLink | null;
@@ -100,6 +102,7 @@ export class WatchdogProcess {
     this.#options = options;
     const { time } = options;
     this.#clock = new GuardClock(time.now);
+    this.#compilation = new LateCompilation(time);
     this.#timers = new TimerTable({ ...time, now: () => this.#clock.reckon() }, () => this.#step([]));
     this.#guard = new Guard({ ...options.guard, inherited: () => this.#inherit() }, (effect) =>
       this.#perform(effect),
@@ -437,6 +440,7 @@ export class WatchdogProcess {
         this.#step([message.event]);
         return;
       case 'report': {
+        this.#compilation.noteWork();
         const { type: _type, ...report } = message;
         const bytesOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'));
         const parts = message.parts.map(bytesOf);
