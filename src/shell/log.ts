@@ -29,7 +29,7 @@ function withoutSecrets<T extends object>(fields: T, depth = 0): T {
   for (const [name, value] of Object.entries(fields)) {
     const shown = shownOf(name, value, depth);
     if (shown === value) continue;
-    copy ??= { ...fields } as Record<string, unknown>;
+    copy ??= (Array.isArray(fields) ? [...fields] : { ...fields }) as Record<string, unknown>;
     copy[name] = shown;
   }
   return (copy as T | null) ?? fields;

@@ -40,6 +40,14 @@ test('secrets are not printed, at any depth at which they occur', () => {
   expect(lines.join('')).toContain('[secret]');
 });
 
+test('what is logged is not changed by that', () => {
+  const { log, last } = logger();
+  const fields = { list: [{ token: 'hunter2', name: 'a' }], url: 'x' };
+  log.info(fields, 'x');
+  expect(last()).toMatchObject({ list: [{ token: '[secret]', name: 'a' }], url: 'x' });
+  expect(fields).toEqual({ list: [{ token: 'hunter2', name: 'a' }], url: 'x' });
+});
+
 test('a key object has nothing to print', () => {
   const { log, lines } = logger();
   const bytes = randomBytes(64);
