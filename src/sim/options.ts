@@ -121,6 +121,7 @@ export const BREAKS = {
   'sole-mode': "the record's mode is not looked at: a holder without a limit is replaced by time",
   'leased-from-send': 'permission is made finite only when the other one was let in already',
   'word-last': 'a node says that it leaves before it has stopped',
+  'word-stands': 'a word that was given is forgotten as soon as it is taken back',
   nonce: 'a compare looks at which keys the register has, not at revision and nonce of what they hold',
   'verify-off': 'what a fence device says of its own success is believed',
   'device-tie': 'a fence device that has the power of another machine is believed',
@@ -129,6 +130,7 @@ export const BREAKS = {
   'quiet-since': 'a sign of life voids no grant',
   'disk-yield': 'who claims a disk looks at nothing any more',
   'one-chooser': 'the node that does not lead chooses too',
+  'higher-stays': 'who hears that the other one runs a group too stops it, whatever its number',
   'lone-start': 'who has not heard the peer since its own start replaces it after d, on whatever links',
   'timer-kept': 'timers of the pair are forgotten',
 } as const;
@@ -258,6 +260,8 @@ export interface SimOptions {
   /** Mean time between two faults of a kind, ms; a kind that is not there does not occur. */
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly breaks: readonly Break[];
+  /** Checkers that are not asked: this world is outside of what they judge. */
+  readonly unjudged?: readonly string[];
   /** Of a real domain, instead of those made from the shape. */
   readonly definitions?: DefinitionSet;
   /** How long a script takes, ms; null = drawn, as where nothing is known. */

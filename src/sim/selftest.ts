@@ -166,6 +166,13 @@ export const EXPECTATIONS: readonly Expectation[] = [
   },
   { name: 'word-last', checkers: ['single-active'], faults: ['shutdown', 'script-slow'] },
   {
+    name: 'word-stands',
+    checkers: ['single-active'],
+    faults: ['commit-fails', 'cut-all'],
+    everyMs: 1200,
+    change: stay,
+  },
+  {
     name: 'nonce',
     checkers: ['single-active'],
     faults: ['cut-all', 'arbiter-cut', 'stall-arbiter'],
@@ -206,6 +213,7 @@ export const EXPECTATIONS: readonly Expectation[] = [
     everyMs: 4000,
     change: (options) => lateArbiter(disk(options)),
   },
+  { name: 'higher-stays', checkers: ['one-goes-on'], faults: ['cut-all'], change: bothAct },
   { name: 'one-chooser', checkers: ['converged'], faults: ['swact', 'process-death', 'carrier-down'] },
   {
     name: 'lone-start',
@@ -292,6 +300,15 @@ function lateArbiter(options: SimOptions): SimOptions {
 
 function takeover(options: SimOptions): SimOptions {
   return { ...options, domain: { ...options.domain, policy: 'takeover' } };
+}
+
+function stay(options: SimOptions): SimOptions {
+  return { ...options, domain: { ...options.domain, policy: 'stay' } };
+}
+
+/** Cuts in the middle, which nobody is told of: outside of the claim that one node acts, and inside of what heals it. */
+function bothAct(options: SimOptions): SimOptions {
+  return { ...takeover(options), worldClass: 'cut', unjudged: ['single-active'] };
 }
 
 /** Between the token and the spawn lies a commit: on a slow disk much can happen in it. */

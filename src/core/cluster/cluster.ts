@@ -580,7 +580,7 @@ export class Cluster {
       if (theirs === undefined || theirs.runs === 0 || this.#own.wanted(group) === 'revoked') continue;
       assert(this.#peer !== null, 'a report without a peer');
       const rightful = theirs.runs !== held ? theirs.runs > held : this.#peer.name > this.#me;
-      if (rightful)
+      if (rightful || this.#options.breaks?.has('higher-stays') === true)
         this.#own.revoke(group, `${this.#peer.name} runs it under the higher number ${theirs.runs}`, now);
       else if (this.#local.group(group).inactive)
         this.#own.revoke(group, `${this.#peer.name} still runs it, and nothing has begun here`, now);
@@ -601,6 +601,7 @@ export class Cluster {
       return;
     }
     if (this.#word !== 'none' && this.#knowsOurReturn(peer)) this.#endWord();
+    if (this.#options.breaks?.has('word-stands') === true) this.#endWord();
     if (peer.leaving) {
       // With its report come the numbers that it has used: ours begin above them (rule 5). While it is heard, that comes.
       if (peer.heard && peer.report === null) return;

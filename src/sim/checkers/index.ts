@@ -14,6 +14,7 @@ import { Bounded } from './bounded.ts';
 import { CrashConsistency } from './crash-consistency.ts';
 import { LockedGainsNothing } from './locked-gains-nothing.ts';
 import { OneAction } from './one-action.ts';
+import { OneGoesOn } from './one-goes-on.ts';
 import { OneIdentity } from './one-identity.ts';
 import { OneShot } from './one-shot.ts';
 import { SingleActive } from './single-active.ts';
@@ -48,6 +49,7 @@ export class Checkers {
       new OneAction(world),
       new OneIdentity(world),
       new OneShot(world),
+      new OneGoesOn(world),
       new CrashConsistency(world),
       new LockedGainsNothing(world),
       new Bounded(world),
