@@ -8,6 +8,7 @@
 import type { InterfaceRole } from '../kernel/names.ts';
 import type { LifeId } from '../link/types.ts';
 import type { FenceResult } from './fence.ts';
+import type { HostsVote } from './hosts-vote.ts';
 import type { ArbiterFact, DeathProof, PeerWord, Readiness, Wish } from './interface.ts';
 import type { ShotWindow } from './shot-window.ts';
 
@@ -45,4 +46,6 @@ export type FromArbiter =
       readonly role: InterfaceRole;
       readonly answers: boolean;
       readonly reason: string;
-    };
+    }
+  /** One round of the managed hosts' vote; for the manager of these hosts to say. */
+  | { readonly type: 'hosts'; readonly vote: HostsVote };

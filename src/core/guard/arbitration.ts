@@ -151,7 +151,7 @@ export class Arbitration {
     this.tellState();
   }
 
-  told(message: Exclude<FromArbiter, { type: 'gateway' }>, now: number): void {
+  told(message: Exclude<FromArbiter, { type: 'gateway' | 'hosts' }>, now: number): void {
     if (!this.#connected) return;
     switch (message.type) {
       case 'fact':

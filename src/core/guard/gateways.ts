@@ -48,3 +48,4 @@ export class Gateways {
 }
 
 export const NO_ANSWER = 'its gateway does not answer';
+export const NO_HOSTS = 'most of the managed hosts do not answer there';

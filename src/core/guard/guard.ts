@@ -3,6 +3,7 @@
  * `sm`, and has the last word on stopping (docs/SAFETY.md, rules 2, 10, 14d). Idle it does one step a hello and a frame.
  */
 
+import { type HostsVote, reachesHosts } from '../arbiter/hosts-vote.ts';
 import type { FromArbiter } from '../arbiter/messages.ts';
 import { isTimed, type Regime } from '../arbiter/regime.ts';
 import type { GuardFact } from '../engine-interface.ts';
@@ -17,7 +18,7 @@ import type { Frame, FrameHeader, Report } from '../link/types.ts';
 import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, saysItEnds } from '../link/types.ts';
 import { versionFor } from '../link/version.ts';
 import { Arbitration, type Ruling } from './arbitration.ts';
-import { type GatewayState, Gateways, NO_ANSWER } from './gateways.ts';
+import { type GatewayState, Gateways, NO_ANSWER, NO_HOSTS } from './gateways.ts';
 import type {
   GuardEffect,
   GuardEvent,
@@ -84,6 +85,8 @@ export class Guard {
   readonly #regime: Regime;
   readonly #arbitration: Arbitration;
   readonly #gateways = new Gateways();
+  /** The managed hosts, asked on a link, are a witness of the same kind. */
+  readonly #hosts = new Gateways();
   /** What permission and stop are counted with: shorter than our definitions where the peer may not know those (rule 4). */
   #own: OwnTimes;
   /** The record is known to be ours until then, `sole` apart. */
@@ -280,6 +283,7 @@ export class Guard {
         return this.#forgetGateways(now);
       case 'arbiter.told':
         if (event.message.type === 'gateway') return this.#onGateway(event.message, now);
+        if (event.message.type === 'hosts') return this.#onHosts(event.message.vote, now);
         return this.#arbitration.told(event.message, now);
       case 'killed':
         return this.#onKilled(event.services, event.survivors, now);
@@ -522,7 +526,7 @@ export class Guard {
       return { may: true, reason: 'own links not looked at' };
     const down = this.#links.filter((link) => !link.counts);
     if (down.length > 0) {
-      const named = down.map(({ role, up }) => (up ? `${role} (${NO_ANSWER})` : role));
+      const named = down.map(({ role, up }) => (up ? `${role} (${this.#whyCutOff(role)})` : role));
       return { may: false, reason: `own links down: ${named.join(', ')}` };
     }
     const upSince = Math.max(since, ...this.#links.map((link) => link.countsSince));
@@ -563,9 +567,17 @@ export class Guard {
     this.#judgeEnds(now);
   }
 
+  #onHosts(vote: HostsVote, now: number): void {
+    const reached = reachesHosts(vote);
+    if (reached === null) this.#hosts.told(vote.role, false, 'no host is managed');
+    else this.#hosts.told(vote.role, reached, '');
+    this.#judgeEnds(now);
+  }
+
   /** A link whose gateway has nothing to say counts by its carrier. */
   #forgetGateways(now: number): void {
     this.#gateways.forget();
+    this.#hosts.forget();
     this.#judgeEnds(now);
   }
 
@@ -578,9 +590,14 @@ export class Guard {
     if (this.#told.silent) this.#shorten(now);
   }
 
+  #whyCutOff(role: InterfaceRole): string {
+    return this.#gateways.isSilent(role) ? NO_ANSWER : NO_HOSTS;
+  }
+
   /** While frames of the peer come on it, a link is not cut off, whatever its gateway does. True = it has changed. */
   #judgeEnd(link: LinkEnd, now: number): boolean {
-    const isCutOff = this.#gateways.isSilent(link.role) && this.#options.breaks?.has('gateway') !== true;
+    const isSilent = this.#gateways.isSilent(link.role) || this.#hosts.isSilent(link.role);
+    const isCutOff = isSilent && this.#options.breaks?.has('gateway') !== true;
     const isHeard = now - link.lastReceivedAt < HEARD_HELLOS * this.#own.helloIntervalMs;
     const counts = link.up && (isHeard || !isCutOff);
     if (counts === link.counts) return false;
@@ -652,7 +669,7 @@ export class Guard {
       ? link.upReason
       : link.heard
         ? 'up, the peer is heard'
-        : `no frames of the peer arrive on it${link.counts ? '' : `, and ${NO_ANSWER}`}`;
+        : `no frames of the peer arrive on it${link.counts ? '' : `, and ${this.#whyCutOff(link.role)}`}`;
     this.#tell({ type: 'guard.link', role: link.role, up: link.up, heard: link.heard, reason });
   }
 
