@@ -544,16 +544,22 @@ export class SimManager extends SimProcess {
     this.#node.watchdog.post({ type: 'sm.pulse' });
   }
 
-  /** A watchdog that is hung for longer than P/2 is killed; a new one is started and gets the copy. */
+  /**
+   * A watchdog that is hung for longer than P/2, or for so long that another one could hardly send before the deadline any more, is
+   * killed; a new one is started and gets the copy.
+   */
   #checkWatchdog(): void {
     const { clock, watchdog, world } = this.#node;
     const limitMs = clock.trueDuration(this.#node.definitions.domain.deadIntervalMs / 2);
-    if (this.#copy.connected && watchdog.alive && !watchdog.stalled) this.#copy.answeredAt = world.now;
-    const hung = this.#copy.connected && world.now - this.#copy.answeredAt > limitMs;
+    const { connected, holding, lost, deadline } = this.#copy;
+    if (connected && watchdog.alive && !watchdog.stalled) this.#copy.answeredAt = world.now;
+    const quietMs = world.now - this.#copy.answeredAt;
+    const leftMs = holding && !lost ? clock.trueDuration(deadline - this.#node.now()) - limitMs / 2 : limitMs;
+    const hung = connected && (quietMs > limitMs || (leftMs <= 0 && quietMs > limitMs / 5));
     if (hung && !world.breaks.has('watch-watchdog')) {
       this.#node.endWatchdog('hung');
     }
-    this.after(limitMs / 4, () => this.#checkWatchdog());
+    this.after(Math.min(limitMs / 4, Math.max(leftMs, limitMs / 10)), () => this.#checkWatchdog());
   }
 
   #setDeadline(deadline: number): void {
