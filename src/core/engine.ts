@@ -2,6 +2,7 @@
  * The engine of `sm`: routes events to the local engine and to the cluster, and lets both settle before it returns.
  * Pure: the same facts and the same events give the same effects, on a controller and in the simulator.
  */
+
 import { Alarms } from './cluster/alarms.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { DefinitionSet } from './definitions/model.ts';
@@ -13,6 +14,7 @@ import type {
   OperatorCommand,
 } from './engine-interface.ts';
 import { LIMITS } from './kernel/limits.ts';
+import { STATE } from './kernel/state.ts';
 import { type TimerEvent, Timers } from './kernel/timers.ts';
 import type { GroupView, LocalEffect, LocalEvent } from './service/interface.ts';
 import { isLocalTimer, LocalEngine } from './service/local.ts';
@@ -44,6 +46,27 @@ export class Engine {
   readonly #listed = new Set<string>();
   /** Of the local engine; as long as there are no more, nothing leaves the list. */
   #stopsSeen = 0;
+
+  get [STATE]() {
+    return {
+      local: this.#local,
+      cluster: this.#cluster,
+      timers: this.#timers,
+      hookAlarms: this.#hookAlarms,
+      hookProblems: this.#hookProblems,
+      alone: this.#alone,
+      listed: this.#listed,
+      wallOffsetMs: this.#wallOffsetMs,
+      seen: this.#seen,
+      stopsSeen: this.#stopsSeen,
+    };
+  }
+
+  set [STATE](state) {
+    this.#wallOffsetMs = state.wallOffsetMs;
+    this.#seen = state.seen;
+    this.#stopsSeen = state.stopsSeen;
+  }
 
   constructor(options: EngineOptions, emit: (effect: EngineEffect) => void) {
     this.#options = options;

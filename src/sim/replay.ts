@@ -4,8 +4,9 @@
  */
 import type { EngineEffect, EngineEvent, EngineOptions } from '../core/engine-interface.ts';
 import { RecordedEngine } from '../core/trace/recorded-engine.ts';
+import type { Snapshot } from '../core/trace/snapshot.ts';
 import { type StepRecord, WORD_SEPARATOR } from '../core/trace/step.ts';
-import { decode, TRACE_FORMAT } from '../core/trace/text.ts';
+import { decode, encode, TRACE_FORMAT } from '../core/trace/text.ts';
 
 /** One life of `sm`: its files, in order, as text. */
 export interface TraceText {
@@ -30,6 +31,8 @@ export interface ReplayResult {
   readonly life: number;
   /** Of the `sm` that wrote it. */
   readonly version: string;
+  /** Turns of its life before the first one that was replayed, which began from a recorded state. */
+  readonly turnsBefore: number;
   readonly turns: number;
   readonly events: number;
   /** What was recorded last, ms since the start of this life. */
@@ -42,6 +45,10 @@ export interface ReplayResult {
 }
 
 const TEXT_MAX = 2000;
+/** Characters shown before and behind a difference of two states. */
+const STATE_CONTEXT = 100;
+export const OVERWRITTEN =
+  'is not of the first file of its life: what was before has been overwritten, and nothing can be replayed without it';
 
 /** The files of one life, the first one first. Never throws. */
 export function replayLife(files: Iterable<TraceText>): ReplayResult {
@@ -54,10 +61,14 @@ class Replay {
   #node = '';
   #life = 0;
   #version = '';
-  #files = 0;
+  /** Number of the newest file. */
+  #file = 0;
+  #isWhole = true;
   #engine: RecordedEngine | null = null;
   #startedAt = 0;
   #lastNow = 0;
+  #firstTurn = 0;
+  #lastTurn = 0;
   #turns = 0;
   #events = 0;
   #difference: Difference | null = null;
@@ -73,6 +84,7 @@ class Replay {
       node: this.#node,
       life: this.#life,
       version: this.#version,
+      turnsBefore: Math.max(0, this.#firstTurn - 1),
       turns: this.#turns,
       events: this.#events,
       lastMs: this.#lastNow - this.#startedAt,
@@ -107,7 +119,8 @@ class Replay {
       return this.#stop('is no line of a trace');
     }
     if (index === 0) return this.#title(content);
-    if (this.#engine === null) return this.#beginning(content);
+    if (index === 1 && objectOf(content).state !== undefined) return this.#goesOn(content);
+    if (this.#engine === null) return this.#isWhole ? this.#beginning(content) : this.#stop(OVERWRITTEN);
     const record = stepOf(content);
     return record === null ? this.#stop('is no line of a trace') : this.#step(record);
   }
@@ -125,13 +138,13 @@ class Replay {
     this.#node = String(node);
     this.#life = life;
     this.#version = String(version);
-    this.#files += 1;
-    if (file === this.#files) return true;
-    return this.#stop(
-      this.#files === 1
-        ? `begins with file ${file} of its life: what was before has been overwritten, and nothing can be replayed without it`
-        : `is of file ${file}: file ${this.#files} of the life is missing`,
-    );
+    if (typeof file !== 'number') return this.#stop('is no title of a trace');
+    const expected = this.#file + 1;
+    if (this.#file > 0 && file !== expected)
+      return this.#stop(`is of file ${file}: file ${expected} of the life is missing`);
+    this.#isWhole &&= file === expected;
+    this.#file = file;
+    return true;
   }
 
   #beginning(content: unknown): boolean {
@@ -158,8 +171,37 @@ class Replay {
     }
   }
 
+  /** The state at the end of one file is that at the beginning of the next: replayed so far, it has to be the same. */
+  #goesOn(content: unknown): boolean {
+    const { state } = objectOf(content);
+    try {
+      if (this.#engine !== null) {
+        const found = encode(this.#engine.state());
+        const recorded = encode(state);
+        return found === recorded || this.#isInAnotherState(recorded, found);
+      }
+      if (!this.#beginning(content)) return false;
+      (this.#engine as RecordedEngine | null)?.goOn(state as Snapshot);
+      return true;
+    } catch (error) {
+      return this.#stop(
+        `is no state of an engine: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  #isInAnotherState(recorded: string, found: string): false {
+    let at = 0;
+    while (recorded[at] === found[at]) at += 1;
+    const part = (text: string) => text.slice(Math.max(0, at - STATE_CONTEXT), at + STATE_CONTEXT);
+    const step = { turn: this.#lastTurn, now: this.#lastNow, event: null };
+    return this.#differs(step, `a state with ${part(recorded)}`, part(found));
+  }
+
   #step({ turn, now, event, words, sum }: RecordedStep): boolean {
-    this.#turns = turn;
+    if (this.#firstTurn === 0) this.#firstTurn = turn;
+    if (turn !== this.#lastTurn) this.#turns += 1;
+    this.#lastTurn = turn;
     this.#events += event === null ? 0 : 1;
     this.#lastNow = now;
     this.#effects = [];

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
-import { type ReplayResult, replayLife, type TraceText } from './replay.ts';
+import { OVERWRITTEN, type ReplayResult, replayLife, type TraceText } from './replay.ts';
 
 const NAME = /^(\d{6})-\d{6}\.trace(\.gz)?$/;
 
@@ -48,13 +48,13 @@ function isIdentical({ difference, problem, end }: ReplayResult): boolean {
   return difference === null && (problem === '' || end === 'broken');
 }
 
-/** Its first files made room for newer ones: that says nothing against the rest. */
+/** Of an `sm` that wrote no states, and its first files made room for newer ones: that says nothing against the rest. */
 function isBeheaded({ turns, difference, problem }: ReplayResult): boolean {
-  return turns === 0 && difference === null && problem.includes('has been overwritten');
+  return turns === 0 && difference === null && problem.includes(OVERWRITTEN);
 }
 
 function linesOf(life: ReplayResult): string[] {
-  const { difference, problem, turns, events, lastMs, end } = life;
+  const { difference, problem, turnsBefore, turns, events, lastMs, end } = life;
   const who = `${life.node || 'unknown'}, life ${life.life} of sm ${life.version}`;
   if (difference !== null) {
     const { turn, atMs, file, line, event, expected, found } = difference;
@@ -70,7 +70,8 @@ function linesOf(life: ReplayResult): string[] {
     return [`${who}: not replayed from there on: ${problem} (${length})`];
   if (turns === 0) return [`${who}: ended before its first turn was written`];
   const tail = end === 'torn' ? '; its last line is torn, as by a power-off' : problem && `; ${problem}`;
-  return [`${who}: identical, ${length}${tail}`];
+  const from = turnsBefore === 0 ? '' : ` from a recorded state, its turn ${turnsBefore + 1}, on`;
+  return [`${who}: identical${from}, ${length}${tail}`];
 }
 
 function livesIn(directory: string): string[][] {

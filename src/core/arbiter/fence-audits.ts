@@ -2,12 +2,21 @@
  * What the audits of the fence devices have found out, and which of them may prove a death (docs/SAFETY.md, rule 16). Kept
  * in every process that has a part in a fencing: each may be the only one that is left of those that saw the audit. Pure.
  */
+
 import type { FenceDeviceDefinition } from '../definitions/arbiter-model.ts';
+import { STATE } from '../kernel/state.ts';
 import type { Readiness } from './interface.ts';
 
 export class FenceAudits {
   readonly #byDevice = new Map<string, Readiness>();
   readonly #slowestMs = new Map<string, number>();
+
+  get [STATE]() {
+    return {
+      byDevice: this.#byDevice,
+      slowestMs: this.#slowestMs,
+    };
+  }
 
   /** The newest of each device, with what earlier ones have found out. */
   get all(): readonly Readiness[] {

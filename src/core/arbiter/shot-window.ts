@@ -3,7 +3,9 @@
  * long its shots take at most, and holds to that: none begins that could end later. So the other one, if it has less to
  * lose, knows how long to wait without knowing what the devices need. Pure.
  */
+
 import type { FenceDeviceDefinition } from '../definitions/arbiter-model.ts';
+import { STATE } from '../kernel/state.ts';
 import { fencingLimitMs } from './fence.ts';
 import type { FenceAudits } from './fence-audits.ts';
 
@@ -96,6 +98,12 @@ export function nextWindow(
  */
 export class OffTimes {
   readonly #times: Map<string, { readonly of: string; readonly offMs: number }>;
+
+  get [STATE]() {
+    return {
+      times: this.#times,
+    };
+  }
 
   /** `text`: what an earlier process has stored; what is none counts as nothing. */
   constructor(text: string) {

@@ -3,8 +3,10 @@
  * the facts call for (alarm-rules.ts), `settle` raises and clears the difference. An alarm that has to last before it
  * counts is waited for, so that a swact or a start raises nothing.
  */
+
 import type { PersistEffect } from '../engine-interface.ts';
 import { same } from '../kernel/same.ts';
+import { STATE } from '../kernel/state.ts';
 import type { HistoryEffect } from '../service/interface.ts';
 
 export interface Alarm {
@@ -30,6 +32,20 @@ export class Alarms {
   #wanted: readonly Alarm[] = [];
   #next: number | null = null;
   readonly #emit: (effect: PersistEffect | HistoryEffect) => void;
+
+  get [STATE]() {
+    return {
+      called: this.#called,
+      wanted: this.#wanted,
+      next: this.#next,
+    };
+  }
+
+  set [STATE](state) {
+    this.#called = state.called;
+    this.#wanted = state.wanted;
+    this.#next = state.next;
+  }
 
   constructor(emit: (effect: PersistEffect | HistoryEffect) => void) {
     this.#emit = emit;

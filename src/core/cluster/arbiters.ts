@@ -7,6 +7,7 @@ import { type Regime, regimeOf } from '../arbiter/regime.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
 import { same } from '../kernel/same.ts';
+import { STATE } from '../kernel/state.ts';
 import type { ArbiterView, GatewayView } from '../view.ts';
 import type { ClusterContext } from './context.ts';
 import { PeerFencing } from './peer-fencing.ts';
@@ -35,6 +36,24 @@ export class Arbiters {
   readonly #fencing: PeerFencing;
   readonly #gateways = new Map<InterfaceRole, GatewayView>();
   #wish: Wish | null = null;
+
+  get [STATE]() {
+    return {
+      fencing: this.#fencing,
+      gateways: this.#gateways,
+      state: this.#state,
+      record: this.#record,
+      register: this.#register,
+      wish: this.#wish,
+    };
+  }
+
+  set [STATE](state) {
+    this.#state = state.state;
+    this.#record = state.record;
+    this.#register = state.register;
+    this.#wish = state.wish;
+  }
 
   /** `register`, `offTimes`: what an earlier process has stored of them. */
   constructor(

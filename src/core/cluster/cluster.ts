@@ -3,6 +3,7 @@
  * silent peer, operations, and the report that tells the peer all of it. Level-triggered: every event changes facts, then
  * `evaluate` brings orders, numbers and report in line with them. Source of the rules: docs/SAFETY.md.
  */
+
 import type { DefinitionSet, GroupDefinition } from '../definitions/model.ts';
 import type {
   AssignmentRow,
@@ -16,6 +17,7 @@ import type {
 import { assert } from '../kernel/assert.ts';
 import type { DomainState } from '../kernel/names.ts';
 import { same } from '../kernel/same.ts';
+import { STATE } from '../kernel/state.ts';
 import { type TimerEvent, Timers } from '../kernel/timers.ts';
 import type { GroupReport, Operation, Report } from '../link/types.ts';
 import type { Placement } from '../plan/plan.ts';
@@ -131,6 +133,65 @@ export class Cluster {
   } | null = null;
   #neighbor = '';
   #version = 0;
+
+  get [STATE]() {
+    return {
+      local: this.#local,
+      timers: this.#timers,
+      numbers: this.#numbers,
+      operations: this.#operations,
+      alarms: this.#alarms,
+      peer: this.#peer,
+      nodes: this.#nodes,
+      progress: this.#progress,
+      role: this.#role,
+      own: this.#own,
+      leading: this.#leading,
+      takeover: this.#takeover,
+      arbiters: this.#arbiters,
+      readiness: this.#readiness,
+      escalation: this.#escalation,
+      links: this.#links,
+      assignments: this.#assignments,
+      boots: this.#boots,
+      guard: this.#guard,
+      duplicate: this.#duplicate,
+      storeFailed: this.#storeFailed,
+      leaving: this.#leaving,
+      yielded: this.#yielded,
+      word: this.#word,
+      holding: this.#holding,
+      joins: this.#joins,
+      fenced: this.#fenced,
+      used: this.#used,
+      actsOn: this.#actsOn,
+      startedAt: this.#startedAt,
+      changed: this.#changed,
+      published: this.#published,
+      neighbor: this.#neighbor,
+      version: this.#version,
+    };
+  }
+
+  set [STATE](state) {
+    this.#boots = state.boots;
+    this.#guard = state.guard;
+    this.#duplicate = state.duplicate;
+    this.#storeFailed = state.storeFailed;
+    this.#leaving = state.leaving;
+    this.#yielded = state.yielded;
+    this.#word = state.word;
+    this.#holding = state.holding;
+    this.#joins = state.joins;
+    this.#fenced = state.fenced;
+    this.#used = state.used;
+    this.#actsOn = state.actsOn;
+    this.#startedAt = state.startedAt;
+    this.#changed = state.changed;
+    this.#published = state.published;
+    this.#neighbor = state.neighbor;
+    this.#version = state.version;
+  }
 
   constructor(options: EngineOptions, local: LocalPort, emit: (effect: EngineEffect) => void) {
     const { definitions, node, restored } = options;

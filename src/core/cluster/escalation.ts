@@ -4,7 +4,9 @@
  * place, less and less often, and at once when the group is given to this node all the same, because there is no better one:
  * once for each activation. Nothing stays failed for ever because nobody looked.
  */
+
 import type { GroupDefinition } from '../definitions/model.ts';
+import { STATE } from '../kernel/state.ts';
 import type { Wait } from '../service/interface.ts';
 import type { ClusterContext } from './context.ts';
 import type { Obstacle } from './reboot.ts';
@@ -42,6 +44,14 @@ export class Escalation {
   readonly #past = new Map<string, Past>();
   /** Activation of each group at the last look; 0 = this node did not hold it. */
   readonly #held = new Map<string, number>();
+
+  get [STATE]() {
+    return {
+      troubles: this.#troubles,
+      past: this.#past,
+      held: this.#held,
+    };
+  }
 
   constructor(context: ClusterContext, options: EscalationOptions) {
     this.#context = context;

@@ -2,8 +2,10 @@
  * What a leader does: it plans from a picture of both nodes and takes each exclusive group one step on its way there,
  * where it runs now, stopped first, then given under a new number; the peer gets its orders with the next report.
  */
+
 import type { GroupDefinition } from '../definitions/model.ts';
 import { type GroupDesiredState, INTERFACE_ROLES } from '../kernel/names.ts';
+import { STATE } from '../kernel/state.ts';
 import { type Picture, type Placement, plan, type Want } from '../plan/plan.ts';
 import { type Unit, unitsOf } from '../plan/units.ts';
 import type { LinkView } from '../view.ts';
@@ -38,6 +40,18 @@ export class Leading {
   /** To the peer. */
   readonly #orders = new Map<string, GroupDesiredState>();
   #placements: readonly Placement[] = [];
+
+  get [STATE]() {
+    return {
+      scores: this.#scores,
+      orders: this.#orders,
+      placements: this.#placements,
+    };
+  }
+
+  set [STATE](state) {
+    this.#placements = state.placements;
+  }
 
   constructor(context: ClusterContext, own: OwnGroups, options: LeadingOptions) {
     this.#context = context;

@@ -5,6 +5,7 @@
 
 import type { NodeRow, PersistEffect } from '../engine-interface.ts';
 import { same } from '../kernel/same.ts';
+import { STATE } from '../kernel/state.ts';
 import type { NodeReport } from '../link/types.ts';
 
 /** An order makes the version the next multiple of this, so that it is newer than all renewals that were made apart from it. */
@@ -14,6 +15,12 @@ export class NodeRecords {
   readonly #me: string;
   readonly #rows = new Map<string, NodeRow>();
   readonly #emit: (effect: PersistEffect) => void;
+
+  get [STATE]() {
+    return {
+      rows: this.#rows,
+    };
+  }
 
   constructor(
     me: string,

@@ -2,8 +2,10 @@
  * The numbers of the groups (docs/SAFETY.md, rule 5): which activation number this node holds, which it gave up for ever,
  * the highest one ever seen, and the leader's record of who holds a group. Every change is persisted in its own turn.
  */
+
 import type { GroupNumbers, PersistEffect } from '../engine-interface.ts';
 import { assert } from '../kernel/assert.ts';
+import { STATE } from '../kernel/state.ts';
 
 /** What a node gives itself between its last report and its death: one in ten seconds of a cut of hours. */
 const UNSEEN_SINCE_REPORT = 1000;
@@ -13,6 +15,12 @@ const UNSEEN_AT_ALL = 1_000_000;
 export class Numbers {
   readonly #byGroup = new Map<string, GroupNumbers>();
   readonly #emit: (effect: PersistEffect) => void;
+
+  get [STATE]() {
+    return {
+      byGroup: this.#byGroup,
+    };
+  }
 
   constructor(
     groups: Iterable<string>,

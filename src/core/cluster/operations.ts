@@ -2,8 +2,10 @@
  * Operations that an operator asked for, as persisted records (docs/SAFETY.md, rule 19). Any node takes a request; the
  * leader accepts or refuses it and moves it on; steps only ever rise, so both nodes' copies merge without a quarrel.
  */
+
 import type { PersistEffect } from '../engine-interface.ts';
 import { rank } from '../kernel/names.ts';
+import { STATE } from '../kernel/state.ts';
 import type { Operation, OperationStep } from '../link/types.ts';
 import { OPERATION_STEPS } from '../link/types.ts';
 
@@ -24,12 +26,23 @@ export interface Moved {
 }
 
 export class Operations {
-  readonly #list: Operation[] = [];
+  #list: Operation[] = [];
   /** Ended ones that are not in the list any more, oldest first. */
   readonly #ended = new Map<string, Operation>();
   readonly #emit: (effect: PersistEffect) => void;
 
   /** `restored`: oldest first. */
+  get [STATE]() {
+    return {
+      ended: this.#ended,
+      list: this.#list,
+    };
+  }
+
+  set [STATE](state) {
+    this.#list = state.list;
+  }
+
   constructor(restored: readonly Operation[], emit: (effect: PersistEffect) => void) {
     this.#emit = emit;
     for (const operation of restored) this.#keep(operation);

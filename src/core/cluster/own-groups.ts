@@ -2,8 +2,10 @@
  * The groups of this node: what is wanted of each, and the way there through the one grant function. What lost its right
  * is revoked, and nothing new is wanted of it before it is verified as stopped and its number is given up.
  */
+
 import type { GroupDefinition } from '../definitions/model.ts';
 import type { GroupDesiredState } from '../kernel/names.ts';
+import { STATE } from '../kernel/state.ts';
 import type { ClusterContext } from './context.ts';
 import { grant, type Verdict } from './permission.ts';
 
@@ -34,6 +36,13 @@ export class OwnGroups {
   readonly #options: OwnGroupsOptions;
   readonly #wanted = new Map<string, Wanted>();
   readonly #refusals = new Map<string, Refusal>();
+
+  get [STATE]() {
+    return {
+      wanted: this.#wanted,
+      refusals: this.#refusals,
+    };
+  }
 
   constructor(context: ClusterContext, options: OwnGroupsOptions) {
     this.#context = context;

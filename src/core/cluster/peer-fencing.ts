@@ -2,6 +2,7 @@
  * When this node fences its silent peer, and what it announces of it beforehand: of two nodes that can shoot each other one
  * shoots, and the other one waits until it is dead or the time for that is over (docs/SAFETY.md, rule 16).
  */
+
 import { type FenceResult, fencingLimitMs } from '../arbiter/fence.ts';
 import { FenceAudits, levelsOf, usableLevels, withoutDevice } from '../arbiter/fence-audits.ts';
 import { fenceWaitMs, shootsSecond } from '../arbiter/fence-rules.ts';
@@ -17,6 +18,7 @@ import {
 } from '../arbiter/shot-window.ts';
 import type { FenceDeviceDefinition } from '../definitions/arbiter-model.ts';
 import type { DefinitionSet } from '../definitions/model.ts';
+import { STATE } from '../kernel/state.ts';
 import type { ClusterContext } from './context.ts';
 import type { PeerState } from './peer-state.ts';
 import type { DomainRole } from './role.ts';
@@ -52,6 +54,28 @@ export class PeerFencing {
   #shotsMs: number;
   /** The least that was announced shortly before, and until when. */
   #before = { ms: Number.POSITIVE_INFINITY, until: Number.NEGATIVE_INFINITY };
+
+  get [STATE]() {
+    return {
+      audits: this.#audits,
+      offTimes: this.#offTimes,
+      running: this.#running,
+      endedAt: this.#endedAt,
+      lastResult: this.#lastResult,
+      forcedAt: this.#forcedAt,
+      shotsMs: this.#shotsMs,
+      before: this.#before,
+    };
+  }
+
+  set [STATE](state) {
+    this.#running = state.running;
+    this.#endedAt = state.endedAt;
+    this.#lastResult = state.lastResult;
+    this.#forcedAt = state.forcedAt;
+    this.#shotsMs = state.shotsMs;
+    this.#before = state.before;
+  }
 
   constructor(context: ClusterContext, role: DomainRole, offTimes: string) {
     this.#context = context;

@@ -1,5 +1,7 @@
 /** What `sm` knows of the other node, from sm-watchdog's facts. */
+
 import type { GuardFact } from '../engine-interface.ts';
+import { STATE } from '../kernel/state.ts';
 import { type GroupReport, type LifeId, type Report, saysItEnds } from '../link/types.ts';
 
 type PeerFact = Extract<
@@ -50,6 +52,19 @@ export class PeerState {
   readonly #groups = new Map<string, GroupReport>();
   /** The report was told since the peer is heard: one from before a silence says nothing of what was done in it. */
   #current = false;
+
+  get [STATE]() {
+    return {
+      groups: this.#groups,
+      versionSent: this.#versionSent,
+      current: this.#current,
+    };
+  }
+
+  set [STATE](state) {
+    this.#versionSent = state.versionSent;
+    this.#current = state.current;
+  }
 
   constructor(name: string, kernelLife: LifeId, stopBoundMs: number) {
     this.name = name;

@@ -3,7 +3,9 @@
  * have come to where it wants them, ends it, fails it back, or gives it up at its limit. It moves nothing itself: an
  * accepted swact or lock changes what the plan sees.
  */
+
 import type { OperatorCommand } from '../engine-interface.ts';
+import { STATE } from '../kernel/state.ts';
 import type { Operation, OperationStep } from '../link/types.ts';
 import { hasFailed } from '../plan/plan.ts';
 import { type ClusterContext, groupOn } from './context.ts';
@@ -20,6 +22,18 @@ export class OperationProgress {
   /** Forced swacts for which this node has forgiven what failed on it. */
   readonly #forgiven = new Set<string>();
   #counter = 0;
+
+  get [STATE]() {
+    return {
+      since: this.#since,
+      forgiven: this.#forgiven,
+      counter: this.#counter,
+    };
+  }
+
+  set [STATE](state) {
+    this.#counter = state.counter;
+  }
 
   constructor(context: ClusterContext) {
     this.#context = context;

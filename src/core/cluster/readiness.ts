@@ -3,6 +3,7 @@
  * (go-enabled), another machine that uses its name, then its core groups, each of which has to be active; its availability is
  * that of its groups.
  */
+import { STATE } from '../kernel/state.ts';
 import { hasFailed } from '../plan/plan.ts';
 import type { Wait } from '../service/interface.ts';
 import type { ClusterContext } from './context.ts';
@@ -19,6 +20,20 @@ export class Readiness {
   #since = 0;
 
   /** `obstacle`: what is in the way at the start; '' = nothing. */
+  get [STATE]() {
+    return {
+      obstacle: this.#obstacle,
+      reason: this.#reason,
+      since: this.#since,
+    };
+  }
+
+  set [STATE](state) {
+    this.#obstacle = state.obstacle;
+    this.#reason = state.reason;
+    this.#since = state.since;
+  }
+
   constructor(context: ClusterContext, obstacle: string) {
     this.#context = context;
     this.#obstacle = obstacle;

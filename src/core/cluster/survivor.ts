@@ -3,8 +3,10 @@
  * oam 1 (docs/ARCHITECTURE.md, "Failover while both see each other"). A difference has to last before groups move: a
  * link that flaps moves nothing.
  */
+
 import type { InterfaceDefinition } from '../definitions/model.ts';
 import { INTERFACE_ROLES } from '../kernel/names.ts';
+import { STATE } from '../kernel/state.ts';
 
 /** Minus the weights of the configured links that are down at their own end; 0 = all well. */
 export function linkScore(
@@ -24,6 +26,18 @@ export class SteadyScores {
   #since = Number.NEGATIVE_INFINITY;
   steady = { mine: 0, theirs: 0 };
   readonly #holdMs: number;
+
+  get [STATE]() {
+    return {
+      measured: this.#measured,
+      since: this.#since,
+    };
+  }
+
+  set [STATE](state) {
+    this.#measured = state.measured;
+    this.#since = state.since;
+  }
 
   constructor(holdMs: number) {
     this.#holdMs = holdMs;

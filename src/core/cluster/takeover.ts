@@ -2,6 +2,7 @@
  * Take-over of a silent peer by policy (docs/SAFETY.md, rule 14d): announce, wait until it must have stopped, then act. Any
  * sign of its life ends it.
  */
+import { STATE } from '../kernel/state.ts';
 import type { Wait } from '../service/interface.ts';
 import type { ClusterContext } from './context.ts';
 import type { PeerState } from './peer-state.ts';
@@ -35,6 +36,16 @@ export class Takeover {
   readonly #context: ClusterContext;
   readonly #options: TakeoverOptions;
   #announcement: Announcement | null = null;
+
+  get [STATE]() {
+    return {
+      announcement: this.#announcement,
+    };
+  }
+
+  set [STATE](state) {
+    this.#announcement = state.announcement;
+  }
 
   constructor(context: ClusterContext, options: TakeoverOptions) {
     this.#context = context;

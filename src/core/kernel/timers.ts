@@ -2,6 +2,7 @@
  * Timers of a pure machine: arming one is an effect, its expiry comes back as an event with the generation it was armed
  * with, and an expiry of an older generation is dropped. One key, one timer: arming again replaces.
  */
+import { STATE } from './state.ts';
 export interface TimerEffect {
   readonly type: 'timer';
   readonly key: string;
@@ -25,6 +26,16 @@ export class Timers {
   readonly armed = new Map<string, ArmedTimer>();
   #generation = 0;
   readonly #emit: (effect: TimerEffect) => void;
+
+  get [STATE]() {
+    return {
+      generation: this.#generation,
+    };
+  }
+
+  set [STATE](state) {
+    this.#generation = state.generation;
+  }
 
   constructor(emit: (effect: TimerEffect) => void) {
     this.#emit = emit;

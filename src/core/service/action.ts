@@ -1,8 +1,10 @@
 /**
  * Actions: one script of a service at a time, its preconditions, its retries, and what its end says.
  */
+
 import { assert } from '../kernel/assert.ts';
 import type { ServiceAction } from '../kernel/names.ts';
+import { STATE } from '../kernel/state.ts';
 import { backOffMs, type Context, URGENCIES } from './context.ts';
 import { unmetFor } from './dependency.ts';
 import { isKilledInstead } from './goal.ts';
@@ -34,6 +36,17 @@ export class Actions {
   readonly #runs = new Map<number, Run>();
   readonly #invocations = new Map<ServiceRecord, Map<ServiceAction, Invocation>>();
   #lastRun: number;
+
+  get [STATE]() {
+    return {
+      runs: this.#runs,
+      lastRun: this.#lastRun,
+    };
+  }
+
+  set [STATE](state) {
+    this.#lastRun = state.lastRun;
+  }
 
   constructor(context: Context, lastRun: number, report: Report) {
     this.#context = context;

@@ -4,10 +4,12 @@
  * It is driven by events alone: an event changes a service or group, whoever shares a dependency with what changed is
  * looked at again, and so on until nothing changes any more. There is no tick between a cause and its effect.
  */
+
 import type { DefinitionSet } from '../definitions/model.ts';
 import { assert } from '../kernel/assert.ts';
 import { LIMITS } from '../kernel/limits.ts';
 import type { GroupDesiredState, ServiceAction, ServiceDesiredState } from '../kernel/names.ts';
+import { STATE } from '../kernel/state.ts';
 import { type TimerEvent, Timers } from '../kernel/timers.ts';
 import { tokenOf } from './action.ts';
 import { type Context, URGENCIES } from './context.ts';
@@ -61,6 +63,15 @@ export class LocalEngine {
   readonly #emit: (effect: LocalEffect) => void;
   #queue: ServiceRecord[] = [];
   #groupQueue: GroupRecord[] = [];
+
+  get [STATE]() {
+    return {
+      context: this.#context,
+      machine: this.#machine,
+      groups: this.#groups,
+      services: this.#services,
+    };
+  }
 
   constructor(options: LocalOptions, emit: (effect: LocalEffect) => void) {
     const { definitions, restored } = options;

@@ -14,6 +14,7 @@ import {
   type Status,
   worseStatus,
 } from '../kernel/names.ts';
+import { CACHES } from '../kernel/state.ts';
 import type { Hold } from './hold.ts';
 import type { GroupView, ServiceView, Wait } from './interface.ts';
 
@@ -72,6 +73,7 @@ export type WaitKind =
   | 'recover';
 
 export class ServiceRecord {
+  static readonly [CACHES] = ['view'];
   readonly definition: ServiceDefinition;
   readonly name: string;
   readonly group: GroupRecord;

@@ -2,11 +2,19 @@
  * A fixed number of tickets. A ticket belongs to its owner: who has one is given none, who has none returns none, so
  * tickets can neither be lost nor multiplied. Who finds none left stands in a queue, and is served in its order.
  */
+import { STATE } from '../kernel/state.ts';
 export class Throttle<Owner> {
   readonly size: number;
   readonly #holders = new Set<Owner>();
   /** By urgency, most urgent first; each in order of arrival. */
   readonly #queues: readonly Set<Owner>[];
+
+  get [STATE]() {
+    return {
+      holders: this.#holders,
+      queues: this.#queues,
+    };
+  }
 
   constructor(size: number, urgencies = 1) {
     this.size = size;

@@ -5,6 +5,7 @@
 import { Engine } from '../engine.ts';
 import type { EngineEffect, EngineEvent, EngineOptions, GuardFact } from '../engine-interface.ts';
 import type { EngineView } from '../view.ts';
+import { capture, restore, type Snapshot } from './snapshot.ts';
 import { addToSum, type StepRecord, wordOf } from './step.ts';
 
 export interface StepWatcher {
@@ -16,12 +17,14 @@ export interface StepWatcher {
 
 export class RecordedEngine {
   readonly #engine: Engine;
+  readonly #options: EngineOptions;
   readonly #watcher: StepWatcher;
   #words: string[] = [];
   #sum: number | undefined;
 
   constructor(options: EngineOptions, emit: (effect: EngineEffect) => void, watcher: StepWatcher) {
     this.#watcher = watcher;
+    this.#options = options;
     this.#engine = new Engine(options, (effect) => {
       this.#words.push(wordOf(effect));
       this.#sum = addToSum(this.#sum, effect);
@@ -44,6 +47,16 @@ export class RecordedEngine {
 
   view(now: number): EngineView {
     return this.#engine.view(now);
+  }
+
+  /** Between two steps. */
+  state(): Snapshot {
+    return capture(this.#engine, this.#options);
+  }
+
+  /** In place of `start`. @throws Error where it is no state of an engine made from these options. */
+  goOn(state: Snapshot): void {
+    restore(this.#engine, this.#options, state);
   }
 
   #watched(event: EngineEvent | null, now: number, work: () => void): void {

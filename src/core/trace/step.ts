@@ -3,6 +3,7 @@
  * sum over everything. So a replay is compared with every byte of every effect, and no effect is stored.
  */
 import type { EngineEffect, EngineEvent, EngineOptions } from '../engine-interface.ts';
+import type { Snapshot } from './snapshot.ts';
 import { encode, fnv1a32, TRACE_FORMAT } from './text.ts';
 
 /** First line of each file. */
@@ -18,11 +19,13 @@ export interface TraceTitle {
   readonly file: number;
 }
 
-/** Second line of the first file of a life: what the engine was made from, and when it was started. */
+/** Second line of each file: what the engine was made from, when it was started, and what had become of it by then. */
 export interface TraceBeginning {
   /** Monotonic ms. */
   readonly startedAt: number;
   readonly options: EngineOptions;
+  /** Missing in the first file of a life. */
+  readonly state?: Snapshot;
 }
 
 export interface StepRecord {

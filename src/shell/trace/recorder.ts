@@ -13,6 +13,7 @@ export class TracedEngine implements EnginePort {
   readonly #engine: RecordedEngine;
   readonly #ring: TraceRing;
   readonly #options: EngineOptions;
+  #startedAt = 0;
   #turn = 0;
   #isInTurn = false;
 
@@ -23,12 +24,13 @@ export class TracedEngine implements EnginePort {
       stepped: (record) => ring.add(stepLine({ ...record, turn: this.#turn })),
       broken: (now, event) => ring.add(brokenLine(this.#turn, now, event)),
     });
+    ring.goesOn = () => this.#beginning(true);
   }
 
   start(now: number): void {
     this.#beginTurn();
-    const definitions = this.#cover.definitions(this.#options.definitions);
-    this.#ring.add(beginningLine({ startedAt: now, options: { ...this.#options, definitions } }));
+    this.#startedAt = now;
+    this.#ring.add(this.#beginning(false));
     this.#engine.start(now);
   }
 
@@ -43,6 +45,14 @@ export class TracedEngine implements EnginePort {
 
   view(now: number): EngineView {
     return this.#engine.view(now);
+  }
+
+  /** With a state it stands for everything before it, so that what came before may be thrown away. */
+  #beginning(withState: boolean): string {
+    const definitions = this.#cover.definitions(this.#options.definitions);
+    const options = { ...this.#options, definitions };
+    const begun = { startedAt: this.#startedAt, options };
+    return beginningLine(withState ? { ...begun, state: this.#engine.state() } : begun);
   }
 
   /** A turn is never interrupted: it is over when what called us is. */

@@ -47,11 +47,15 @@ export interface RingOptions {
 
 export class TraceRing {
   readonly life: number;
+  /** Second line of each file but the first, made between two turns: what is behind it needs no earlier file. */
+  goesOn: () => string = () => '';
   readonly #options: RingOptions;
   #file = 0;
   #fd: number | null = null;
   /** Bytes of the newest file that are written. */
   #position = 0;
+  /** Of them, those with which it begins: they do not count for its being full, however large a state is. */
+  #headingBytes = 0;
   #waiting: string[] = [];
   #waitingBytes = 0;
   /** Handed to the kernel, and not acknowledged yet. */
@@ -118,10 +122,12 @@ export class TraceRing {
     return join(this.#options.directory, `${number(life)}-${number(file)}.trace`);
   }
 
-  #open(life: number): void {
+  #open(life: number, base = ''): void {
     this.#file += 1;
     this.#fd = openSync(this.#path(life, this.#file), 'wx', 0o600);
-    this.#position = writeSync(this.#fd, `${this.#options.title(life, this.#file)}\n`);
+    const title = this.#options.title(life, this.#file);
+    this.#position = writeSync(this.#fd, `${title}\n${base === '' ? '' : `${base}\n`}`);
+    this.#headingBytes = this.#position;
   }
 
   #take(): Buffer {
@@ -140,15 +146,22 @@ export class TraceRing {
       if (this.#fd === null) return;
       if (error !== null || written < bytes.length) return this.#end(error?.message ?? 'no room');
       this.#position += written;
-      if (this.#position >= this.#options.bytesMax * FILE_SHARE) this.#next();
+      if (this.#position - this.#headingBytes >= this.#options.bytesMax * FILE_SHARE) this.#next();
       this.#write();
     });
   }
 
   #next(): void {
     try {
-      if (this.#fd !== null) closeSync(this.#fd);
-      this.#open(this.life);
+      const base = this.goesOn();
+      // What waits happened before that.
+      const rest = this.#take();
+      if (this.#fd !== null) {
+        writeSync(this.#fd, rest, 0, rest.length, this.#position);
+        closeSync(this.#fd);
+        this.#fd = null;
+      }
+      this.#open(this.life, base);
     } catch (error) {
       this.#end(String(error));
       return;
@@ -194,7 +207,7 @@ export class TraceRing {
         .filter((path) => path !== newest);
     for (const path of paths()) if (!path.endsWith('.gz')) await pack(path);
     // Room for the newest file when it is full.
-    let bytes = bytesMax * FILE_SHARE;
+    let bytes = bytesMax * FILE_SHARE + this.#headingBytes;
     for (const path of paths().reverse()) {
       bytes += statSync(path).size;
       if (bytes > bytesMax) rmSync(path);

@@ -108,6 +108,8 @@ export interface Site {
 
 /** What TestNode runs if nothing else is said. */
 export const SMALL_SITE: Site = {
+  // Small, so that what is replayed in the end goes over many files.
+  settings: ['trace: { bytesMax: 60000 }'],
   install: (directory, index, base, deadMs) => {
     writeFileSync(join(directory, 'definitions', '10-all.sql'), definitions(directory, index, base, deadMs));
     copyFileSync(fileURLToPath(new URL('./app.sh', import.meta.url)), join(directory, 'lsb', 'app.sh'));

@@ -18,8 +18,15 @@ const GROUPS: readonly GroupShape[] = [
 export const SECRET = 'hunter2-hunter2';
 const STEPS_MAX = 60;
 
-/** Its lines, the title first, and what the engine told the history. */
-export function recordLife(): { readonly lines: string[]; readonly history: string[] } {
+/** Where the second file of the life could begin: behind so many lines of the first. */
+export const SECOND_AT = 20;
+
+/** Its lines, the title first, what the engine told the history, and the line with which a second file begins. */
+export function recordLife(): {
+  readonly lines: string[];
+  readonly history: string[];
+  readonly second: string;
+} {
   const lines = [titleLine({ version: '1', node: 'controller-0', life: 1, file: 1 })];
   const history: string[] = [];
   const definitions = definitionsOf({ ...QUIET_WORLD, groups: GROUPS, nodes: ['controller-0'] }, 0);
@@ -54,7 +61,8 @@ export function recordLife(): { readonly lines: string[]; readonly history: stri
       at: now + 5,
     });
   };
-  const ring = { add: (line: string) => void lines.push(line) } as TraceRing;
+  const ring = { add: (line: string) => void lines.push(line), goesOn: () => '' } as unknown as TraceRing;
+  let second = '';
   const options = {
     node: 'controller-0',
     definitions: { ...definitions, services },
@@ -82,8 +90,9 @@ export function recordLife(): { readonly lines: string[]; readonly history: stri
     if (next === undefined) break;
     now = Math.max(now, next.at);
     engine.step(next.event, now);
+    if (lines.length === SECOND_AT) second = ring.goesOn();
   }
-  return { lines, history };
+  return { lines, history, second };
 }
 
 export function textOf(lines: readonly string[]): string {

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { titleLine } from '../../../src/core/trace/step.ts';
 import { decode, encode } from '../../../src/core/trace/text.ts';
 import { replayLife } from '../../../src/sim/replay.ts';
-import { recordLife, SECRET, textOf } from './record.ts';
+import { recordLife, SECOND_AT, SECRET, textOf } from './record.ts';
 
-const { lines, history } = recordLife();
+const { lines, history, second: state } = recordLife();
 const replay = (...texts: readonly string[]) =>
   replayLife(texts.map((text, index) => ({ name: `file ${index + 1}`, text })));
 /** The same life with one line changed. */
@@ -28,16 +28,41 @@ describe('a recorded life', () => {
 
   it('is read on over the ends of files', () => {
     const title = titleLine({ version: '1', node: 'controller-0', life: 1, file: 2 });
-    const second = textOf([title, ...lines.slice(20)]);
-    expect(replay(textOf(lines.slice(0, 20)), second)).toMatchObject({ difference: null, problem: '' });
-    expect(replay(second).problem).toContain('begins with file 2 of its life');
-    expect(replay(textOf(lines.slice(0, 20)), second, second).problem).toContain(
-      'file 3 of the life is missing',
+    const first = textOf(lines.slice(0, SECOND_AT));
+    const second = textOf([title, state, ...lines.slice(SECOND_AT)]);
+    expect(replay(first, second)).toMatchObject({ difference: null, problem: '', turnsBefore: 0 });
+    expect(replay(first, second, second).problem).toContain('file 3 of the life is missing');
+  });
+
+  it('goes on from the state with which a later file begins, when what was before is gone', () => {
+    const title = titleLine({ version: '1', node: 'controller-0', life: 1, file: 2 });
+    const whole = replay(textOf(lines));
+    const second = replay(textOf([title, state, ...lines.slice(SECOND_AT)]));
+    expect(second).toMatchObject({ difference: null, problem: '', end: 'whole', lastMs: whole.lastMs });
+    expect(second.events).toBe(lines.length - SECOND_AT);
+    expect(second.turnsBefore + second.turns).toBe(whole.turns);
+    // As it was written before states were.
+    expect(replay(textOf([title, ...lines.slice(SECOND_AT)])).problem).toContain('has been overwritten');
+  });
+
+  it('has the state at the end of one file that the next one begins with', () => {
+    const title = titleLine({ version: '1', node: 'controller-0', life: 1, file: 2 });
+    const other = textOf([title, state.replace('["lastRun",', '["lastRun",1'), ...lines.slice(SECOND_AT)]);
+    const { difference } = replay(textOf(lines.slice(0, SECOND_AT)), other);
+    expect(difference?.expected).toContain('a state with');
+    expect(difference?.expected).toContain('lastRun');
+    expect(
+      replay(textOf([title, state.replace('["lastRun",', '["lastRun",1'), ...lines.slice(SECOND_AT)])),
+    ).toMatchObject({
+      difference: { event: expect.stringContaining('') },
+    });
+    expect(replay(textOf([title, state.replace('"of":"Cluster"', '"of":"Clusters"')])).problem).toContain(
+      'is no state of an engine: the engine made from the options has no such Clusters',
     );
   });
 
   it('holds no parameter that is a secret, and the reason of a failure neither', () => {
-    expect(lines.join('\n')).not.toContain(SECRET);
+    expect(`${lines.join('\n')}${state}`).not.toContain(SECRET);
     expect(lines.join('\n')).toContain('ip=10.0.0.1,password=[secret]');
     expect(history.join('\n')).not.toContain(SECRET);
     expect(history.join('\n')).toContain('can not log in with [secret]');
@@ -87,8 +112,8 @@ describe('what was changed is found at its turn', () => {
   });
 
   it('a format of the future', () => {
-    const { problem } = replay(changed(0, (line) => line.replace('"trace":1', '"trace":2')));
-    expect(problem).toBe('file 1 line 1 is of format 2, this program knows formats up to 1');
+    const { problem } = replay(changed(0, (line) => line.replace('"trace":2', '"trace":3')));
+    expect(problem).toBe('file 1 line 1 is of format 3, this program knows formats up to 2');
   });
 });
 
