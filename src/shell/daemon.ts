@@ -1,4 +1,5 @@
 /** The process `sm`: the engine with its loop, store, scripts, control socket and the pipe to sm-watchdog. */
+import { join } from 'node:path';
 import type { DefinitionSet } from '../core/definitions/model.ts';
 import { Engine } from '../core/engine.ts';
 import type { EngineEvent, EngineOptions } from '../core/engine-interface.ts';
@@ -23,6 +24,8 @@ import { Loop, type LoopOptions } from './loop.ts';
 import { isVirtualMachine, kernelLife } from './node-facts.ts';
 import { Notifier } from './notify.ts';
 import { hasMore } from './pair/channel.ts';
+import { PULSE_NUMBERS } from './pair/messages.ts';
+import { makePage } from './pair/page.ts';
 import { startProgram } from './pair/programs.ts';
 import { Performer } from './perform.ts';
 import type { Log, RunnerPort, RunResult } from './ports.ts';
@@ -225,6 +228,8 @@ class EngineParts {
       stream: options.stream,
       permissionMs: definitions.domain.deadIntervalMs,
       startWatchdog: () => startProgram('sm-watchdog', watchdogArguments),
+      page: makePage(join(config.runDirectory, 'sm.page'), PULSE_NUMBERS),
+      looked: () => this.loop?.idle(),
       basis,
       takesOver: (pid) => tellMainProcess(process.env, pid),
       post: (fact) => {

@@ -6,7 +6,13 @@ import type { Duplex } from 'node:stream';
 import type { Wish } from '../core/arbiter/interface.ts';
 import type { ShotWindow } from '../core/arbiter/shot-window.ts';
 import type { EngineEffect, GuardFact } from '../core/engine-interface.ts';
-import { deadlineUnheard, type KillEntry, NO_PROOF, type PermissionProof } from '../core/guard/interface.ts';
+import {
+  deadlineUnheard,
+  type KillEntry,
+  NO_PROOF,
+  type PermissionProof,
+  PULSE_INTERVAL_MS,
+} from '../core/guard/interface.ts';
 import { PART_BYTES_MAX } from '../core/link/frame.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport, encodeReportTail, REPORT_LIMITS } from '../core/link/report.ts';
@@ -18,8 +24,10 @@ import {
   type KnownLives,
   NO_LIVES,
   type PlainSmEvent,
+  RENEWAL_NUMBERS,
   type WatchdogStatus,
 } from './pair/messages.ts';
+import { openPage, type PageIn, type PageOut } from './pair/page.ts';
 import { type Started, speaks } from './pair/programs.ts';
 import type { Verdict } from './perform.ts';
 import type { GuardPort, KillListPort, Log, Time } from './ports.ts';
@@ -57,6 +65,10 @@ export interface GuardClientOptions {
   readonly permissionMs: number;
   /** Starts a watchdog that adopts us as soon as we speak to it. */
   readonly startWatchdog: () => Started;
+  /** For our pulse, of PULSE_NUMBERS; null = it is said. */
+  readonly page: PageOut | null;
+  /** The watchdog was looked at, and lives; also when that will not be done by itself any more. */
+  readonly looked: () => void;
   /** Installation and plan of a watchdog that is started now. */
   readonly basis: string;
   /** Called before the watchdog with this number takes over from one that lives; its promise is waited for. */
@@ -83,6 +95,11 @@ export class GuardClient implements GuardPort, KillListPort {
   #isAsked = false;
   #cancelCheck: () => void = () => {};
   #pings = 0;
+  /** The watchdog reads our page. Of a pulse that ends a time without one it is told. */
+  #isRead = false;
+  #hasPulsed = false;
+  /** What it renews; null = it says it. */
+  #renewals: PageIn | null = null;
   #restarts = 0;
   #restartedAt = 0;
   /**
@@ -122,6 +139,7 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   verdict(): Verdict {
+    this.look();
     return { deadline: this.#deadline, lost: this.#lost };
   }
 
@@ -170,7 +188,31 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   pulse(): void {
+    const { page, time } = this.#options;
+    if (this.#isRead && this.#hasPulsed && page?.write(time.now()) === true) return;
+    this.#hasPulsed = true;
     this.#channel?.queue({ type: 'event', event: { type: 'sm.pulse' } });
+  }
+
+  get looksBySelf(): boolean {
+    return this.#renewals !== null && ASK_AFTER * this.#options.permissionMs < PULSE_INTERVAL_MS;
+  }
+
+  /**
+   * Reads what the watchdog has renewed without a word. Whatever makes a permission shorter, or rest on something else, is said;
+   * so what stands here can only make it longer.
+   */
+  look(): void {
+    const read = this.#renewals?.read() ?? null;
+    if (read === null) return;
+    const [deadline = 0, proofDeadline = 0, at = 0] = read;
+    if (at > this.#lastHeardAt) {
+      this.#lastHeardAt = Math.min(at, this.#options.time.now());
+      this.#isAsked = false;
+    }
+    if (this.#lost || !(deadline > this.#deadline)) return;
+    this.#proof = { ...this.#proof, deadline: Math.max(proofDeadline, this.#proof.deadline) };
+    this.#fact({ type: 'guard.permission', deadline });
   }
 
   flush(): void {
@@ -213,6 +255,8 @@ export class GuardClient implements GuardPort, KillListPort {
 
   #attach(stream: Duplex, kill: () => void, copy: Copy | null): void {
     this.#greeted = false;
+    this.#isRead = false;
+    this.#hasPulsed = false;
     this.#killWatchdog = kill;
     this.#lastHeardAt = this.#options.time.now();
     this.#isAsked = false;
@@ -224,13 +268,21 @@ export class GuardClient implements GuardPort, KillListPort {
         this.#isAsked = false;
         this.#receive(message);
         this.#checkLater();
+        // A word puts the look off, with which our pulse goes.
+        if (this.looksBySelf) this.#options.looked();
       },
       closed: (reason) => {
         if (this.#channel === channel) this.#replace(reason);
       },
     });
     this.#channel = channel;
-    channel.send({ type: 'life', process: ownIdentity(), copy });
+    const { path } = this.#options.page ?? {};
+    channel.send({
+      type: 'life',
+      process: ownIdentity(),
+      copy,
+      ...(path === undefined ? {} : { page: path }),
+    });
     if (this.#report !== null) channel.send(this.#report);
     if (this.#wish !== null) channel.send({ type: 'event', event: this.#wish });
     for (const event of this.#unanswered.values()) channel.send({ type: 'event', event });
@@ -241,6 +293,7 @@ export class GuardClient implements GuardPort, KillListPort {
       case 'life':
         this.#greeted = true;
         this.#killWatchdog = () => killProcess(message.process);
+        if (message.page !== undefined) this.#openRenewals(message.page);
         // A watchdog that we started knows no more than we told it.
         this.#isOutdated = this.#restarts === 0 && message.basis !== this.#options.basis;
         if (this.#restarts > 0) return;
@@ -249,6 +302,9 @@ export class GuardClient implements GuardPort, KillListPort {
           void this.#renew(`it was started from ${message.basis}, and this is ${this.#options.basis}`);
         return;
       case 'ready':
+        return;
+      case 'page':
+        this.#isRead = true;
         return;
       case 'fact':
         this.#proof = message.proof ?? this.#proof;
@@ -270,6 +326,12 @@ export class GuardClient implements GuardPort, KillListPort {
       case 'pong':
         return;
     }
+  }
+
+  #openRenewals(path: string): void {
+    this.#renewals?.close();
+    this.#renewals = openPage(path, RENEWAL_NUMBERS);
+    if (this.#renewals !== null) this.#say({ type: 'page' });
   }
 
   #takeCopy({ deadline, proof, lost, holding, entries, lives }: Copy): void {
@@ -319,11 +381,30 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#cancelCheck();
     if (this.#ended) return;
     const { time } = this.#options;
-    const { askAt, hangsAt } = this.#limits();
-    const at = this.#isAsked || !this.#greeted ? hangsAt : askAt;
+    const at = this.#checkDueAt();
     this.#checkAt = at;
-    // What it said while we were busy waits in the pipe, and is read first.
-    this.#cancelCheck = time.after(Math.max(0, at - time.now()), () => time.defer(() => this.#check(at)));
+    const waitMs = Math.max(0, Math.ceil(at - time.now()));
+    this.#cancelCheck = time.after(waitMs, () => {
+      // What it said while we were busy waits in the pipe, and is read first.
+      if (!this.#isWell()) time.defer(() => this.#check(at));
+    });
+  }
+
+  /** It has renewed meanwhile, without a word. */
+  #isWell(): boolean {
+    if (this.#renewals === null) return false;
+    this.look();
+    if (this.#options.time.now() < this.#checkDueAt()) {
+      this.#options.looked();
+      this.#checkLater();
+      return true;
+    }
+    return false;
+  }
+
+  #checkDueAt(): number {
+    const { askAt, hangsAt } = this.#limits();
+    return this.#isAsked || !this.#greeted ? hangsAt : askAt;
   }
 
   #limits(): { readonly askAt: number; readonly hangsAt: number } {
@@ -346,6 +427,7 @@ export class GuardClient implements GuardPort, KillListPort {
   #check(dueAt: number): void {
     // Heard meanwhile: there is another timer.
     if (this.#ended || this.#channel === null || dueAt !== this.#checkAt) return;
+    if (this.#isWell()) return;
     const now = this.#options.time.now();
     // We were away ourselves, and so was perhaps the watchdog.
     if (now - dueAt > CHECK_LATE_MS) this.#lastHeardAt += now - dueAt;
@@ -392,6 +474,11 @@ export class GuardClient implements GuardPort, KillListPort {
 
   /** Ends what is left of the old watchdog, starts a new one and hands it our copy. */
   #replace(reason: string): void {
+    // Also what it renewed last, if it has died.
+    this.look();
+    this.#renewals?.close();
+    this.#renewals = null;
+    this.#options.looked();
     this.#channel = null;
     this.#greeted = false;
     if (this.#ended) return;
@@ -464,11 +551,13 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #askBeforeDeadline(): void {
+    this.look();
     if (this.#deadlineAlone - this.#options.time.now() <= DEADLINE_ASK_MS) this.#ping();
   }
 
   #enforceDeadline(): void {
     const { time, log, kill, post } = this.#options;
+    this.look();
     const now = time.now();
     if (!this.#holding || this.#lost || now < this.#deadlineAlone) return;
     const watchdogLives = this.#greeted && now - this.#lastHeardAt <= DEADLINE_ASK_MS;

@@ -156,13 +156,16 @@ export class Loop {
     const at = this.#options.time.now();
     if (event.type === 'guard.permission' && this.#isMere(event, at)) {
       this.#renewal = event;
-      this.#pulse(at);
-      this.#cancelIdle();
-      this.#armIdle();
+      this.#idle(at);
       return;
     }
     this.#queue.push({ event, at });
     this.#schedule();
+  }
+
+  /** Nothing is to be done; but we live. */
+  idle(): void {
+    if (!this.#scheduled && !this.#stopped && !this.#isTurning) this.#idle(this.#options.time.now());
   }
 
   view(): EngineView {
@@ -241,6 +244,7 @@ export class Loop {
 
   #turn(work: (now: number) => void): void {
     if (this.#stopped) return;
+    this.#options.guard.look();
     this.#isTurning = true;
     try {
       this.#turnOnce(work);
@@ -273,7 +277,14 @@ export class Loop {
     if (this.#queue.length > 0) this.#schedule();
   }
 
+  #idle(now: number): void {
+    this.#pulse(now);
+    this.#cancelIdle();
+    this.#armIdle();
+  }
+
   #armIdle(): void {
+    if (this.#options.guard.looksBySelf) return;
     this.#cancelIdle = this.#options.time.after(IDLE_TURN_MS, () => this.#schedule());
   }
 

@@ -76,6 +76,10 @@ export interface GuardPort {
   confirmDead(by: string): void;
   /** A turn is complete: `sm` lives. */
   pulse(): void;
+  /** Takes in, and posts, what sm-watchdog has renewed without a word. */
+  look(): void;
+  /** It looks by itself at least once in PULSE_INTERVAL_MS, and calls `Loop.idle` then. */
+  readonly looksBySelf: boolean;
   /** Lets go what waits for more to go with it; by itself that goes when the turn is over. */
   flush(): void;
 }

@@ -15,6 +15,7 @@ const GROUPS: readonly GroupShape[] = [
     services: [{ name: 'postgres', promotable: true, kernelState: false, after: '', impact: 'critical' }],
   },
 ];
+const BETWEEN_HELLOS_MS = 140;
 const [NEW, OLD] = ['controller-0', 'controller-1'] as const;
 
 function settled(wire: MixedWire): World {
@@ -79,6 +80,8 @@ test('an upgrade and its taking back, one node after the other, while services r
     [OLD, [NEW, OLD], version1],
   ];
   for (const [changed, old, spoken] of steps) {
+    // Not right before a hello of the other one: that would be meant for the program before.
+    world.run(world.now + BETWEEN_HELLOS_MS);
     wire = new MixedWire(old);
     world.node(changed).endWatchdog('another program');
     world.run(world.now + 10_000);

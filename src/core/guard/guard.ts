@@ -89,6 +89,8 @@ export class Guard {
   readonly #hosts = new Gateways();
   /** What permission and stop are counted with: shorter than our definitions where the peer may not know those (rule 4). */
   #own: OwnTimes;
+  /** What we say of them. */
+  readonly #announced: OwnTimes;
   /** The record is known to be ours until then, `sole` apart. */
   #recordUntil = Number.NEGATIVE_INFINITY;
   /** Permission was made finite; `sm` has not said yet that its copy is, too. */
@@ -138,7 +140,8 @@ export class Guard {
       heard: false,
     }));
     const { domain } = options;
-    this.#own = ownTimes(domain);
+    this.#announced = ownTimes(domain);
+    this.#own = this.#announced;
     this.#peer = new Peer(options.processLife, {
       permissionMs: domain.deadIntervalMs,
       stopBoundMs: domain.stopBoundMs,
@@ -255,7 +258,7 @@ export class Guard {
       case 'sm.gone':
         return this.#onManagerGone(event.reason, now);
       case 'sm.pulse':
-        return this.#onPulse(now);
+        return this.#onPulse(event.at ?? now);
       case 'sm.report':
         return this.#onOutgoing(event, now);
       case 'sm.hold':
@@ -457,9 +460,17 @@ export class Guard {
 
   #armJudge(): void {
     if (this.#options.peer === null) return;
-    const { deadIntervalMs } = this.#options.domain;
-    const next = this.#told.heard ? this.#peer.deafAt(deadIntervalMs) : this.#peer.silentAt();
-    this.#timers.set('judge', next);
+    if (!this.#told.heard) return this.#timers.set('judge', this.#peer.silentAt());
+    this.#setNear('judge', this.#peer.deafAt(this.#options.domain.deadIntervalMs));
+  }
+
+  /**
+   * What every hello puts off needs a timer only where it comes before the next one, which looks at it again: a calm node does
+   * not wake up for it.
+   */
+  #setNear(key: 'judge' | 'deadline', at: number): void {
+    if (at <= this.#nextHelloAt) this.#timers.set(key, at);
+    else this.#timers.clear(key);
   }
 
   #onJudge(now: number): void {
@@ -687,14 +698,17 @@ export class Guard {
     if (this.#options.peer !== null) {
       for (const link of this.#links) this.#setHeard(link, now);
       this.#judgeEnds(now);
-      this.#sendHeartbeat(now);
+      // A part of a report says what a heartbeat says.
       if (this.#outgoing.parts.length > 0 && now - this.#outgoing.sentAt >= REPORT_REPEAT_MS)
         this.#sendReport(now);
+      else this.#sendHeartbeat(now);
       if (this.#told.silent && !this.#told.mayTake) this.#onJudge(now);
       if (this.#told.silent) this.#arbitration.consider(now);
     }
     this.#nextHelloAt = Math.max(this.#nextHelloAt + helloIntervalMs, now + helloIntervalMs / 2);
     this.#timers.set('hello', this.#nextHelloAt);
+    if (this.#told.heard) this.#armJudge();
+    this.#armDeadline();
   }
 
   #sendHeartbeat(now: number): void {
@@ -783,10 +797,10 @@ export class Guard {
 
   /** The peer, or the record, has been told what we announce: from now on we live by it. */
   #ownAreKnown(): void {
-    const announced = ownTimes(this.#options.domain);
-    if (same(announced, this.#own)) return;
-    this.#own = announced;
-    this.#tellPermission();
+    if (this.#own === this.#announced) return;
+    const isOther = !same(this.#announced, this.#own);
+    this.#own = this.#announced;
+    if (isOther) this.#tellPermission();
   }
 
   /** Permission runs out by time only where the peer may replace us by time (rule 3). */
@@ -813,8 +827,12 @@ export class Guard {
   #setDeadline(deadline: number): void {
     this.#deadline = deadline;
     this.#tell({ type: 'guard.permission', deadline });
-    if (this.#holding && Number.isFinite(deadline) && !this.#timers.armed.has('deadline'))
-      this.#timers.set('deadline', deadline);
+    this.#armDeadline();
+  }
+
+  #armDeadline(): void {
+    if (this.#holding && this.#lostAt === null && Number.isFinite(this.#deadline))
+      this.#setNear('deadline', this.#deadline);
   }
 
   #tellPermission(): void {
@@ -874,8 +892,8 @@ export class Guard {
   #onHold(holding: boolean, now: number): void {
     this.#holding = holding;
     if (holding) {
-      if (Number.isFinite(this.#deadline) || this.#deadline < now)
-        this.#timers.set('deadline', Math.max(now, this.#deadline));
+      if (this.#deadline < now) this.#timers.set('deadline', now);
+      else this.#armDeadline();
       // The order to begin was on its way here while the verdict changed.
       if (this.#told.announcement > 0) this.#lose('the peer announces that it takes over', now);
       return;
@@ -1117,8 +1135,8 @@ export class Guard {
     this.#shorten(now);
   }
 
-  #onPulse(now: number): void {
-    this.#manager.lastPulseAt = now;
+  #onPulse(at: number): void {
+    this.#manager.lastPulseAt = at;
     this.#fresh = false;
     if (this.#manager.goneAt === null) return;
     // Back: the first pulse comes after the first turn, so `sm` has read its store and made a report.
@@ -1177,10 +1195,8 @@ export class Guard {
       case 'judge':
         return this.#onJudge(now);
       case 'deadline':
-        // Lazily moved: renewals do not re-arm it. Running out itself was judged at the start of this step.
-        if (this.#holding && this.#lostAt === null && Number.isFinite(this.#deadline))
-          this.#timers.set('deadline', this.#deadline);
-        return;
+        // Running out itself was judged at the start of this step.
+        return this.#armDeadline();
       case 'kill':
         return this.#killAll('permission was lost');
       case 'fence':

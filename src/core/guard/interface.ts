@@ -117,7 +117,11 @@ export type GuardEvent =
     }
   | { readonly type: 'sm.gone'; readonly reason: string }
   /** `sm` finished a turn; told at most every few milliseconds, and at least several times a second. */
-  | { readonly type: 'sm.pulse' }
+  | {
+      readonly type: 'sm.pulse';
+      /** When it was, if that is earlier than it became known. */
+      readonly at?: number;
+    }
   /** The encoded report, already split into parts, and what goes behind it from version 2 on; missing = nothing. */
   | {
       readonly type: 'sm.report';

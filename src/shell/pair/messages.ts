@@ -60,11 +60,26 @@ export type FirstFromSm =
 /** This node is run by nobody else: the database may be opened. */
 export type FirstFromWatchdog = { readonly type: 'go' };
 
+/** The other one's page is open here: from now on what stands on it need not be said. */
+export type PageIsRead = { readonly type: 'page' };
+
+/** What stands on the page of sm-watchdog: its deadline, that of its proof, and when it was written. CLOCK_MONOTONIC, ms. */
+export const RENEWAL_NUMBERS = 3;
+/** On that of `sm`: when it was written. */
+export const PULSE_NUMBERS = 1;
+
 export type FromSm =
   /** From one that was started with a watchdog that waits for none of it: it goes on from what remains of a life before. */
   | FirstFromSm
   /** First of all. `copy`: to a watchdog that this `sm` started. */
-  | { readonly type: 'life'; readonly process: ProcessIdentity; readonly copy: Copy | null }
+  | {
+      readonly type: 'life';
+      readonly process: ProcessIdentity;
+      readonly copy: Copy | null;
+      /** Path of the page on which it can write its pulse; missing = it has none. */
+      readonly page?: string;
+    }
+  | PageIsRead
   | { readonly type: 'event'; readonly event: PlainSmEvent }
   | {
       readonly type: 'report';
@@ -93,7 +108,10 @@ export type FromWatchdog =
       readonly process: ProcessIdentity;
       readonly basis: string;
       readonly copy: Copy;
+      /** Path of the page on which it can write its renewals; missing = it has none. */
+      readonly page?: string;
     }
+  | PageIsRead
   /** `proof`: with every permission. */
   | { readonly type: 'fact'; readonly fact: GuardFact; readonly proof?: PermissionProof }
   /** Belongs into the copy from now on. */

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { isTimed } from '../../core/arbiter/regime.ts';
 import type { LifeId } from '../../core/link/types.ts';
@@ -15,7 +15,8 @@ import { EXIT_CONFIG, EXIT_UNAVAILABLE } from '../exit-codes.ts';
 import { isLabNode } from '../lab-node.ts';
 import { acquireLock } from '../lock.ts';
 import { kernelLife, newProcessLife, productUuid } from '../node-facts.ts';
-import type { FromWatchdog } from '../pair/messages.ts';
+import { type FromWatchdog, RENEWAL_NUMBERS } from '../pair/messages.ts';
+import { makePage } from '../pair/page.ts';
 import { type Started, startProgram } from '../pair/programs.ts';
 import type { Log } from '../ports.ts';
 import { serviceManager } from '../systemd.ts';
@@ -205,6 +206,7 @@ function makeWatchdog(
     adopted,
     remains: ends.remains,
     inherited: ends.inherited,
+    page: makePage(join(config.runDirectory, 'sm-watchdog.page'), RENEWAL_NUMBERS),
     basis: basisOf(plan),
     serviceManager: serviceManager({ environment: process.env, pid: process.pid, time: realTime, log }),
     exit,

@@ -15,6 +15,7 @@ import {
   type PermissionProof,
   type Remains,
 } from '../../core/guard/interface.ts';
+import { same } from '../../core/kernel/same.ts';
 import type { FromArbiter } from '../arbiter/messages.ts';
 import { ticksNow, ticksOf } from '../exec/procfs.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
@@ -25,8 +26,10 @@ import {
   type FromWatchdog,
   type KnownLives,
   NO_LIVES,
+  PULSE_NUMBERS,
   type WatchdogStatus,
 } from '../pair/messages.ts';
+import { openPage, type PageIn, type PageOut } from '../pair/page.ts';
 import type { Started } from '../pair/programs.ts';
 import type { Log, Time } from '../ports.ts';
 import { killProcess, ownIdentity } from '../process-identity.ts';
@@ -60,6 +63,8 @@ export interface WatchdogOptions {
   readonly remains: Pick<RemainsFile, 'add' | 'remove' | 'clear' | 'lives' | 'keep' | 'forget'>;
   /** What a predecessor has kept, in the clock of `time`; null = nothing. */
   readonly inherited: () => Pick<Found, 'deadline' | 'proof' | 'lost' | 'entries' | 'lives'> | null;
+  /** For renewals, of RENEWAL_NUMBERS; null = they are said. */
+  readonly page: PageOut | null;
   /** Installation and plan that it was started from. */
   readonly basis: string;
   readonly serviceManager: ServiceManager;
@@ -79,6 +84,10 @@ interface Manager {
   saidBye: boolean;
   /** Known from its first word on. */
   pid: number | null;
+  /** It reads our page. */
+  reads: boolean;
+  /** The page of its pulse; null = it says it. */
+  pulses: PageIn | null;
 }
 
 export class WatchdogProcess {
@@ -200,12 +209,21 @@ export class WatchdogProcess {
       do {
         const now = this.#clock.now();
         const due = this.#timers.takeDue(now);
+        if (due.some(({ key }) => key === 'hello')) this.#takePulse(now);
         if (due.some(({ key }) => LINK_TIMERS.has(key))) this.#lookAtLinks(now);
         for (const timer of due) this.#guard.step(timer, now);
         const event = this.#queue.shift();
         if (event !== undefined) this.#guard.step(event, this.#clock.reckon());
       } while (this.#queue.length > 0);
     });
+  }
+
+  /** At each hello it is judged whether `sm` lives, and it is told that we do. */
+  #takePulse(now: number): void {
+    this.#renewals.isNews = true;
+    const [at] = this.#manager?.pulses?.read() ?? [];
+    if (at !== undefined)
+      this.#guard.step({ type: 'sm.pulse', at: Math.min(now, this.#clock.fromSm(at)) }, now);
   }
 
   /**
@@ -227,6 +245,7 @@ export class WatchdogProcess {
     try {
       work();
       this.#keepRemains();
+      this.#writeRenewals();
     } catch (error) {
       // A guard that does not know what it does guards nothing: `sm` starts another and hands its copy over.
       log.fatal({ error: error instanceof Error ? error.stack : String(error) }, 'broken invariant');
@@ -288,10 +307,13 @@ export class WatchdogProcess {
     // The parts of a report go out at one moment, and all renew to the same: said once.
     if (isRenewal && fact.deadline === this.#saidDeadline) return;
     this.#saidDeadline = isRenewal && fact.lost !== true ? fact.deadline : null;
+    const proof = isRenewal ? this.#proof() : null;
+    if (proof === null) this.#renewals.proof = null;
+    else if (this.#isMere(fact, proof)) return;
     const word: FromWatchdog = {
       type: 'fact',
       fact: this.#clock.factToSm(this.#explained(fact)),
-      ...(isRenewal ? { proof: this.#proof() } : {}),
+      ...(proof === null ? {} : { proof }),
     };
     // Nobody waits for a renewal; what changes something is not held up by a kill in the same step.
     if (isRenewal) this.#manager?.channel.queue(word);
@@ -306,6 +328,46 @@ export class WatchdogProcess {
 
   /** Of a renewal that nothing was said after; null = something was. */
   #saidDeadline: number | null = null;
+
+  // --- renewals ------------------------------------------------------------------------------------------------------
+
+  /** In the clock of `sm`. `proof`: with the newest renewal that nothing else was said after; null = something was. */
+  readonly #renewals: { deadline: number; proof: PermissionProof | null; isNews: boolean } = {
+    deadline: Number.NEGATIVE_INFINITY,
+    proof: null,
+    isNews: false,
+  };
+
+  /**
+   * Most of what a calm node would say is that a permission that lives runs on. `sm` finds that on the page when it needs it,
+   * and is woken up by a word only for what is different. In a domain with a record the engine acts on every renewal.
+   */
+  #isMere(fact: GuardFact, proof: PermissionProof): boolean {
+    const renewals = this.#renewals;
+    const { deadline, proof: said } = renewals;
+    const word = fact.type === 'guard.permission' && fact.lost !== true ? fact : null;
+    renewals.deadline = word === null ? deadline : this.#clock.toSm(word.deadline);
+    renewals.proof = word === null ? null : proof;
+    renewals.isNews = true;
+    const isMere =
+      this.#manager?.reads === true &&
+      said !== null &&
+      this.#options.guard.regime !== 'record' &&
+      this.#options.time.now() < deadline &&
+      deadline < renewals.deadline &&
+      same({ ...said, deadline: 0 }, { ...proof, deadline: 0 });
+    // What is said must not be contradicted by what is read after it.
+    if (!isMere) this.#writeRenewals();
+    return isMere;
+  }
+
+  #writeRenewals(): void {
+    const { page, time } = this.#options;
+    const { deadline, proof, isNews } = this.#renewals;
+    if (!isNews || page === null) return;
+    this.#renewals.isNews = false;
+    page.write(deadline, proof?.deadline ?? Number.NEGATIVE_INFINITY, time.now());
+  }
 
   #proof(): PermissionProof {
     const proof = this.#guard.proof();
@@ -387,6 +449,7 @@ export class WatchdogProcess {
     this.#manager = null;
     if (old !== null) {
       old.kill();
+      old.pulses?.close();
       old.channel.close(reason);
     }
     this.#smStarts += 1;
@@ -404,17 +467,27 @@ export class WatchdogProcess {
         if (this.#manager?.channel === channel) this.#gone(this.#manager, reason);
       },
     });
-    this.#manager = { channel, kill, saidBye: false, pid: null };
+    this.#manager = { channel, kill, saidBye: false, pid: null, reads: false, pulses: null };
     const { deadline, lost, holding } = this.#guard.view();
     const entries = this.#options.killList.entries();
     const lives = this.#lives();
     const proof = this.#proof();
     const copy = { deadline: this.#clock.toSm(deadline), proof, lost, holding, entries, lives };
-    channel.send({ type: 'life', process: ownIdentity(), basis: this.#options.basis, copy });
+    const { basis, page } = this.#options;
+    Object.assign(this.#renewals, { deadline: copy.deadline, proof: null });
+    const { path } = page ?? {};
+    channel.send({
+      type: 'life',
+      process: ownIdentity(),
+      basis,
+      copy,
+      ...(path === undefined ? {} : { page: path }),
+    });
   }
 
   #gone(manager: Manager, reason: string): void {
     this.#manager = null;
+    manager.pulses?.close();
     if (manager.saidBye) {
       this.#linger();
       return;
@@ -430,10 +503,14 @@ export class WatchdogProcess {
       case 'life':
         manager.kill = () => killProcess(message.process);
         manager.pid = message.process.pid;
+        this.#openPulses(manager, message.page);
         this.#adopt(message);
         // It speaks once its control socket is open.
         this.#options.serviceManager.ready();
         if (this.#stopReason !== null) manager.channel.send({ type: 'stop', reason: this.#stopReason });
+        return;
+      case 'page':
+        manager.reads = true;
         return;
       case 'event':
         this.#note(message.event);
@@ -461,6 +538,12 @@ export class WatchdogProcess {
       case 'bye':
         manager.saidBye = true;
     }
+  }
+
+  #openPulses(manager: Manager, path: string | undefined): void {
+    if (path === undefined) return;
+    manager.pulses = openPage(path, PULSE_NUMBERS);
+    if (manager.pulses !== null) manager.channel.send({ type: 'page' });
   }
 
   /** The copy comes before the greeting, so that what is told first is already true. */

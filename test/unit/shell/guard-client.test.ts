@@ -1,11 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Duplex } from 'node:stream';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { GuardFact } from '../../../src/core/engine-interface.ts';
 import { NO_PROOF } from '../../../src/core/guard/interface.ts';
 import { permissionAfterSendMs } from '../../../src/core/guard/permission-time.ts';
-import { GuardClient } from '../../../src/shell/guard-client.ts';
+import { GuardClient, type GuardClientOptions } from '../../../src/shell/guard-client.ts';
 import { toJson } from '../../../src/shell/json.ts';
-import { type FromSm, type FromWatchdog, NO_LIVES } from '../../../src/shell/pair/messages.ts';
+import {
+  type FromSm,
+  type FromWatchdog,
+  NO_LIVES,
+  RENEWAL_NUMBERS,
+} from '../../../src/shell/pair/messages.ts';
+import { makePage, type PageOut } from '../../../src/shell/pair/page.ts';
 import { FakeTime, silentLog } from './fakes.ts';
 
 const P = 800;
@@ -82,7 +91,7 @@ beforeEach(async () => {
   await greet(pipe);
 });
 
-function make({ stream }: Pipe): GuardClient {
+function make({ stream }: Pipe, parts: Partial<GuardClientOptions> = {}): GuardClient {
   return new GuardClient({
     stream,
     permissionMs: P,
@@ -98,6 +107,8 @@ function make({ stream }: Pipe): GuardClient {
         },
       };
     },
+    page: null,
+    looked: () => {},
     basis: 'now',
     takesOver: async (pid) => void successors.push(pid),
     post: (fact) => facts.push(fact),
@@ -106,6 +117,7 @@ function make({ stream }: Pipe): GuardClient {
     kill: (entries) => killed.push(entries.map(({ service }) => service)),
     time,
     log: silentLog,
+    ...parts,
   });
 }
 
@@ -439,4 +451,117 @@ it('a watchdog that died before anybody listened to it is noticed at once, and t
   time.advance(0);
   expect(later).toHaveLength(1);
   expect(newest().of('life')).toMatchObject([{ copy: null }]);
+});
+
+describe('a watchdog whose renewals are read', () => {
+  let page: PageOut;
+  let pulses: number[];
+  let looked: number;
+  const afterSendMs = 570;
+  const renew = (on = page) => on.write(time.now() + afterSendMs, time.now() + 400, time.now());
+
+  beforeEach(async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'sm-guard-')), 'page');
+    onTestFinished(() => rmSync(dirname(path), { recursive: true, force: true }));
+    page = makePage(path, RENEWAL_NUMBERS) as PageOut;
+    pulses = [];
+    looked = 0;
+    await client.bye();
+    pipe = new Pipe();
+    const own: PageOut = { path: '/pulse', write: (at = 0) => pulses.push(at) > 0 };
+    client = make(pipe, { page: own, looked: () => void looked++ });
+    client.start();
+    const copy = { deadline: 0, lost: false, holding: false, entries: [], lives: NO_LIVES, proof: NO_PROOF };
+    await pipe.say({ type: 'life', process: nobody, basis: 'now', copy, page: path });
+    client.hold(true);
+    client.list(7, entry, true);
+    await pipe.say({ type: 'fact', fact: { type: 'guard.permission', deadline: time.now() + afterSendMs } });
+    facts.length = 0;
+  });
+
+  it('is told that they are, and has not to say anything for the permission to go on', async () => {
+    expect(pipe.of('page')).toHaveLength(1);
+    expect(client.looksBySelf).toBe(true);
+    for (let i = 0; i < 20; i++) {
+      renew();
+      expect(client.verdict().deadline).toBe(time.now() + afterSendMs);
+      time.advance(200);
+    }
+    expect(pipe.of('ping')).toEqual([]);
+    expect(killed).toEqual([]);
+    expect(later.filter(({ heard }) => heard.length > 0)).toEqual([]);
+    expect(facts.every(({ type }) => type === 'guard.permission')).toBe(true);
+    expect(looked).toBeGreaterThan(10);
+  });
+
+  it('is replaced when it renews no more, by one that gets what it renewed last', async () => {
+    renew();
+    time.advance(150);
+    renew();
+    const deadline = time.now() + afterSendMs;
+    time.advance(P / 2 - 30 - 1);
+    expect(newest()?.heard ?? []).toEqual([]);
+    time.advance(1);
+    expect(newest().of('life')[0]?.copy).toMatchObject({ deadline, proof: { deadline: deadline - 170 } });
+    expect(killed).toEqual([]);
+    expect(client.looksBySelf).toBe(false);
+    time.advance(deadline - time.now());
+    expect(killed).toEqual([['s']]);
+  });
+
+  it('is believed when it says that permission is shorter, or lost', async () => {
+    renew();
+    client.look();
+    const shorter = time.now() + 100;
+    await pipe.say({ type: 'fact', fact: { type: 'guard.permission', deadline: shorter } });
+    expect(client.verdict()).toEqual({ deadline: shorter, lost: false });
+    await pipe.say({ type: 'fact', fact: { type: 'guard.lost', reason: 'x' } });
+    renew();
+    expect(client.verdict()).toEqual({ deadline: shorter, lost: true });
+  });
+
+  it('is read also where a word came after what it has written', async () => {
+    renew();
+    const deadline = time.now() + afterSendMs;
+    time.advance(1);
+    await pipe.say({ type: 'pong', number: 0 });
+    expect(client.verdict().deadline).toBe(deadline);
+  });
+
+  it('puts no pulse of ours off with its words', async () => {
+    looked = 0;
+    for (let i = 0; i < 10; i++) {
+      time.advance(100);
+      await pipe.say({ type: 'pong', number: 0 });
+    }
+    expect(looked).toBeGreaterThanOrEqual(10);
+  });
+
+  it('is no clock for our pulse where it may be quiet for longer than we', async () => {
+    await client.bye();
+    client = make(pipe, { permissionMs: 3000 });
+    client.start();
+    const copy = { deadline: 0, lost: false, holding: false, entries: [], lives: NO_LIVES, proof: NO_PROOF };
+    await pipe.say({ type: 'life', process: nobody, basis: 'now', copy, page: page.path });
+    expect(client.looksBySelf).toBe(false);
+  });
+
+  it('reads our pulse from when it says so, but for the first after it was away', async () => {
+    const said = () => pipe.of('event').filter(({ event }) => event.type === 'sm.pulse').length;
+    client.pulse();
+    await settled();
+    expect([said(), pulses]).toEqual([1, []]);
+    await pipe.say({ type: 'page' });
+    time.advance(5);
+    client.pulse();
+    await settled();
+    expect([said(), pulses]).toEqual([1, [time.now()]]);
+    pipe.stream.destroy();
+    await settled();
+    time.advance(0);
+    pipe = newest();
+    client.pulse();
+    await settled();
+    expect([said(), pulses.length]).toEqual([1, 1]);
+  });
 });

@@ -117,6 +117,8 @@ class World {
         pulse: () => {
           this.pulses += 1;
         },
+        look: () => {},
+        looksBySelf: false,
         flush: () => note('flush'),
       },
       word: {

@@ -31,6 +31,7 @@ function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): W
     adopted: null,
     remains: { add() {}, remove() {}, clear() {}, lives() {}, keep() {}, forget() {} },
     inherited: () => null,
+    page: null,
     basis: '',
     serviceManager: { ready: () => {}, alive: () => {}, stopping: () => {} },
     exit: () => {},
