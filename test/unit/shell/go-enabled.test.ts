@@ -60,7 +60,8 @@ function whenThere(path: string, work: () => void): () => void {
     if (existsSync(path)) work();
     else setImmediate(look);
   };
-  look();
+  // Never at once, as no clock does: on a busy machine the file is there before this is asked.
+  setImmediate(look);
   return () => {
     over = true;
   };
