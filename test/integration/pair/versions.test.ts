@@ -27,12 +27,18 @@ const speaking = (min: number, max: number): string =>
     .replace(/PROTOCOL_VERSION = \d+/, `PROTOCOL_VERSION = ${max}`)
     .replace(/PROTOCOL_VERSION_MIN = \d+/, `PROTOCOL_VERSION_MIN = ${min}`);
 
+/** What the other modules ask the codec for since reports have fields behind their end, which came with version 2. */
+const NO_TAIL = `
+export const VERSION_WITH_TAIL = 2;
+export const encodeReportTail = () => new Uint8Array(0);
+`;
+
 beforeAll(() => {
   present = buildPrograms();
   older = variantOf(present, {
     'core/link/types.ts': speaking(1, 1),
     'core/link/frame.ts': kept('frame'),
-    'core/link/report.ts': kept('report'),
+    'core/link/report.ts': `${kept('report')}${NO_TAIL}`,
     'core/link/bytes.ts': kept('bytes'),
   });
   future = variantOf(present, { 'core/link/types.ts': speaking(3, 4) });
