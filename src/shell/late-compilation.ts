@@ -14,6 +14,8 @@ const FLAGS = {
   usual: '--ticks-before-optimization=3 --max-bytecode-size-for-early-opt=81',
   late: '--ticks-before-optimization=45 --max-bytecode-size-for-early-opt=0',
 } as const;
+/** Where the numbers above are V8's own: another one would be left with them, in place of its own, for good. */
+export const IS_KNOWN = process.versions.v8.startsWith('11.');
 /** After the last piece of work. */
 const CALM_MS = 1000;
 
@@ -34,7 +36,7 @@ export class LateCompilation {
   }
 
   #set(isLate: boolean): void {
-    if (this.#isLate === isLate) return;
+    if (this.#isLate === isLate || !IS_KNOWN) return;
     this.#isLate = isLate;
     for (const flag of FLAGS[isLate ? 'late' : 'usual'].split(' ')) setFlagsFromString(flag);
   }

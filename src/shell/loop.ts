@@ -478,6 +478,7 @@ export class Loop {
         // That nothing of this node is active any more is said at once: it takes activity away, and waits for no commit. But the
         // next sm has to know of it too: a word that would be forgotten is not given.
         this.#withheldReport = effect.leaving ? null : effect;
+        if (effect.leaving) this.#unsaved.wordGiven();
         if (effect.leaving && this.#options.word.keep()) this.#options.guard.send(effect);
         return;
       // An operator's word counts when it is in the history; the answer says that it is not.

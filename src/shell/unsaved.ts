@@ -67,6 +67,11 @@ export class Unsaved {
     }
   }
 
+  /** A word is given anew: that an earlier one stands no more says nothing of this one. */
+  wordGiven(): void {
+    this.#rows.delete(rowKey({ type: 'persist.word' }));
+  }
+
   all(): SavedEffect[] {
     return [...this.#rows.values(), ...this.#history];
   }

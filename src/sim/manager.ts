@@ -383,7 +383,13 @@ export class SimManager extends SimProcess {
 
   #performUnstored(effect: EngineEffect): void {
     if (effect.type === 'guard.send' && !effect.leaving) this.#withheld = effect;
-    else if (effect.type === 'run' && (isActivating(effect) || this.world.breaks.has('commit-before-kill'))) {
+    else if (effect.type === 'guard.send') {
+      this.#unsaved = this.#unsaved.filter(({ type }) => type !== 'persist.word');
+      this.#perform(effect);
+    } else if (
+      effect.type === 'run' &&
+      (isActivating(effect) || this.world.breaks.has('commit-before-kill'))
+    ) {
       this.#done(effect, { kind: 'refused', reason: 'not stored: disk full', transient: true }, 0);
     } else this.#perform(effect);
   }

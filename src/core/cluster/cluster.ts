@@ -731,7 +731,10 @@ export class Cluster {
     const { number, reason, ground } = grant;
     this.#used = grant;
     // A word of which it is not known why it was given may have been that this node ends: then the peer may be let in as well.
-    if (ground === 'word' && this.#word !== 'given') return;
+    if (ground === 'word' && this.#word !== 'given') {
+      peer.grant = null;
+      return;
+    }
     this.#actsOn = grant;
     this.#releasePeer(`${peer.name} is replaced: ${reason}`);
     // No record says which numbers it has given since its newest report, or at all.

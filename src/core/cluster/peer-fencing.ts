@@ -19,6 +19,7 @@ import {
 import type { FenceDeviceDefinition } from '../definitions/arbiter-model.ts';
 import type { DefinitionSet } from '../definitions/model.ts';
 import { STATE } from '../kernel/state.ts';
+import type { LifeId } from '../link/types.ts';
 import type { ClusterContext } from './context.ts';
 import type { PeerState } from './peer-state.ts';
 import type { DomainRole } from './role.ts';
@@ -49,8 +50,13 @@ export class PeerFencing {
   #running = false;
   #endedAt = Number.NEGATIVE_INFINITY;
   #lastResult = '';
-  /** Of this silence: since when only the peer's death lets this node go on. null = it is heard, or something else may. */
+  /**
+   * Of this silence, whatever becomes of sm-watchdog in it: since when only the peer's death lets this node go on. null = the peer is
+   * heard, or something else may.
+   */
   #forcedAt: number | null = null;
+  /** What a life of the peer has announced. Who does not hear us sends reports of version 1, which can not say it. */
+  #peerShots: { readonly life: LifeId; readonly ms: number } | null = null;
   #shotsMs: number;
   /** The least that was announced shortly before, and until when. */
   #before = { ms: Number.POSITIVE_INFINITY, until: Number.NEGATIVE_INFINITY };
@@ -63,6 +69,7 @@ export class PeerFencing {
       endedAt: this.#endedAt,
       lastResult: this.#lastResult,
       forcedAt: this.#forcedAt,
+      peerShots: this.#peerShots,
       shotsMs: this.#shotsMs,
       before: this.#before,
     };
@@ -73,6 +80,7 @@ export class PeerFencing {
     this.#endedAt = state.endedAt;
     this.#lastResult = state.lastResult;
     this.#forcedAt = state.forcedAt;
+    this.#peerShots = state.peerShots;
     this.#shotsMs = state.shotsMs;
     this.#before = state.before;
   }
@@ -128,8 +136,11 @@ export class PeerFencing {
     const { definitions, timers, emit } = this.#context;
     // What it came to says nothing about another silence.
     if (peer.heard) this.#endedAt = Number.NEGATIVE_INFINITY;
+    const ms = peer.report?.shotsMs;
+    if (ms !== undefined) this.#peerShots = { life: peer.processLife, ms };
     const silent = canFence(definitions, peer.name) && !peer.heard && peer.silentSince !== null;
-    this.#forcedAt = silent && forced ? (this.#forcedAt ?? now) : null;
+    if (peer.heard || !forced) this.#forcedAt = null;
+    else if (silent) this.#forcedAt ??= now;
     if (!silent || !able) return timers.clear(TIMER);
     if (this.#forcedAt === null || peer.grant !== null || this.#running || !connected) return;
     if (!this.#gains(peer) && !(now < this.#forcedAt + THREATENED_MS && this.#isThreatened(peer))) return;
@@ -155,10 +166,13 @@ export class PeerFencing {
     return !this.#role.leads || this.#context.numbers.all().some(({ holder }) => holder === peer.name);
   }
 
-  /** The peer, which has less to lose, would shoot this node for what it runs; so this one, which is first, does. */
+  /**
+   * The peer, which has less to lose, would shoot this node for what it runs; so this one, which is first, does. Not an `sm` that
+   * has not heard it: it knows neither how long the silence lasts nor of a word that the peer leaves.
+   */
   #isThreatened(peer: PeerState): boolean {
     const { numbers, me } = this.#context;
-    if (peer.leaving || levelsOf(this.#devices, me).length === 0) return false;
+    if (peer.leaving || peer.heardLife === '' || levelsOf(this.#devices, me).length === 0) return false;
     return numbers.all().some(({ holder }) => holder === me);
   }
 
@@ -178,7 +192,8 @@ export class PeerFencing {
     const { until, ms } = this.#before;
     // What the peer has not read for certain, it does not wait for.
     const ownMs = base < until + READ_AFTER_MS ? Math.min(ms, this.#shotsMs) : this.#shotsMs;
-    const peerMs = peer.report?.shotsMs ?? fencingLimitMs({ levels: threats, gapMs });
+    const announced = this.#peerShots?.life === peer.processLife ? this.#peerShots.ms : undefined;
+    const peerMs = announced ?? fencingLimitMs({ levels: threats, gapMs });
     const waitMs = fenceWaitMs(delayMs, second ? peerMs : ownMs, deadIntervalMs);
     const roundMs = waitMs + (second ? ownMs : peerMs) + deadIntervalMs;
     const budgets = this.#budgets(peer.name).map((budget) => within(budget, ownMs));

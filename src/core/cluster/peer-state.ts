@@ -52,18 +52,22 @@ export class PeerState {
   readonly #groups = new Map<string, GroupReport>();
   /** The report was told since the peer is heard: one from before a silence says nothing of what was done in it. */
   #current = false;
+  /** The report was told since sm-watchdog greeted. */
+  #isTold = false;
 
   get [STATE]() {
     return {
       groups: this.#groups,
       versionSent: this.#versionSent,
       current: this.#current,
+      isTold: this.#isTold,
     };
   }
 
   set [STATE](state) {
     this.#versionSent = state.versionSent;
     this.#current = state.current;
+    this.#isTold = state.isTold;
   }
 
   constructor(name: string, kernelLife: LifeId, stopBoundMs: number) {
@@ -85,10 +89,12 @@ export class PeerState {
     return this.exchanged && this.reportVersion === this.#versionSent;
   }
 
-  /** Its newest word is that it ends: this `sm` of it begins nothing any more. */
+  /** Its newest word, told by the sm-watchdog that is there, is that it ends: this `sm` of it begins nothing any more. */
   get ends(): boolean {
     const { report, leaving, reportVersion } = this;
-    return leaving && report !== null && saysItEnds(report) && reportVersion === this.#versionSent;
+    return (
+      this.#isTold && leaving && report !== null && saysItEnds(report) && reportVersion === this.#versionSent
+    );
   }
 
   /** What it reports of a group; undefined where that does not count: not exchanged, or it said that it leaves. */
@@ -114,6 +120,7 @@ export class PeerState {
   forget(): void {
     this.heard = false;
     this.#current = false;
+    this.#isTold = false;
     this.announcement = 0;
     this.mayTake = false;
     this.grant = null;
@@ -129,6 +136,7 @@ export class PeerState {
       case 'guard.report':
         this.report = fact.report;
         this.#current = this.heard;
+        this.#isTold = true;
         this.reportVersion = fact.version;
         this.#versionSent = fact.version;
         this.#groups.clear();

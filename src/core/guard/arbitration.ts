@@ -423,10 +423,11 @@ export class Arbitration {
 
   /** To an `sm` that has just connected. */
   tellAll(): void {
+    // The audits first: what can not be used is refused, and then not asked for again at once.
+    for (const readiness of this.#audits.all) this.#options.tell({ type: 'guard.readiness', readiness });
     this.tellState();
     if (this.#record !== null) this.#options.tell(this.#record);
     if (this.#given !== null) this.#options.tell({ type: 'guard.granted', ...this.#given });
-    for (const readiness of this.#audits.all) this.#options.tell({ type: 'guard.readiness', readiness });
   }
 
   #ask(message: ToArbiter): void {

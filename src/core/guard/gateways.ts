@@ -30,9 +30,10 @@ export class Gateways {
     else this.#gateways.set(role, { misses: misses + 1, reason: '' });
   }
 
-  /** Nobody asks any more. */
-  forget(): void {
-    this.#gateways.clear();
+  /** Nobody asks any more: those of this link, or any. */
+  forget(role?: InterfaceRole): void {
+    if (role === undefined) this.#gateways.clear();
+    else this.#gateways.delete(role);
   }
 
   isSilent(role: InterfaceRole): boolean {

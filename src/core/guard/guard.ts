@@ -580,7 +580,7 @@ export class Guard {
 
   #onHosts(vote: HostsVote, now: number): void {
     const reached = reachesHosts(vote);
-    if (reached === null) this.#hosts.told(vote.role, false, 'no host is managed');
+    if (reached === null) this.#hosts.forget(vote.role);
     else this.#hosts.told(vote.role, reached, '');
     this.#judgeEnds(now);
   }

@@ -686,13 +686,22 @@ describe('a word that stands', () => {
   });
 
   it('does not, where an sm before this one gave it: it may have ended itself, and let the peer in by that', () => {
+    const before = given();
+    before.peerGroup('oam', { state: 'active', runs: 2, activationMax: 2, holder: B, holderActivation: 2 });
+    before.report({ domainState: 'leader', leader: B, number: 3, settled: true });
     const c = new ClusterDriver({
       ...stay,
-      restored: { ...given().restored(), wordLife: life('own kernel') },
+      restored: { ...before.restored(), wordLife: life('own kernel') },
     });
     c.silent(false);
     c.fact(byWord);
     expect([c.state, c.numbers().held]).toEqual(['waiting', 0]);
+    // A grant that lets nobody in is none, and says nothing of what the peer runs.
+    c.pass(60_000);
+    const reason = expect.stringContaining('what controller-1 runs is not known');
+    expect(c.effects).toContainEqual(
+      expect.objectContaining({ type: 'persist.alarm', id: '400.002', reason }),
+    );
   });
 
   it('is read only when a version of this node comes back, whoever orders meanwhile', () => {

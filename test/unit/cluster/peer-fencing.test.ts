@@ -139,6 +139,14 @@ describe('two that can shoot each other', () => {
     const limitMs = 2 * (5000 + 200) - 200 + 3000 + 5000 + 2 * (5000 + 200);
     expect(window()).toMatchObject({ from: 10_000 + limitMs + D });
   });
+  test('one that does not hear us can not announce it again, and has not taken it back', () => {
+    site({ holder: B });
+    hears(2000);
+    fencing.judge(peer, ABLE, 9000);
+    hears();
+    silent(10_000);
+    expect(window()).toMatchObject({ from: 12_800, until: 16_200 });
+  });
   test('what was announced a moment before the silence is not relied on', () => {
     site({});
     hears(2000);
@@ -176,6 +184,20 @@ describe('a reason to shoot', () => {
     peer.apply({ ...fact, leaving: true });
     silent(10_000);
     expect(window()).toBeUndefined();
+  });
+  test('not where this sm has not heard it: it may have said so to the one before', () => {
+    silent(10_000);
+    expect(window()).toBeUndefined();
+    expect(fencing.lastResult).toBe('');
+  });
+  test('a restart of sm-watchdog makes no new silence of it', () => {
+    hears(2000);
+    silent(10_000);
+    fencing.onResult(failed, 60_000);
+    peer.forget();
+    fencing.judge(peer, ABLE, 75_000);
+    silent(76_000);
+    expect(effects.filter(({ type }) => type === 'guard.fence-peer')).toHaveLength(1);
   });
   test('not again and again: who has not been shot in a minute is not shot', () => {
     hears(2000);

@@ -47,6 +47,10 @@ test('one that most hosts answer goes on, and so does one after fewer rounds, wi
     (g: GuardDriver) => vote(g, 0, 0, 10),
     (g: GuardDriver) => {
       vote(g, 0, 5);
+      vote(g, 0, 0, 1);
+    },
+    (g: GuardDriver) => {
+      vote(g, 0, 5);
       g.step({ type: 'arbiter.gone', reason: 'test' });
     },
   ]) {

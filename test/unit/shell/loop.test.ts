@@ -404,6 +404,17 @@ describe('a failing commit', () => {
     expect(world.journal).toEqual(['commit 1 failed', 'hold false', 'keep the word', 'send 2']);
   });
 
+  it('stores no end of an earlier word once there is a new one', () => {
+    world.emit(persistService, { type: 'persist.word' }, send(1));
+    world.time.settle();
+    world.emit(send(2, true));
+    world.time.settle();
+    world.stored = { ok: true };
+    world.time.advance(COMMIT_RETRY_MS_MAX);
+    expect(world.commits[0]).toContainEqual({ type: 'persist.word' });
+    expect(world.commits.at(-1)).toEqual([persistService]);
+  });
+
   it('gives no such word that the next sm would not know of', () => {
     world.keepsWord = false;
     world.emit(persistService, { type: 'guard.hold', holding: false }, send(1, true));
