@@ -126,6 +126,8 @@ export type GuardFact =
       readonly ground: TakeGround;
       readonly reason: string;
     }
+  /** The record goes to the peer, or is lost: what it let this node do is over, used or not. */
+  | { readonly type: 'guard.withdrawn' }
   /** What the arbiter's record says; `register` = identity of where it is kept, to be remembered. */
   | {
       readonly type: 'guard.record';

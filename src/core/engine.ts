@@ -130,6 +130,7 @@ export class Engine {
       case 'guard.duplicate':
       case 'guard.limit':
       case 'guard.granted':
+      case 'guard.withdrawn':
       case 'guard.record':
       case 'guard.arbiter':
       case 'guard.readiness':

@@ -279,9 +279,12 @@ export class SimNode {
     this.definitions = definitionsOf(this.world.options, this.index, this.#isUpdated);
     this.endManager('other definitions');
     const { life } = this.watchdog;
-    this.#later(this.rng.between(...RENEWAL_MS), () => {
-      if (this.watchdog.life === life) this.endWatchdog('other definitions');
-    });
+    const renew = () => {
+      if (this.watchdog.life !== life) return;
+      if (this.manager.alive && !this.manager.stalled) this.endWatchdog('other definitions');
+      else this.#later(RENEWAL_MS[0], renew);
+    };
+    this.#later(this.rng.between(...RENEWAL_MS), renew);
   }
 
   /** The orderly end of `sm`, and soon of sm-watchdog, which repeats its last word a little. */

@@ -127,7 +127,7 @@ export const BREAKS = {
   'device-tie': 'a fence device that has the power of another machine is believed',
   'fence-delay': 'both nodes shoot at once',
   'proof-once': 'a proof of death is kept and used again',
-  'quiet-since': 'a sign of life voids no grant',
+  'quiet-since': 'neither a sign of life nor the loss of the record voids a grant',
   'disk-yield': 'who claims a disk looks at nothing any more',
   'one-chooser': 'the node that does not lead chooses too',
   'higher-stays': 'who hears that the other one runs a group too stops it, whatever its number',

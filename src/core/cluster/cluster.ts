@@ -112,6 +112,11 @@ export class Cluster {
    * the word is taken back. `found`: an `sm` before this one gave it, because its store failed or because it ended.
    */
   #word: 'none' | 'given' | 'found' = 'none';
+  /**
+   * Version of our own record since a word was taken back; null = the peer has shown that it has read that. What it ordered
+   * before says nothing: it may have ordered it before it read the word, and act on the word next.
+   */
+  #unreadReturn: number | null = null;
   #holding = false;
   /** New in the pair: silence may be a wrong address or a firewall, behind which the other node acts. */
   #joins: boolean;
@@ -160,6 +165,7 @@ export class Cluster {
       leaving: this.#leaving,
       yielded: this.#yielded,
       word: this.#word,
+      unreadReturn: this.#unreadReturn,
       holding: this.#holding,
       joins: this.#joins,
       fenced: this.#fenced,
@@ -181,6 +187,7 @@ export class Cluster {
     this.#leaving = state.leaving;
     this.#yielded = state.yielded;
     this.#word = state.word;
+    this.#unreadReturn = state.unreadReturn;
     this.#holding = state.holding;
     this.#joins = state.joins;
     this.#fenced = state.fenced;
@@ -295,7 +302,7 @@ export class Cluster {
     if (this.#freshKernel) this.#boot('boot', '', now);
     if (this.#saidToLeave) {
       this.#word = 'found';
-      this.#nodes.renew();
+      this.#renew();
     }
     this.#begin(now);
     if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
@@ -376,25 +383,45 @@ export class Cluster {
    */
   #stepDown(now: number): void {
     this.#yielded = false;
-    this.#nodes.renew();
+    this.#renew();
     this.#role.unsettle();
     this.#leading.end();
     this.#role.wait('the store works again, and the peer was told to take over', now);
+  }
+
+  /** That our word is taken back is read in our record. */
+  #renew(): void {
+    this.#nodes.renew();
+    this.#unreadReturn = this.#nodes.own.administrativeVersion;
   }
 
   /** Its newest report has our record as it became when our word was taken back: it has read that, and begins nothing on it. */
   #knowsOurReturn(peer: PeerState): boolean {
     if (this.#storeFailed !== '' || !peer.isCurrent) return false;
     if (peer.report?.domainState === 'leader' && !peer.leaving) return false;
-    const known = peer.report?.nodes.find(({ name }) => name === this.#me)?.administrativeVersion ?? -1;
-    return known >= this.#nodes.own.administrativeVersion;
+    return hasRead(peer, this.#me, this.#nodes.own.administrativeVersion);
   }
 
-  /** In the turn that stores what came of it. */
+  #judgeReturn(peer: PeerState): void {
+    const version = this.#unreadReturn;
+    if (version === null || this.#storeFailed !== '' || !peer.isCurrent) return;
+    if (!hasRead(peer, this.#me, version)) return;
+    this.#unreadReturn = null;
+    if (this.#word === 'none') this.#emit({ type: 'persist.word' });
+  }
+
+  /** Whoever leads waits for nobody's order. */
+  #forgetReturn(): void {
+    if (this.#unreadReturn === null || this.#storeFailed !== '') return;
+    this.#unreadReturn = null;
+    if (this.#word === 'none') this.#emit({ type: 'persist.word' });
+  }
+
+  /** In the turn that stores what came of it. The mark of it lasts until the peer has read that it is taken back. */
   #endWord(): void {
     if (this.#word === 'none' || this.#storeFailed !== '') return;
     this.#word = 'none';
-    this.#emit({ type: 'persist.word' });
+    if (this.#unreadReturn === null) this.#emit({ type: 'persist.word' });
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
@@ -661,6 +688,7 @@ export class Cluster {
         this.#follow(this.#role.number, `${peer.name} does not hear this node and takes over`, now);
       return;
     }
+    this.#judgeReturn(peer);
     if (this.#word !== 'none' && this.#knowsOurReturn(peer)) this.#endWord();
     if (this.#options.breaks?.has('word-stands') === true) this.#endWord();
     if (peer.leaving) {
@@ -795,7 +823,7 @@ export class Cluster {
     const granted = theirs.holder === this.#me && theirs.holderActivation > stopped;
     if (theirs.order === 'active') {
       if (!granted) return;
-      const refused = refusal(this.#verdict(now)) ?? (this.#peer?.isCurrent === true ? null : NEWS_AWAITED);
+      const refused = refusal(this.#verdict(now)) ?? this.#newsAwaited();
       // Not taken before it can begin: given up in the same breath, it would be given again, without an end.
       if (held < theirs.holderActivation && refused !== null) return this.#own.refuse(name, refused, now);
       if (held < theirs.holderActivation) this.#numbers.hold(name, theirs.holderActivation);
@@ -804,6 +832,12 @@ export class Cluster {
     // A grant that never became activity here is given up, so that the leader can give it to somebody else.
     if (granted && held === 0) this.#numbers.giveUp(name, theirs.holderActivation);
     this.#own.want(group, theirs.order, reason, now);
+  }
+
+  /** Why an order is too old to be obeyed; null = it is not. */
+  #newsAwaited(): string | null {
+    if (this.#peer?.isCurrent !== true) return NEWS_AWAITED;
+    return this.#unreadReturn === null ? null : `${this.#peer.name} has not read yet that this node is back`;
   }
 
   // --- permission ----------------------------------------------------------------------------------------------------
@@ -864,7 +898,7 @@ export class Cluster {
     this.#nodes.merge(report.nodes);
     // An order given there overtook our return: it is read only when a version of our own comes back.
     const overtaken = administrativeVersion !== this.#nodes.own.administrativeVersion;
-    if (overtaken && this.#word !== 'none') this.#nodes.renew();
+    if (overtaken && (this.#word !== 'none' || this.#unreadReturn !== null)) this.#renew();
     this.#progress.merge(report.operations, now);
   }
 
@@ -872,6 +906,7 @@ export class Cluster {
 
   #becomeLeader(number: number, reason: string, now: number): void {
     this.#joins = false;
+    this.#forgetReturn();
     this.#endWord();
     this.#leading.begin();
     this.#role.lead(number, reason, now);
@@ -1128,4 +1163,9 @@ export class Cluster {
 function linkWord(link: { readonly up: boolean; readonly heard: boolean } | undefined): string {
   if (link === undefined) return 'unknown';
   return link.up ? (link.heard ? 'up, peer heard' : 'up, peer not heard') : 'down';
+}
+
+/** Its report has the record of this node in that version, or a later one. */
+function hasRead({ report }: PeerState, node: string, version: number): boolean {
+  return (report?.nodes.find(({ name }) => name === node)?.administrativeVersion ?? -1) >= version;
 }

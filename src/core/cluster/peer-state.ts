@@ -13,7 +13,8 @@ type PeerFact = Extract<
       | 'guard.peer-links'
       | 'guard.silence-broken'
       | 'guard.announcement'
-      | 'guard.granted';
+      | 'guard.granted'
+      | 'guard.withdrawn';
   }
 >;
 
@@ -151,6 +152,9 @@ export class PeerState {
         this.grant = grant;
         return;
       }
+      case 'guard.withdrawn':
+        this.grant = null;
+        return;
       case 'guard.silence-broken':
         this.silentSince = null;
         this.mayTake = false;

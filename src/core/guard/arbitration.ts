@@ -232,10 +232,11 @@ export class Arbitration {
         return this.consider(now);
       case 'arbiter.limit':
         this.#setSole(false);
+        this.#withdraw();
         return rule({ kind: 'limit', ticket: fact.ticket }, now);
       case 'arbiter.lost':
         this.#setSole(false);
-        this.#given = null;
+        this.#withdraw();
         return rule({ kind: 'lost', reason: fact.reason }, now);
       case 'arbiter.granted':
         return this.#onGranted(fact, now);
@@ -331,6 +332,13 @@ export class Arbitration {
   #give(number: number, ground: TakeGround, reason: string): void {
     if (ground === 'death') this.#ask({ type: 'replaced' });
     this.#tellGiven({ number, ground, reason });
+  }
+
+  /** The record is ours no more: whoever has it next may let the peer in, so what it let this node do is over, used or not. */
+  #withdraw(): void {
+    if (this.#given === null || this.#options.breaks?.has('quiet-since') === true) return;
+    this.#given = null;
+    this.#options.tell({ type: 'guard.withdrawn' });
   }
 
   /** Under a ticket of its own: what refers to an earlier one does not count any more. */

@@ -1181,11 +1181,25 @@ export class Guard {
     const isTakenBack = this.#outgoing.leaving && !leaving;
     if (announceNumber !== this.#outgoing.announceNumber)
       this.#announcedAt = announceNumber === 0 ? null : now;
+    if (announceNumber > 0) this.#timers.set('announce', now + this.#announcePaceMs);
     Object.assign(this.#outgoing, { version, parts, tail, announceNumber, leaving, grant: event.grant ?? 0 });
     this.#rest();
     this.#sendReport(now);
     if (isTakenBack) this.#arbitration.giveAgain();
     if (this.#waiting.length > 0 && now >= this.#mayActAt()) this.#answerWaiting(now);
+  }
+
+  /**
+   * While S runs, several times: where one frame is lost, the next hello may be too late for the peer to stop in time (rule 14d).
+   */
+  #announceAgain(now: number): void {
+    if (this.#announcedAt === null || now >= this.#announcedAt + this.#announcedStopMs()) return;
+    this.#sendHeartbeat(now);
+    this.#timers.set('announce', now + this.#announcePaceMs);
+  }
+
+  get #announcePaceMs(): number {
+    return this.#announcedStopMs() / ANNOUNCEMENTS;
   }
 
   #onTimer(key: string, now: number): void {
@@ -1205,6 +1219,8 @@ export class Guard {
         return this.#fence();
       case 'listing':
         return this.#answerWaiting(now);
+      case 'announce':
+        return this.#announceAgain(now);
       case 'doubt':
         return this.#tellAnnouncement(this.#peer.announceNumber, now);
       case 'restart':
@@ -1228,6 +1244,8 @@ const KILL_REPEAT_MS = 20;
 const LAST_WORD_MS = 2;
 /** After the stop bound, while sm has not yet verified everything. */
 const LOOK_AGAIN_MS = 1000;
+/** How often an announcement is sent in the time that the peer has to stop. */
+const ANNOUNCEMENTS = 10;
 /** A heartbeat and its answer, whoever sends first. */
 const DOUBT_HELLOS = 1.5;
 /** On top of a hello: an echo may wait as long for the next frame of the peer. */

@@ -202,7 +202,7 @@ export type GuardEffect =
  * Keys of timers at which it counts whether our own links are up: heartbeats renew permission on those that are, silence may
  * be used, an announced take-over may act. The caller looks at the links right before.
  */
-export const LINK_TIMERS: ReadonlySet<string> = new Set(['hello', 'judge', 'listing']);
+export const LINK_TIMERS: ReadonlySet<string> = new Set(['hello', 'judge', 'listing', 'announce']);
 
 /** How often `sm` has to say that it lives. */
 export const PULSE_INTERVAL_MS = 250;

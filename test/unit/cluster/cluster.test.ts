@@ -704,6 +704,19 @@ describe('a word that stands', () => {
     );
   });
 
+  it('is followed by no order that the leader gave before it has read that it is taken back', () => {
+    const c = new ClusterDriver(stay).follow();
+    c.cluster.onStore('disk full', c.now);
+    expect(c.said.leaving).toBe(true);
+    c.cluster.onStore('', c.now);
+    const orders = { domainState: 'leader', leader: B, number: 5, settled: true } as const;
+    c.peerGroup('oam', { order: 'active', holder: A, holderActivation: 6 });
+    c.report(orders);
+    expect([c.state, c.numbers().held]).toEqual(['backup', 0]);
+    c.report({ ...orders, nodes: c.cluster.nodes().filter(({ name }) => name === A) });
+    expect([c.state, c.numbers().held]).toEqual(['backup', 6]);
+  });
+
   it('is read only when a version of this node comes back, whoever orders meanwhile', () => {
     const c = given();
     c.cluster.onStore('', c.now);
@@ -766,6 +779,9 @@ describe('a restart of sm under policy stay', () => {
     c.report({ domainState: 'leader', number: 3, settled: true }, true);
     expect([c.state, c.persisted('persist.word')]).toEqual(['waiting', []]);
     c.report({ domainState: 'leader', number: 3, settled: true });
+    expect([c.state, c.persisted('persist.word')]).toEqual(['backup', []]);
+    const nodes = c.cluster.nodes().filter(({ name }) => name === A);
+    c.report({ domainState: 'leader', number: 3, settled: true, nodes });
     expect([c.state, c.persisted('persist.word')]).toEqual(['backup', [{ type: 'persist.word' }]]);
 
     const older = { ...led(), wordLife: life('an older one') };

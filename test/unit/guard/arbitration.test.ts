@@ -99,6 +99,22 @@ test('the copy of an sm that is gone needs no limit', () => {
   expect(node.drain().asked).toContainEqual({ type: 'limited', ticket: 5 });
 });
 
+test.each([
+  { type: 'arbiter.limit', ticket: 5 },
+  { type: 'arbiter.lost', reason: 'it is theirs' },
+] as const)('a grant that the record gave ends with the record, used or not: $type', (end) => {
+  const node = record();
+  const quietSince = node.now;
+  node.pass(2000);
+  node.rules({ type: 'arbiter.sole', number: 3 });
+  node.rules({ type: 'arbiter.granted', number: 3, ground: 'time', quietSince });
+  expect(node.drain().told).toContainEqual(expect.objectContaining({ type: 'guard.granted' }));
+  node.rules(end);
+  expect(node.drain().told).toContainEqual({ type: 'guard.withdrawn' });
+  node.rules(end);
+  expect(node.drain().told).not.toContainEqual({ type: 'guard.withdrawn' });
+});
+
 test('a lost record stops what is held', () => {
   const node = record();
   node.rules({ type: 'arbiter.sole', number: 3 });

@@ -178,6 +178,20 @@ describe('silence (rule 14d)', () => {
 });
 
 describe('an announcement (rule 14d)', () => {
+  it('is sent over and over while S runs, for one frame may be lost, and with each hello after that', () => {
+    const g = new GuardDriver();
+    g.pass(4700);
+    const sent = (): number => g.of('send').length;
+    g.step({ type: 'sm.report', version: 1, parts: [], announceNumber: 1, leaving: false });
+    const before = sent();
+    g.pass(290);
+    expect((sent() - before) / g.roles.length).toBeGreaterThanOrEqual(9);
+    g.pass(10);
+    const after = sent();
+    g.pass(1000);
+    expect((sent() - after) / g.roles.length).toBeLessThanOrEqual(6);
+  });
+
   it('is obeyed by a holder whatever its number and echo, with grace while sm is there', () => {
     const g = new GuardDriver();
     const peer = new FakePeer(g);
