@@ -33,6 +33,8 @@ export interface ReplayResult {
   readonly version: string;
   /** Turns of its life before the first one that was replayed, which began from a recorded state. */
   readonly turnsBefore: number;
+  /** What was before the state with which it begins is gone. */
+  readonly fromState: boolean;
   readonly turns: number;
   readonly events: number;
   /** What was recorded last, ms since the start of this life. */
@@ -68,6 +70,7 @@ class Replay {
   #startedAt = 0;
   #lastNow = 0;
   #firstTurn = 0;
+  #fromState = false;
   #lastTurn = 0;
   #turns = 0;
   #events = 0;
@@ -85,6 +88,7 @@ class Replay {
       life: this.#life,
       version: this.#version,
       turnsBefore: Math.max(0, this.#firstTurn - 1),
+      fromState: this.#fromState,
       turns: this.#turns,
       events: this.#events,
       lastMs: this.#lastNow - this.#startedAt,
@@ -182,6 +186,7 @@ class Replay {
       }
       if (!this.#beginning(content)) return false;
       (this.#engine as RecordedEngine | null)?.goOn(state as Snapshot);
+      this.#fromState = true;
       return true;
     } catch (error) {
       return this.#stop(

@@ -33,7 +33,7 @@ export function replayAll(path: string): {
     return { lines: [problem], summary: { ...none, problem } };
   }
   const lives = groups.map((files) => replayLife(textsOf(files)));
-  const good = lives.filter((life) => life.turns > 0 && isIdentical(life));
+  const good = lives.filter((life) => (life.turns > 0 || life.fromState) && isIdentical(life));
   const bad = lives.filter((life) => !isIdentical(life) && !isBeheaded(life));
   const turns = sum(good.map((life) => life.turns));
   const events = sum(good.map((life) => life.events));
@@ -54,7 +54,7 @@ function isBeheaded({ turns, difference, problem }: ReplayResult): boolean {
 }
 
 function linesOf(life: ReplayResult): string[] {
-  const { difference, problem, turnsBefore, turns, events, lastMs, end } = life;
+  const { difference, problem, turnsBefore, fromState, turns, events, lastMs, end } = life;
   const who = `${life.node || 'unknown'}, life ${life.life} of sm ${life.version}`;
   if (difference !== null) {
     const { turn, atMs, file, line, event, expected, found } = difference;
@@ -68,7 +68,10 @@ function linesOf(life: ReplayResult): string[] {
   const length = `${turns} turns, ${events} events, ${(lastMs / 1000).toFixed(1)} s`;
   if (problem !== '' && end !== 'broken')
     return [`${who}: not replayed from there on: ${problem} (${length})`];
-  if (turns === 0) return [`${who}: ended before its first turn was written`];
+  if (turns === 0)
+    return [
+      `${who}: ${fromState ? 'only its newest state is left, and no turn was written after it' : 'ended before its first turn was written'}`,
+    ];
   const tail = end === 'torn' ? '; its last line is torn, as by a power-off' : problem && `; ${problem}`;
   const from = turnsBefore === 0 ? '' : ` from a recorded state, its turn ${turnsBefore + 1}, on`;
   return [`${who}: identical${from}, ${length}${tail}`];

@@ -41,6 +41,12 @@ describe('a recorded life', () => {
     expect(second).toMatchObject({ difference: null, problem: '', end: 'whole', lastMs: whole.lastMs });
     expect(second.events).toBe(lines.length - SECOND_AT);
     expect(second.turnsBefore + second.turns).toBe(whole.turns);
+    expect(replay(textOf([title, state]))).toMatchObject({
+      difference: null,
+      problem: '',
+      turns: 0,
+      fromState: true,
+    });
     // As it was written before states were.
     expect(replay(textOf([title, ...lines.slice(SECOND_AT)])).problem).toContain('has been overwritten');
   });
