@@ -102,7 +102,9 @@ export class Site {
   async order(on: LabNode, kind: 'swact' | 'lock' | 'unlock', node: LabNode): Promise<string> {
     if (kind === 'lock') this.#ordered.add(node);
     const answer = await this.#command(on, { kind, node: node.name, group: '', why: 'chaos', forMs: 0 });
-    if (kind === 'unlock' && answer === ACCEPTED) this.#ordered.delete(node);
+    // A lock that got no answer, for nobody was there, may not have been one.
+    const isUnlocked = answer === ACCEPTED || answer.includes(`${node.name} is not locked`);
+    if (kind === 'unlock' && isUnlocked) this.#ordered.delete(node);
     return answer;
   }
 
