@@ -404,13 +404,10 @@ export class Cluster {
 
   #judgeReturn(peer: PeerState): void {
     const version = this.#unreadReturn;
-    if (version === null || this.#storeFailed !== '' || !peer.isCurrent) return;
-    if (!hasRead(peer, this.#me, version)) return;
-    this.#unreadReturn = null;
-    if (this.#word === 'none') this.#emit({ type: 'persist.word' });
+    if (version !== null && peer.isCurrent && hasRead(peer, this.#me, version)) this.#forgetReturn();
   }
 
-  /** Whoever leads waits for nobody's order. */
+  /** The peer has read it, or this node leads, and waits for nobody's order. */
   #forgetReturn(): void {
     if (this.#unreadReturn === null || this.#storeFailed !== '') return;
     this.#unreadReturn = null;
