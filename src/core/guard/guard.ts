@@ -3,22 +3,19 @@
  * `sm`, and has the last word on stopping (docs/SAFETY.md, rules 2, 10, 14d). Idle it does one step a hello and a frame.
  */
 
-import { type HostsVote, reachesHosts } from '../arbiter/hosts-vote.ts';
 import type { FromArbiter } from '../arbiter/messages.ts';
 import { isTimed, type Regime } from '../arbiter/regime.ts';
 import type { GuardFact } from '../engine-interface.ts';
 import type { InterfaceRole } from '../kernel/names.ts';
-import { INTERFACE_ROLES } from '../kernel/names.ts';
 import { same } from '../kernel/same.ts';
 import { Timers } from '../kernel/timers.ts';
 import { NO_LIFE } from '../link/frame.ts';
-import { ReportAssembler, withTail } from '../link/parts.ts';
-import { decodeReport, VERSION_WITH_TAIL } from '../link/report.ts';
+import { ReportAssembler } from '../link/parts.ts';
+import { decodeReport } from '../link/report.ts';
 import type { Frame, FrameHeader, Report } from '../link/types.ts';
-import { PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, saysItEnds } from '../link/types.ts';
-import { versionFor } from '../link/version.ts';
+import { saysItEnds } from '../link/types.ts';
 import { Arbitration, type Ruling } from './arbitration.ts';
-import { type GatewayState, Gateways, NO_ANSWER, NO_HOSTS } from './gateways.ts';
+import { ForcedStop } from './forced-stop.ts';
 import type {
   GuardEffect,
   GuardEvent,
@@ -28,65 +25,25 @@ import type {
   PermissionProof,
   Remains,
 } from './interface.ts';
-import { PULSE_INTERVAL_MS } from './interface.ts';
+import { ManagerWatch } from './manager-watch.ts';
+import { OwnLinks } from './own-links.ts';
 import { type LinkEnd, Peer } from './peer.ts';
 import { permissionAfterSendMs } from './permission-time.ts';
 import { type OwnTimes, ownTimes, shorterOf } from './times.ts';
-
-/** The report is told again this often even if nothing changed: a lost part is repaired within it. */
-const REPORT_REPEAT_MS = 1000;
-/** A starting `sm` may take this long to its first word. */
-const START_LIMIT_MS = 10_000;
-const RESTART_BACKOFF_MS = [0, 100, 200, 400, 800, 1600] as const;
-
-interface Manager {
-  connected: boolean;
-  lastPulseAt: number;
-  /** Since when `sm` is away; null = it lives. */
-  goneAt: number | null;
-  restarts: number;
-  /** Longer away than mainStallMsMax: this node is silent and has given permission up. */
-  mute: boolean;
-}
-
-interface Outgoing {
-  version: number;
-  parts: readonly Uint8Array[];
-  /** Behind the parts for a peer that may skip it. */
-  tail: Uint8Array;
-  /** This version was sent with the tail. */
-  tailed: boolean;
-  announceNumber: number;
-  leaving: boolean;
-  /** Ticket of the grant on which `sm` says that it acts. */
-  grant: number;
-  sentAt: number;
-}
+import { Voice } from './voice.ts';
 
 export class Guard {
   readonly #options: GuardOptions;
   readonly #emit: (effect: GuardEffect) => void;
   readonly #timers: Timers;
-  readonly #links: LinkEnd[];
+  readonly #links: OwnLinks;
   readonly #peer: Peer;
   readonly #assembler = new ReportAssembler();
-  readonly #entries = new Map<string, KillEntry>();
-  readonly #manager: Manager;
-  readonly #outgoing: Outgoing = {
-    version: 0,
-    parts: [],
-    tail: EMPTY,
-    tailed: false,
-    announceNumber: 0,
-    leaving: false,
-    grant: 0,
-    sentAt: Number.NEGATIVE_INFINITY,
-  };
+  readonly #manager: ManagerWatch;
+  readonly #voice: Voice;
+  readonly #stop: ForcedStop;
   readonly #regime: Regime;
   readonly #arbitration: Arbitration;
-  readonly #gateways = new Gateways();
-  /** The managed hosts, asked on a link, are a witness of the same kind. */
-  readonly #hosts = new Gateways();
   /** What permission and stop are counted with: shorter than our definitions where the peer may not know those (rule 4). */
   #own: OwnTimes;
   /** What we say of them. */
@@ -95,7 +52,6 @@ export class Guard {
   #recordUntil = Number.NEGATIVE_INFINITY;
   /** Permission was made finite; `sm` has not said yet that its copy is, too. */
   #limiting: number | null = null;
-  #sequence = 0;
   /** Until `sm` lived once: nothing older than this process may be resumed. */
   #fresh: boolean;
   /** What was inherited is nobody's yet: the `sm` that was started with this process is on its way, and has scripts to run. */
@@ -107,14 +63,8 @@ export class Guard {
   /** Our own clock's end of permission; meaningful under policy `takeover`, else Infinity. */
   #deadline = Number.NEGATIVE_INFINITY;
   #holding = false;
-  /** When the announcement that is on the wire first went out; null = none is. */
-  #announcedAt: number | null = null;
   /** Activating runs of an announced take-over that have to wait for its time. */
   readonly #waiting: { run: number; entry: KillEntry }[] = [];
-  /** Permission was lost while holding; ends when nothing is held any more. */
-  #lostAt: number | null = null;
-  /** Of what was listed when permission was lost, that of which the last look did not show that nothing is left. */
-  readonly #doubted = new Set<string>();
   /** In this step everything was frozen first, because of a gap. */
   #frozen = false;
   /** Last told to `sm`. */
@@ -128,17 +78,6 @@ export class Guard {
     this.#options = options;
     this.#emit = emit;
     this.#timers = new Timers(emit);
-    this.#links = options.interfaces.map(({ role }) => ({
-      role,
-      up: false,
-      upReason: UNSEEN,
-      counts: false,
-      countsSince: Number.POSITIVE_INFINITY,
-      sequence: -1,
-      lastReceivedAt: Number.NEGATIVE_INFINITY,
-      lastFreshEchoAt: Number.NEGATIVE_INFINITY,
-      heard: false,
-    }));
     const { domain } = options;
     this.#announced = ownTimes(domain);
     this.#own = this.#announced;
@@ -147,6 +86,32 @@ export class Guard {
       stopBoundMs: domain.stopBoundMs,
     });
     this.#regime = options.peer === null ? 'simplex' : (options.regime ?? domain.silencePolicy);
+    const { breaks } = options;
+    this.#links = new OwnLinks({
+      roles: options.interfaces.map(({ role }) => role),
+      peer: this.#peer,
+      deadIntervalMs: domain.deadIntervalMs,
+      helloIntervalMs: () => this.#own.helloIntervalMs,
+      tell: (fact) => this.#tell(fact),
+      ...(breaks === undefined ? {} : { breaks }),
+    });
+    this.#manager = new ManagerWatch({
+      timers: this.#timers,
+      emit,
+      mainStallMsMax: domain.mainStallMsMax,
+      neverMute: !this.#limited(),
+    });
+    this.#voice = new Voice({
+      guard: options,
+      timers: this.#timers,
+      emit,
+      links: this.#links,
+      peer: this.#peer,
+      manager: this.#manager,
+      heard: () => this.#told.heard,
+      renew: (now) => this.#renew(now),
+    });
+    this.#stop = new ForcedStop(this.#timers, emit, () => this.#own);
     this.#arbitration = new Arbitration({
       node: options.node,
       regime: this.#regime,
@@ -159,22 +124,20 @@ export class Guard {
       tell: (fact) => this.#tell(fact),
       rule: (ruling, now) => this.#onRuling(ruling, now),
       recorded: () => this.#ownAreKnown(),
-      ...(options.breaks === undefined ? {} : { breaks: options.breaks }),
+      ...(breaks === undefined ? {} : { breaks }),
     });
     this.#fresh = !options.copyExpected;
     this.#awaitsCopy = options.copyExpected;
-    this.#manager = { connected: false, lastPulseAt: 0, goneAt: 0, restarts: 0, mute: false };
   }
 
   start(now: number): void {
     this.#lastStepAt = now;
-    this.#manager.goneAt = now;
-    this.#manager.lastPulseAt = now;
+    this.#manager.awaitFrom(now);
     // Under a time-limited policy a guard that was given no copy has no permission until it sends on an up link.
     if (!this.#limited()) this.#deadline = Number.POSITIVE_INFINITY;
     this.#peer.lastReceiptAt = now;
     if (!this.#options.copyExpected) this.#inherit(now);
-    if (!this.#options.copyExpected) this.#startManager(false, 'start', now);
+    if (!this.#options.copyExpected) this.#manager.start(false, 'start', now);
     this.#nextHelloAt = now;
     this.#hello(now);
     this.#armJudge();
@@ -186,7 +149,7 @@ export class Guard {
     const { deadIntervalMs } = this.#options.domain;
     const { helloIntervalMs } = this.#own;
     if (gap > helloIntervalMs * 1.5) this.#peer.stallCreditMs += gap - helloIntervalMs;
-    const frozen = gap > deadIntervalMs / 2 && this.#holding ? [...this.#entries.keys()] : [];
+    const frozen = gap > deadIntervalMs / 2 && this.#holding ? this.#stop.services : [];
     this.#frozen = frozen.length > 0;
     if (this.#frozen) this.#emit({ type: 'freeze', services: frozen, frozen: true });
     if (this.#holding && now >= this.#deadline)
@@ -197,26 +160,19 @@ export class Guard {
         now,
       );
     this.#handle(event, now);
-    if (this.#frozen && this.#lostAt === null)
-      this.#emit({ type: 'freeze', services: frozen, frozen: false });
+    if (this.#frozen && !this.#stop.isDue) this.#emit({ type: 'freeze', services: frozen, frozen: false });
   }
 
   view(): GuardView {
     return {
-      links: this.#links.map(({ role, up, upReason, heard, lastReceivedAt }) => ({
-        role,
-        up,
-        upReason,
-        heard,
-        lastReceivedAt,
-      })),
+      links: this.#links.view(),
       peerHeard: this.#told.heard,
       silentSince: this.#told.silent ? this.#peer.lastReceiptAt : null,
       deadline: this.#deadline,
       proof: this.proof(),
-      lost: this.#lostAt !== null,
+      lost: this.#stop.isDue,
       holding: this.#holding,
-      entries: [...this.#entries.keys()],
+      entries: this.#stop.services,
       arbiter: this.#arbitration.isConnected
         ? { sole: this.#arbitration.sole, reason: this.#arbitration.reason }
         : null,
@@ -237,8 +193,8 @@ export class Guard {
     const proof = this.proof();
     const deadline = this.#regime === 'takeover' ? Math.min(this.#deadline, proof.deadline) : this.#deadline;
     // An announcement would not be on the wire any more, or not be obeyed.
-    const lost = this.#lostAt !== null || this.#outgoing.announceNumber > 0 || this.#told.announcement > 0;
-    return { deadline, proof, lost, entries: [...this.#entries.values()] };
+    const lost = this.#stop.isDue || this.#voice.announceNumber > 0 || this.#told.announcement > 0;
+    return { deadline, proof, lost, entries: this.#stop.entries };
   }
 
   #handle(event: GuardEvent, now: number): void {
@@ -266,9 +222,7 @@ export class Guard {
       case 'sm.list':
         return this.#onList(event.run, event.entry, event.activating, now);
       case 'sm.verified':
-        this.#entries.delete(event.service);
-        this.#doubted.delete(event.service);
-        return;
+        return this.#stop.verified(event.service);
       case 'sm.fence':
         return this.#emit({ type: 'self-fence', reason: event.reason });
       case 'sm.limited':
@@ -283,20 +237,19 @@ export class Guard {
         return this.#arbitration.connected();
       case 'arbiter.gone':
         this.#arbitration.gone(event.reason);
-        return this.#forgetGateways(now);
+        this.#links.forgetWitnesses();
+        return this.#judgeEnds(now);
       case 'arbiter.told':
-        if (event.message.type === 'gateway') return this.#onGateway(event.message, now);
-        if (event.message.type === 'hosts') return this.#onHosts(event.message.vote, now);
-        return this.#arbitration.told(event.message, now);
+        return this.#onArbiter(event.message, now);
       case 'killed':
-        return this.#onKilled(event.services, event.survivors, now);
+        return this.#stop.killed(event.services, event.survivors, now);
     }
   }
 
   // --- hearing -------------------------------------------------------------------------------------------------------
 
   #onFrame(role: InterfaceRole, frame: Frame, now: number): void {
-    const link = this.#links.find((candidate) => candidate.role === role);
+    const link = this.#links.of(role);
     if (link === undefined) return;
     const wasSilent = this.#told.silent;
     const { permissionMs, stopBoundMs } = this.#peer;
@@ -311,13 +264,12 @@ export class Guard {
     this.#arbitration.tellWord();
     this.#renewByEcho(now);
     if (hearing.kind === 'stranger') {
-      this.#answerStranger(now);
+      this.#voice.answerStranger(now);
       this.#judgeAnnouncement(this.#peer.announceNumber, wasSilent, now);
       return;
     }
     if (hearing.adopted) this.#onAdopted(link);
-    this.#setHeard(link, now);
-    this.#judgeEnd(link, now);
+    this.#links.hear(link, now);
     this.#judgePeer(now, hearing.newKernelLife);
     this.#arbitration.tellWord();
     const { header } = this.#peer;
@@ -333,7 +285,7 @@ export class Guard {
   }
 
   #onAdopted(heardOn: LinkEnd): void {
-    for (const link of this.#links) if (link !== heardOn) link.sequence = -1;
+    for (const link of this.#links.all) if (link !== heardOn) link.sequence = -1;
     this.#report = null;
     this.#arbitration.exchanged = false;
     this.#told.heard = false;
@@ -368,14 +320,6 @@ export class Guard {
     this.#tell({ type: 'guard.peer-links', reportVersion, linkBits, managerDownMs, leaving });
   }
 
-  /** An answer to a stranger, so that each side learns the other's life; not more often than twice a hello. */
-  #answeredAt = Number.NEGATIVE_INFINITY;
-  #answerStranger(now: number): void {
-    if (now - this.#answeredAt < this.#options.domain.helloIntervalMs / 2) return;
-    this.#answeredAt = now;
-    this.#sendHeartbeat(now);
-  }
-
   #breakSilence(): void {
     this.#told.silent = false;
     this.#told.mayTake = false;
@@ -405,7 +349,7 @@ export class Guard {
     this.#peerFacts = '';
     // A report that the peer has replaced meanwhile is not told again: it says nothing of what was done in the silence.
     if (header !== null && header.reportVersion === this.#report?.version) this.#tellReport(header);
-    if (this.#outgoing.parts.length > 0) this.#sendReport(now);
+    this.#voice.report(now);
     this.#armJudge();
   }
 
@@ -417,11 +361,11 @@ export class Guard {
   #judgeAnnouncement(number: number, brokeSilence: boolean, now: number): void {
     if (number === 0) this.#timers.clear('doubt');
     if (number === this.#told.announcement) return;
-    if (number > 0 && this.#outgoing.announceNumber > 0) {
+    if (number > 0 && this.#voice.announceNumber > 0) {
       if (this.#timers.armed.has('doubt')) return;
       if (brokeSilence) {
         this.#timers.set('doubt', now + DOUBT_HELLOS * this.#options.domain.helloIntervalMs);
-        this.#sendHeartbeat(now);
+        this.#voice.heartbeat(now);
         return;
       }
     }
@@ -526,7 +470,7 @@ export class Guard {
     if (this.#options.breaks?.has('links-all') === true)
       return { may: true, reason: 'own links not looked at' };
     const since = this.#peer.lastReceiptAt;
-    const known = this.#lastHeardLinks();
+    const known = this.#links.lastHeard();
     if (known.length > 0 && known.every((link) => link.countsSince <= since)) {
       return {
         may: true,
@@ -535,15 +479,15 @@ export class Guard {
     }
     if (this.#options.breaks?.has('lone-start') === true && this.#peer.life === null)
       return { may: true, reason: 'own links not looked at' };
-    const down = this.#links.filter((link) => !link.counts);
+    const down = this.#links.all.filter((link) => !link.counts);
     if (down.length > 0) {
-      const named = down.map(({ role, up }) => (up ? `${role} (${this.#whyCutOff(role)})` : role));
+      const named = down.map(({ role, up }) => (up ? `${role} (${this.#links.whyCutOff(role)})` : role));
       return { may: false, reason: `own links down: ${named.join(', ')}` };
     }
-    const upSince = Math.max(since, ...this.#links.map((link) => link.countsSince));
+    const upSince = Math.max(since, ...this.#links.all.map((link) => link.countsSince));
     const neverHeard = this.#peer.life === null && this.#peer.strangerLife === null;
     const silenceMs = neverHeard
-      ? Math.max(this.#peer.permissionMs, waitIntervalMs - this.#announcedStopMs())
+      ? Math.max(this.#peer.permissionMs, waitIntervalMs - this.#voice.stopBoundMs)
       : waitIntervalMs;
     const lookAt = upSince + silenceMs;
     if (now < lookAt) {
@@ -552,83 +496,32 @@ export class Guard {
     return { may: true, reason: `silence for ${silenceMs} ms with every configured link up at our own end` };
   }
 
-  /** L of rule 14d: the links whose fresh echoes arrived in the d before the last receipt. Empty = unknown. */
-  #lastHeardLinks(): LinkEnd[] {
-    const from = this.#peer.lastReceiptAt - this.#options.domain.deadIntervalMs;
-    return this.#links.filter((link) => link.lastFreshEchoAt >= from);
-  }
-
   // --- links and sending ---------------------------------------------------------------------------------------------
 
   #onLink(role: InterfaceRole, up: boolean, reason: string, now: number): void {
-    const link = this.#links.find((candidate) => candidate.role === role);
-    if (link === undefined || (link.up === up && link.upReason === reason)) return;
-    link.up = up;
-    link.upReason = reason;
-    if (!up) link.heard = false;
-    this.#judgeEnd(link, now);
-    this.#tellLink(link);
-    if (up) this.#sendHeartbeat(now);
+    const link = this.#links.of(role);
+    if (link === undefined || !this.#links.see(link, up, reason, now)) return;
+    if (up) this.#voice.heartbeat(now);
     else this.#onEndLost(now);
   }
 
-  #onGateway({ role, answers, reason }: Extract<FromArbiter, { type: 'gateway' }>, now: number): void {
-    this.#gateways.told(role, answers, reason);
-    this.#tellGateways();
-    this.#judgeEnds(now);
-  }
-
-  #onHosts(vote: HostsVote, now: number): void {
-    const reached = reachesHosts(vote);
-    if (reached === null) this.#hosts.forget(vote.role);
-    else this.#hosts.told(vote.role, reached, '');
-    this.#judgeEnds(now);
-  }
-
-  /** A link whose gateway has nothing to say counts by its carrier. */
-  #forgetGateways(now: number): void {
-    this.#gateways.forget();
-    this.#hosts.forget();
+  #onArbiter(message: FromArbiter, now: number): void {
+    if (message.type === 'gateway') this.#links.onGateway(message);
+    else if (message.type === 'hosts') this.#links.onHosts(message.vote);
+    else return this.#arbitration.told(message, now);
     this.#judgeEnds(now);
   }
 
   #judgeEnds(now: number): void {
-    const changed = this.#links.filter((link) => this.#judgeEnd(link, now));
-    for (const link of changed) this.#tellLink(link);
-    if (changed.every((link) => link.counts)) return;
+    if (!this.#links.judgeAll(now)) return;
     this.#onEndLost(now);
     // What was sent on it for a while did not arrive: permission ends sooner in a silence too.
     if (this.#told.silent) this.#shorten(now);
   }
 
-  #whyCutOff(role: InterfaceRole): string {
-    return this.#gateways.isSilent(role) ? NO_ANSWER : NO_HOSTS;
-  }
-
-  /** While frames of the peer come on it, a link is not cut off, whatever its gateway does. True = it has changed. */
-  #judgeEnd(link: LinkEnd, now: number): boolean {
-    const isSilent = this.#gateways.isSilent(link.role) || this.#hosts.isSilent(link.role);
-    const isCutOff = isSilent && this.#options.breaks?.has('gateway') !== true;
-    const isHeard = now - link.lastReceivedAt < HEARD_HELLOS * this.#own.helloIntervalMs;
-    const counts = link.up && (isHeard || !isCutOff);
-    if (counts === link.counts) return false;
-    link.counts = counts;
-    link.countsSince = counts ? now : Number.POSITIVE_INFINITY;
-    return true;
-  }
-
   #onEndLost(now: number): void {
     if (this.#told.silent) this.#onJudge(now);
     else this.#shorten(now);
-  }
-
-  #toldGateways: readonly GatewayState[] = [];
-  #tellGateways(): void {
-    const states = this.#gateways.states();
-    for (const state of states)
-      if (!this.#toldGateways.some((told) => same(told, state)))
-        this.#tell({ type: 'guard.gateway', ...state });
-    this.#toldGateways = states;
   }
 
   /**
@@ -638,12 +531,10 @@ export class Guard {
   #shorten(now: number): void {
     const { deadline } = this.proof();
     if (this.#regime !== 'takeover' || deadline === Number.NEGATIVE_INFINITY) return;
-    const known = this.#lastHeardLinks();
-    const acts = known.length > 0 ? known : this.#links;
-    if (deadline >= this.#deadline || acts.some((link) => link.counts || link.upReason === UNSEEN)) return;
+    if (deadline >= this.#deadline || !this.#links.areGone()) return;
     this.#deadline = deadline;
     this.#tellPermission();
-    if (!this.#holding || this.#lostAt !== null) return;
+    if (!this.#holding || this.#stop.isDue) return;
     if (now >= deadline) this.#lose('every link on which the peer was last heard is down', now);
     else this.#timers.set('deadline', deadline);
   }
@@ -653,7 +544,7 @@ export class Guard {
     const deadline = this.#limited()
       ? this.#peer.lastEchoedSentAt + this.#afterSendMs
       : Number.POSITIVE_INFINITY;
-    const links = this.#lastHeardLinks().map(({ role }) => role);
+    const links = this.#links.lastHeard().map(({ role }) => role);
     return {
       deadline,
       links,
@@ -675,33 +566,14 @@ export class Guard {
     return lateMs > this.#options.domain.helloIntervalMs + ECHO_JITTER_MS;
   }
 
-  #tellLink(link: LinkEnd): void {
-    const reason = !link.up
-      ? link.upReason
-      : link.heard
-        ? 'up, the peer is heard'
-        : `no frames of the peer arrive on it${link.counts ? '' : `, and ${this.#whyCutOff(link.role)}`}`;
-    this.#tell({ type: 'guard.link', role: link.role, up: link.up, heard: link.heard, reason });
-  }
-
-  #setHeard(link: LinkEnd, now: number): void {
-    const heard = link.up && now - link.lastReceivedAt < this.#options.domain.deadIntervalMs;
-    if (heard === link.heard) return;
-    link.heard = heard;
-    this.#tellLink(link);
-  }
-
   #hello(now: number): void {
     const { helloIntervalMs } = this.#own;
     this.#watchManager(now);
     this.#forgetDuplicate(now);
     if (this.#options.peer !== null) {
-      for (const link of this.#links) this.#setHeard(link, now);
+      for (const link of this.#links.all) this.#links.setHeard(link, now);
       this.#judgeEnds(now);
-      // A part of a report says what a heartbeat says.
-      if (this.#outgoing.parts.length > 0 && now - this.#outgoing.sentAt >= REPORT_REPEAT_MS)
-        this.#sendReport(now);
-      else this.#sendHeartbeat(now);
+      this.#voice.hello(now);
       if (this.#told.silent && !this.#told.mayTake) this.#onJudge(now);
       if (this.#told.silent) this.#arbitration.consider(now);
     }
@@ -709,83 +581,6 @@ export class Guard {
     this.#timers.set('hello', this.#nextHelloAt);
     if (this.#told.heard) this.#armJudge();
     this.#armDeadline();
-  }
-
-  #sendHeartbeat(now: number): void {
-    this.#send(0, 0, EMPTY, now);
-  }
-
-  #sendReport(now: number): void {
-    const { tail, tailed } = this.#outgoing;
-    const tails = tail.length > 0 && this.#spoken >= VERSION_WITH_TAIL;
-    // What a version says never changes: whoever has begun to read it would wait for what does not come.
-    if (tails !== tailed)
-      Object.assign(this.#outgoing, { version: this.#outgoing.version + 1, tailed: tails });
-    const parts = tails ? withTail(this.#outgoing.parts, tail) : this.#outgoing.parts;
-    this.#outgoing.sentAt = now;
-    for (const [index, body] of parts.entries()) this.#send(index, parts.length, body, now);
-  }
-
-  #send(part: number, parts: number, body: Uint8Array, now: number): void {
-    if (this.#manager.mute || this.#options.peer === null) return;
-    this.#sequence += 1;
-    this.#peer.sent(this.#sequence, now);
-    const known = this.#lastHeardLinks();
-    const acts = known.length > 0 ? known : this.#links;
-    let renewed = false;
-    for (const link of this.#links) {
-      if (!link.up) continue;
-      this.#emit({
-        type: 'send',
-        role: link.role,
-        frame: { header: this.#header(link.role, now), part, parts, body },
-      });
-      renewed ||= link.counts && acts.includes(link);
-    }
-    if (renewed) this.#renew(now);
-  }
-
-  get #spoken(): number {
-    return versionFor(this.#told.heard ? this.#peer.spoken : null);
-  }
-
-  #header(interfaceRole: InterfaceRole, now: number): FrameHeader {
-    const { node, peer, clusterId, processLife, kernelLife, productUuid, domain } = this.#options;
-    const echo = this.#peer.echo(this.#told.heard);
-    const { goneAt } = this.#manager;
-    return {
-      version: this.#spoken,
-      versionMin: PROTOCOL_VERSION_MIN,
-      versionMax: PROTOCOL_VERSION,
-      clusterId,
-      sender: node,
-      receiver: peer ?? '',
-      interfaceRole,
-      keyId: '00000000',
-      processLife,
-      kernelLife,
-      productUuid,
-      echoLife: echo.life ?? NO_LIFE,
-      echoSequence: echo.sequence,
-      sequence: this.#sequence,
-      permissionMs: domain.deadIntervalMs,
-      stopBoundMs: domain.stopBoundMs,
-      managerDownMs: goneAt === null ? 0 : Math.round(now - goneAt),
-      linkBits: this.#linkBits(),
-      reportVersion: this.#outgoing.version,
-      announceNumber: this.#outgoing.announceNumber,
-      leaving: this.#outgoing.leaving,
-    };
-  }
-
-  #linkBits(): number {
-    let bits = 0;
-    for (const link of this.#links) {
-      const index = INTERFACE_ROLES.indexOf(link.role);
-      if (link.up) bits |= 1 << index;
-      if (link.heard) bits |= 1 << (index + 4);
-    }
-    return bits;
   }
 
   // --- permission ----------------------------------------------------------------------------------------------------
@@ -821,7 +616,7 @@ export class Guard {
   }
 
   get #renewable(): boolean {
-    return this.#lostAt === null && !this.#awaitsCopy && this.#told.announcement === 0 && !this.#manager.mute;
+    return !this.#stop.isDue && !this.#awaitsCopy && this.#told.announcement === 0 && !this.#manager.mute;
   }
 
   #setDeadline(deadline: number): void {
@@ -831,7 +626,7 @@ export class Guard {
   }
 
   #armDeadline(): void {
-    if (this.#holding && this.#lostAt === null && Number.isFinite(this.#deadline))
+    if (this.#holding && !this.#stop.isDue && Number.isFinite(this.#deadline))
       this.#setNear('deadline', this.#deadline);
   }
 
@@ -841,7 +636,7 @@ export class Guard {
       type: 'guard.permission',
       deadline,
       ...(this.#regime === 'record' ? { recorded } : {}),
-      ...(this.#lostAt === null ? {} : { lost: true }),
+      ...(!this.#stop.isDue ? {} : { lost: true }),
     });
   }
 
@@ -886,7 +681,7 @@ export class Guard {
   }
 
   #rest(): void {
-    this.#arbitration.rest(this.#manager.mute || this.#outgoing.leaving);
+    this.#arbitration.rest(this.#manager.mute || this.#voice.leaving);
   }
 
   #onHold(holding: boolean, now: number): void {
@@ -899,13 +694,9 @@ export class Guard {
       return;
     }
     this.#timers.clear('deadline');
-    this.#timers.clear('kill');
-    this.#timers.clear('fence');
-    this.#timers.clear('last-word');
-    this.#entries.clear();
-    this.#doubted.clear();
-    if (this.#lostAt === null) return;
-    this.#lostAt = null;
+    const wasLost = this.#stop.isDue;
+    this.#stop.end();
+    if (!wasLost) return;
     if (!this.#limited() || (this.#arbitration.sole && this.#renewable))
       this.#deadline = Number.POSITIVE_INFINITY;
     this.#tellPermission();
@@ -918,11 +709,11 @@ export class Guard {
       return this.#timers.set('listing', this.#mayActAt());
     }
     // The report that says what is about to run comes right behind: nobody may hear an older one after that.
-    if (activating && reason === null && ![0, this.#outgoing.grant].includes(this.#arbitration.ticket)) {
+    if (activating && reason === null && ![0, this.#voice.grant].includes(this.#arbitration.ticket)) {
       this.#waiting.push({ run, entry });
       return;
     }
-    if (activating && reason === null) this.#entries.set(entry.service, entry);
+    if (activating && reason === null) this.#stop.list(entry);
     this.#emit({ type: 'listed', run, ok: reason === null, reason: reason ?? '' });
   }
 
@@ -931,13 +722,9 @@ export class Guard {
    * turn, which may have waited for a slow commit before it said anything (rule 14d).
    */
   #mayActAt(): number {
-    if (this.#announcedAt === null || this.#options.breaks?.has('announce-wait') === true) return 0;
-    return this.#announcedAt + this.#announcedStopMs();
-  }
-
-  /** The largest S announced by either side: after an announcement the peer has stopped within it. */
-  #announcedStopMs(): number {
-    return Math.max(this.#peer.stopBoundMs, this.#options.domain.stopBoundMs);
+    const { announcedAt, stopBoundMs } = this.#voice;
+    if (announcedAt === null || this.#options.breaks?.has('announce-wait') === true) return 0;
+    return announcedAt + stopBoundMs;
   }
 
   #answerWaiting(now: number): void {
@@ -945,12 +732,12 @@ export class Guard {
   }
 
   #listingRefusal(now: number): string | null {
-    if (this.#lostAt !== null) return 'permission was lost';
+    if (this.#stop.isDue) return 'permission was lost';
     if (!this.#holding) return 'sm has not said that this node holds exclusive activity';
     if (now >= this.#deadline) return 'permission has run out';
     if (this.#told.announcement > 0) return 'the peer announces that it takes over';
-    if (this.#outgoing.announceNumber > 0 && !this.#told.silent) return 'the silent peer is heard again';
-    const { grant } = this.#outgoing;
+    if (this.#voice.announceNumber > 0 && !this.#told.silent) return 'the silent peer is heard again';
+    const { grant } = this.#voice;
     if (grant > 0 && grant !== this.#arbitration.ticket && this.#options.breaks?.has('quiet-since') !== true)
       return 'the peer gave a sign of life after it could be replaced';
     if (now - this.#duplicateAt < DUPLICATE_MEMORY_MS) return 'another machine uses the name of this node';
@@ -959,85 +746,31 @@ export class Guard {
 
   /** From here the node has S to stop: grace for scripts, then kill and verify, then the self-fence (rule 13). */
   #lose(reason: string, now: number): void {
-    if (this.#lostAt !== null) return;
-    this.#lostAt = now;
+    if (this.#stop.isDue) return;
     this.#deadline = Math.min(this.#deadline, now);
     this.#timers.clear('deadline');
     this.#tell({ type: 'guard.lost', reason });
-    for (const service of this.#entries.keys()) this.#doubted.add(service);
-    const { stopGraceMs, killVerifyMs } = this.#own;
+    const { stopGraceMs } = this.#own;
     // Nobody stops what is frozen, and without sm nobody runs scripts; one that is being started will.
-    const graceMs = this.#manager.connected && !this.#frozen ? stopGraceMs : 0;
-    this.#timers.set('fence', now + (this.#isOrphaned ? stopGraceMs : graceMs) + killVerifyMs);
-    if (graceMs > 0) this.#timers.set('kill', now + graceMs);
-    else this.#killAll(reason);
-  }
-
-  #killAll(reason: string): void {
-    const services = [...this.#entries.keys()];
-    if (services.length === 0 || this.#lostAt === null) return;
-    this.#emit({ type: 'kill', services, lostAt: this.#lostAt, reason });
-  }
-
-  /**
-   * Nobody left at one look is no proof for the next: a process that slipped away, or one that something else than sm
-   * starts again. So the list is kept, and looked at again until sm has verified that everything is stopped.
-   */
-  #onKilled(services: readonly string[], survivors: readonly string[], now: number): void {
-    if (this.#lostAt === null) return;
-    for (const service of services) {
-      const entry = this.#entries.get(service);
-      if (entry === undefined) continue;
-      if (survivors.includes(service) || entry.kernelState) this.#doubted.add(service);
-      else this.#doubted.delete(service);
-    }
-    const { killVerifyMs } = this.#own;
-    const fenceArmed = this.#timers.armed.has('fence');
-    // What comes back later has the time of a kill, and no more.
-    if (survivors.length > 0 && !fenceArmed) this.#timers.set('fence', now + killVerifyMs);
-    const pauseMs = survivors.length > 0 ? KILL_REPEAT_MS : fenceArmed ? killVerifyMs / 2 : LOOK_AGAIN_MS;
-    this.#timers.set('kill', now + pauseMs);
-  }
-
-  /** What `sm` has verified meanwhile waits in the pipe perhaps, behind a kill that was blocking: it is read first. */
-  #onFence(now: number): void {
-    if (this.#lostAt !== null && this.#doubted.size > 0) this.#timers.set('last-word', now + LAST_WORD_MS);
-  }
-
-  #fence(): void {
-    if (this.#lostAt === null || this.#doubted.size === 0) return;
-    const services = [...this.#doubted].join(', ');
-    this.#emit({ type: 'self-fence', reason: `not verified as stopped within the stop bound: ${services}` });
+    const scriptsMs = this.#manager.connected && !this.#frozen ? stopGraceMs : 0;
+    this.#stop.begin(reason, { scriptsMs, fenceMs: this.#isOrphaned ? stopGraceMs : scriptsMs }, now);
   }
 
   // --- sm ------------------------------------------------------------------------------------------------------------
 
-  #startManager(kill: boolean, reason: string, now: number): void {
-    this.#manager.restarts += 1;
-    this.#manager.connected = false;
-    this.#manager.lastPulseAt = now;
-    this.#emit({ type: 'start-sm', kill, reason });
-  }
-
   #onManagerGone(reason: string, now: number): void {
     this.#waiting.length = 0;
-    const { restarts } = this.#manager;
-    this.#manager.connected = false;
-    this.#manager.goneAt ??= now;
+    this.#manager.onGone(now);
     if (this.#limiting !== null) this.#onLimited(this.#limiting);
     if (this.#awaitsCopy) this.#hasNoCopy(now);
-    const backoffMs = RESTART_BACKOFF_MS[Math.min(restarts - 1, RESTART_BACKOFF_MS.length - 1)] ?? 0;
-    if (backoffMs === 0) this.#startManager(false, reason, now);
-    else this.#timers.set('restart', now + backoffMs);
+    this.#manager.startAgain(reason, now);
   }
 
   #onConnected(now: number): void {
     if (this.#awaitsCopy) this.#hasNoCopy(now);
     this.#isOrphaned = false;
     const fresh = this.#fresh;
-    this.#manager.connected = true;
-    this.#manager.lastPulseAt = now;
-    this.#timers.clear('restart');
+    this.#manager.onConnected(now);
     const { processLife, kernelLife } = this.#options;
     this.#tell({
       type: 'guard.hello',
@@ -1046,13 +779,11 @@ export class Guard {
       processLife,
       kernelLife,
       deadline: this.#deadline,
-      lost: this.#lostAt !== null,
+      lost: this.#stop.isDue,
     });
     if (this.#duplicateLife !== '') this.#tell({ type: 'guard.duplicate', processLife: this.#duplicateLife });
-    for (const link of this.#links) this.#tellLink(link);
-    this.#toldGateways = [];
-    this.#tellGateways();
-    if (this.#lostAt === null) this.#tellPermission();
+    this.#links.tellAll();
+    if (!this.#stop.isDue) this.#tellPermission();
     if (this.#told.announcement > 0)
       this.#tell({ type: 'guard.announcement', number: this.#told.announcement });
     const { heard, silent } = this.#told;
@@ -1091,7 +822,7 @@ export class Guard {
   }
 
   #takeOver({ deadline, proof, entries }: Omit<Remains, 'lost'>, now: number): void {
-    for (const entry of entries) this.#entries.set(entry.service, entry);
+    for (const entry of entries) this.#stop.list(entry);
     if (!this.#limited()) return;
     this.#takeTimes(proof, now);
     // Given by one that guarded a node alone: nobody may replace it before there was time to hear it.
@@ -1130,76 +861,30 @@ export class Guard {
   #takeProof({ deadline, links }: PermissionProof, now: number): void {
     if (!Number.isFinite(deadline)) return;
     this.#peer.lastEchoedSentAt = deadline - this.#afterSendMs;
-    for (const link of this.#links)
+    for (const link of this.#links.all)
       if (links.includes(link.role)) link.lastFreshEchoAt = this.#peer.lastReceiptAt;
     this.#shorten(now);
   }
 
   #onPulse(at: number): void {
-    this.#manager.lastPulseAt = at;
     this.#fresh = false;
-    if (this.#manager.goneAt === null) return;
-    // Back: the first pulse comes after the first turn, so `sm` has read its store and made a report.
-    this.#manager.goneAt = null;
-    this.#manager.mute = false;
-    this.#rest();
+    if (this.#manager.onPulse(at)) this.#rest();
   }
 
   #watchManager(now: number): void {
-    const manager = this.#manager;
-    const { mainStallMsMax } = this.#options.domain;
-    const quietMs = now - manager.lastPulseAt;
-    if (manager.connected && manager.goneAt === null && quietMs > 2 * PULSE_INTERVAL_MS)
-      manager.goneAt = manager.lastPulseAt;
-    if (manager.goneAt === null) {
-      if (manager.restarts > 1 && quietMs < PULSE_INTERVAL_MS) this.#forgiveRestarts(now);
-      return;
-    }
-    // A start takes its time on a busy machine; that it failed would be told (sm.gone).
-    const limitMs = manager.connected ? mainStallMsMax / 2 : Math.max(mainStallMsMax, START_LIMIT_MS);
-    if (quietMs > limitMs && (manager.connected || !this.#timers.armed.has('restart'))) {
-      this.#startManager(true, `no sign of life for ${Math.round(quietMs)} ms`, now);
-    }
-    if (now - manager.goneAt <= mainStallMsMax || manager.mute || !this.#limited()) return;
-    manager.mute = true;
+    if (!this.#manager.look(now)) return;
     this.#rest();
+    const { mainStallMsMax } = this.#options.domain;
     if (this.#holding) this.#lose(`sm is away for more than ${mainStallMsMax} ms`, now);
   }
 
-  /** A restart is forgotten after a minute of good life, so that the next one is immediate again. */
-  #forgivenAt = 0;
-  #forgiveRestarts(now: number): void {
-    if (now - this.#forgivenAt < RESTART_MEMORY_MS) return;
-    this.#forgivenAt = now;
-    this.#manager.restarts = 1;
-  }
-
   #onOutgoing(event: Extract<GuardEvent, { type: 'sm.report' }>, now: number): void {
-    const { parts, tail = EMPTY, announceNumber, leaving } = event;
-    // Our own count: a restarted `sm` begins anew, and this life's report versions only rise.
-    const version = this.#outgoing.version + 1;
-    const isTakenBack = this.#outgoing.leaving && !leaving;
-    if (announceNumber !== this.#outgoing.announceNumber)
-      this.#announcedAt = announceNumber === 0 ? null : now;
-    if (announceNumber > 0) this.#timers.set('announce', now + this.#announcePaceMs);
-    Object.assign(this.#outgoing, { version, parts, tail, announceNumber, leaving, grant: event.grant ?? 0 });
+    const isTakenBack = this.#voice.leaving && !event.leaving;
+    this.#voice.take(event, now);
     this.#rest();
-    this.#sendReport(now);
+    this.#voice.report(now);
     if (isTakenBack) this.#arbitration.giveAgain();
     if (this.#waiting.length > 0 && now >= this.#mayActAt()) this.#answerWaiting(now);
-  }
-
-  /**
-   * While S runs, several times: where one frame is lost, the next hello may be too late for the peer to stop in time (rule 14d).
-   */
-  #announceAgain(now: number): void {
-    if (this.#announcedAt === null || now >= this.#announcedAt + this.#announcedStopMs()) return;
-    this.#sendHeartbeat(now);
-    this.#timers.set('announce', now + this.#announcePaceMs);
-  }
-
-  get #announcePaceMs(): number {
-    return this.#announcedStopMs() / ANNOUNCEMENTS;
   }
 
   #onTimer(key: string, now: number): void {
@@ -1212,19 +897,19 @@ export class Guard {
         // Running out itself was judged at the start of this step.
         return this.#armDeadline();
       case 'kill':
-        return this.#killAll('permission was lost');
+        return this.#stop.kill('permission was lost');
       case 'fence':
-        return this.#onFence(now);
+        return this.#stop.hearLastWord(now);
       case 'last-word':
-        return this.#fence();
+        return this.#stop.fence();
       case 'listing':
         return this.#answerWaiting(now);
       case 'announce':
-        return this.#announceAgain(now);
+        return this.#voice.announceAgain(now);
       case 'doubt':
         return this.#tellAnnouncement(this.#peer.announceNumber, now);
       case 'restart':
-        return this.#startManager(false, 'sm ended', now);
+        return this.#manager.start(false, 'sm ended', now);
     }
   }
 
@@ -1233,19 +918,7 @@ export class Guard {
   }
 }
 
-const UNSEEN = 'not looked at yet';
-const EMPTY = new Uint8Array(0);
-/** A frame of the peer within so many says that its link is whole. */
-const HEARD_HELLOS = 2;
 const DUPLICATE_MEMORY_MS = 10_000;
-const RESTART_MEMORY_MS = 60_000;
-const KILL_REPEAT_MS = 20;
-/** Of the time that S leaves for the self-fence. */
-const LAST_WORD_MS = 2;
-/** After the stop bound, while sm has not yet verified everything. */
-const LOOK_AGAIN_MS = 1000;
-/** How often an announcement is sent in the time that the peer has to stop. */
-const ANNOUNCEMENTS = 10;
 /** A heartbeat and its answer, whoever sends first. */
 const DOUBT_HELLOS = 1.5;
 /** On top of a hello: an echo may wait as long for the next frame of the peer. */
