@@ -8,6 +8,7 @@
 import type { EngineEffect, EngineEvent } from '../core/engine-interface.ts';
 import { LIMITS } from '../core/kernel/limits.ts';
 import type { HistoryEffect, RunEffect } from '../core/service/interface.ts';
+import { inOrder, placeOf, STARTS } from '../core/turn-order.ts';
 import type { EngineView } from '../core/view.ts';
 import type {
   CommitResult,
@@ -41,8 +42,6 @@ export const IDLE_TURN_MS = 240;
  * between two turns it stays well below the time after which sm-watchdog takes us for stalled.
  */
 const PULSE_INTERVAL_MS = 100;
-/** Place of scripts that are started at once among the effects of a turn. */
-const STARTS = 2;
 /** Events kept for the log of a broken invariant. */
 const RECENT_EVENTS = 64;
 
@@ -497,24 +496,6 @@ export class Loop {
         this.#perform(effect);
     }
   }
-}
-
-/**
- * Words go out before scripts are started, which takes longer, and ends come last. Of several reports of one turn only the
- * newest is sent: each is the whole truth, and the others were true at no moment that was stored.
- */
-function inOrder(effects: readonly DeferredEffect[]): DeferredEffect[] {
-  const newest = effects.findLast((effect) => effect.type === 'guard.send');
-  return effects
-    .filter((effect) => effect.type !== 'guard.send' || effect === newest)
-    .sort((a, b) => placeOf(a) - placeOf(b));
-}
-
-/** A listing is a word too: what needs one is started when it is answered. */
-function placeOf(effect: DeferredEffect): number {
-  if (effect.type === 'exit' || effect.type === 'restart') return 1 + STARTS;
-  if (effect.type !== 'run') return 0;
-  return effect.exclusive && effect.token !== null ? 1 : STARTS;
 }
 
 /** True for a script that makes something run which did not. */

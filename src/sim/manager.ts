@@ -16,6 +16,7 @@ import { PART_BYTES_MAX } from '../core/link/frame.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport, encodeReportTail, REPORT_LIMITS } from '../core/link/report.ts';
 import type { RunEffect, RunOutcome } from '../core/service/interface.ts';
+import { inOrder } from '../core/turn-order.ts';
 import { isPersist } from './disk.ts';
 import type { ScriptRun } from './executor.ts';
 import type { SimNode } from './node.ts';
@@ -361,7 +362,7 @@ export class SimManager extends SimProcess {
       this.#withheld = null;
       if (!effects.some(({ type }) => type === 'guard.send')) this.#send(report);
     }
-    for (const effect of effects) {
+    for (const effect of inOrder(effects)) {
       if (this.#crashAfter !== null) {
         // Not while the other process hangs: that neither of the two is able is the class `resume`.
         if (this.#crashAfter === 0 && !this.#node.watchdog.stalled)

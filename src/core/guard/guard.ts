@@ -708,7 +708,7 @@ export class Guard {
       this.#waiting.push({ run, entry });
       return this.#timers.set('listing', this.#mayActAt());
     }
-    // The report that says what is about to run comes right behind: nobody may hear an older one after that.
+    // `sm` does not know of this grant yet: its next report says whether what it is about to run rests on it.
     if (activating && reason === null && ![0, this.#voice.grant].includes(this.#arbitration.ticket)) {
       this.#waiting.push({ run, entry });
       return;

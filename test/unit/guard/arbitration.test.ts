@@ -115,6 +115,20 @@ test.each([
   expect(node.drain().told).not.toContainEqual({ type: 'guard.withdrawn' });
 });
 
+test('what sm stored too slowly, on a grant that has ended meanwhile, is not listed', () => {
+  const node = record();
+  const quietSince = node.now;
+  node.pass(2000);
+  node.rules({ type: 'arbiter.sole', number: 3 });
+  node.rules({ type: 'arbiter.granted', number: 3, ground: 'time', quietSince });
+  const granted = node.drain().told.find((fact) => fact.type === 'guard.granted');
+  const ticket = granted?.type === 'guard.granted' ? granted.ticket : 0;
+  expect(ticket).toBeGreaterThan(0);
+  node.rules({ type: 'arbiter.limit', ticket: 5 }).rules({ type: 'arbiter.renewed', askedAt: node.now });
+  node.say(ticket);
+  expect(node.lists(1)).toBe(false);
+});
+
 test('a lost record stops what is held', () => {
   const node = record();
   node.rules({ type: 'arbiter.sole', number: 3 });
