@@ -46,6 +46,8 @@ export class Engine {
   readonly #listed = new Set<string>();
   /** Of the local engine; as long as there are no more, nothing leaves the list. */
   #stopsSeen = 0;
+  /** Something happened to services since the pair was looked at. */
+  #isLookDue = false;
 
   get [STATE]() {
     return {
@@ -59,6 +61,7 @@ export class Engine {
       wallOffsetMs: this.#wallOffsetMs,
       seen: this.#seen,
       stopsSeen: this.#stopsSeen,
+      isLookDue: this.#isLookDue,
     };
   }
 
@@ -66,6 +69,7 @@ export class Engine {
     this.#wallOffsetMs = state.wallOffsetMs;
     this.#seen = state.seen;
     this.#stopsSeen = state.stopsSeen;
+    this.#isLookDue = state.isLookDue;
   }
 
   constructor(options: EngineOptions, emit: (effect: EngineEffect) => void) {
@@ -111,8 +115,14 @@ export class Engine {
     }
   }
 
-  step(event: EngineEvent, now: number): void {
+  /**
+   * `more`: another event of the same turn follows at once. What scripts and processes tell is then taken in one after the
+   * other, and the pair looked at when all of it is known; a fact of the guard, or an order, never waits for that.
+   */
+  step(event: EngineEvent, now: number, more = false): void {
     this.#route(event, now);
+    if (more) return;
+    if (this.#isLookDue) this.#look(now);
     this.#tellVerified();
   }
 
@@ -214,10 +224,15 @@ export class Engine {
 
   #stepLocal(event: LocalEvent, now: number): void {
     this.#local.step(event, now);
-    if (this.#groupsChanged()) this.#cluster.evaluate(now);
+    this.#isLookDue = true;
   }
 
   /** Most local events are audits that find what they expect: they change no group, and so nothing for the pair. */
+  #look(now: number): void {
+    this.#isLookDue = false;
+    if (this.#groupsChanged()) this.#cluster.evaluate(now);
+  }
+
   #groupsChanged(): boolean {
     const groups = this.#local.groups();
     const changed = groups.some((view, index) => view !== this.#seen[index]);

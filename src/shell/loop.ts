@@ -168,7 +168,7 @@ export class Loop {
   }
 
   view(): EngineView {
-    if (this.#renewal !== null && !this.#isTurning) this.#turn(() => this.#tellRenewal());
+    if (this.#renewal !== null && !this.#isTurning) this.#turn(() => this.#tellRenewal(false));
     return this.#engine.view(this.#options.time.now());
   }
 
@@ -205,11 +205,11 @@ export class Loop {
     return renewal.recorded === undefined && now < this.#renewal.deadline;
   }
 
-  #tellRenewal(): void {
+  #tellRenewal(more: boolean): void {
     if (this.#renewal === null) return;
     const renewal = { ...this.#renewal, unbroken: true };
     this.#renewal = null;
-    this.#step(renewal);
+    this.#step(renewal, more);
   }
 
   #schedule(): void {
@@ -224,21 +224,21 @@ export class Loop {
   #drain(): void {
     const { time } = this.#options;
     const started = time.now();
-    const due = this.#timers.takeDue(started);
-    if (due.length > 0 || this.#queue.length > 0) this.#tellRenewal();
-    for (const event of due) this.#step(event);
-    const batch = this.#queue.splice(0, LIMITS.eventsPerTurnMax);
-    for (const { event, at } of batch) {
+    const events: EngineEvent[] = this.#timers.takeDue(started);
+    for (const { event, at } of this.#queue.splice(0, LIMITS.eventsPerTurnMax)) {
       this.#lagMsMax = Math.max(this.#lagMsMax, started - at);
-      this.#step(event);
+      events.push(event);
     }
+    if (events.length > 0) this.#tellRenewal(true);
+    const last = events.length - 1;
+    for (const [index, event] of events.entries()) this.#step(event, index < last);
   }
 
-  #step(event: EngineEvent): void {
+  #step(event: EngineEvent, more: boolean): void {
     this.#events += 1;
     this.#recent.push(event);
     if (this.#recent.length > 2 * RECENT_EVENTS) this.#recent = this.#recent.slice(-RECENT_EVENTS);
-    this.#engine.step(event, this.#options.time.now());
+    this.#engine.step(event, this.#options.time.now(), more);
   }
 
   #turn(work: (now: number) => void): void {

@@ -97,6 +97,8 @@ export class Notifier {
     const { directory, limitMs, time, aggregate } = this.#options;
     const hooks = programsIn(directory, HOOKS_MAX);
     if (!hooks.ok) return hooks.reason;
+    // No view of the node is made for nobody.
+    if (hooks.names.length === 0) return '';
     const until = time.now() + limitMs;
     const input = `${JSON.stringify(notification)}\n`;
     const environment = {

@@ -30,7 +30,8 @@ export interface Time {
 /** `Engine` of the core. */
 export interface EnginePort {
   start(now: number): void;
-  step(event: EngineEvent, now: number): void;
+  /** `more`: another event of the same turn follows at once. */
+  step(event: EngineEvent, now: number, more: boolean): void;
   isMereRenewal(fact: GuardFact, now: number): boolean;
   view(now: number): EngineView;
 }

@@ -263,16 +263,17 @@ export class SimManager extends SimProcess {
   #tellRenewal(): void {
     const renewal = this.#renewal;
     this.#renewal = null;
-    if (renewal !== null) this.#engine?.step({ ...renewal, unbroken: true }, this.#node.now());
+    if (renewal !== null) this.#engine?.step({ ...renewal, unbroken: true }, this.#node.now(), true);
   }
 
   #drain(): void {
     const batch = this.#inbox;
     this.#inbox = [];
     if (batch.length > 0) this.#tellRenewal();
-    for (const event of batch) {
+    const last = batch.length - 1;
+    for (const [index, event] of batch.entries()) {
       if (event.type === 'timer') this.#timers.delete(event.key);
-      this.#engine?.step(event, this.#node.now());
+      this.#engine?.step(event, this.#node.now(), index < last);
     }
   }
 

@@ -5,7 +5,7 @@
 import type { EngineEffect, EngineEvent, EngineOptions } from '../core/engine-interface.ts';
 import { RecordedEngine } from '../core/trace/recorded-engine.ts';
 import type { Snapshot } from '../core/trace/snapshot.ts';
-import { type StepRecord, WORD_SEPARATOR } from '../core/trace/step.ts';
+import { MORE, type StepRecord, WORD_SEPARATOR } from '../core/trace/step.ts';
 import { decode, encode, TRACE_FORMAT } from '../core/trace/text.ts';
 
 /** One life of `sm`: its files, in order, as text. */
@@ -137,8 +137,8 @@ class Replay {
   #title(content: unknown): boolean {
     const { trace, version, node, life, file } = objectOf(content);
     if (typeof trace !== 'number' || typeof life !== 'number') return this.#stop('is no title of a trace');
-    if (trace > TRACE_FORMAT)
-      return this.#stop(`is of format ${trace}, this program knows formats up to ${TRACE_FORMAT}`);
+    if (trace !== TRACE_FORMAT)
+      return this.#stop(`is of format ${trace}, this program knows format ${TRACE_FORMAT}`);
     this.#node = String(node);
     this.#life = life;
     this.#version = String(version);
@@ -203,7 +203,7 @@ class Replay {
     return this.#differs(step, `a state with ${part(recorded)}`, part(found));
   }
 
-  #step({ turn, now, event, words, sum }: RecordedStep): boolean {
+  #step({ turn, now, event, words, sum, more }: RecordedStep): boolean {
     if (this.#firstTurn === 0) this.#firstTurn = turn;
     if (turn !== this.#lastTurn) this.#turns += 1;
     this.#lastTurn = turn;
@@ -213,7 +213,7 @@ class Replay {
     let broken = '';
     try {
       if (event === null) this.#engine?.start(now);
-      else this.#engine?.step(event, now);
+      else this.#engine?.step(event, now, more);
     } catch (error) {
       broken = error instanceof Error ? error.message : String(error);
     }
@@ -278,17 +278,20 @@ interface RecordedStep {
   /** null = the step was not completed: an invariant broke. */
   readonly words: string | null;
   readonly sum: number | null;
+  readonly more: boolean;
 }
 
 function stepOf(content: unknown): RecordedStep | null {
-  if (!Array.isArray(content) || content.length !== 5) return null;
-  const [turn, now, event, words, sum] = content as unknown[];
+  if (!Array.isArray(content) || content.length < 5 || content.length > 6) return null;
+  const [turn, now, event, words, sum, more] = content as unknown[];
   if (typeof turn !== 'number' || typeof now !== 'number') return null;
   const { type } = objectOf(event);
   // With it goes a token, which only one function makes: it is said within the engine, and no input of it.
   if (event !== null && (typeof type !== 'string' || type === 'group.want')) return null;
   if (words !== null && typeof words !== 'string') return null;
-  return { turn, now, event: event as InputEvent | null, words, sum: sum as number | null };
+  if (more !== undefined && more !== MORE) return null;
+  const isMore = more === MORE;
+  return { turn, now, event: event as InputEvent | null, words, sum: sum as number | null, more: isMore };
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -948,7 +948,12 @@ export class Cluster {
       number: this.#role.number,
       settled: this.#role.settled,
       nodes: this.#nodes.all(),
-      groups: groupReports(this.#context, leading, (group) => this.#own.inactive(group)),
+      groups: groupReports(
+        this.#context,
+        leading,
+        (group) => this.#own.inactive(group),
+        this.#published?.report.groups ?? [],
+      ),
       operations: [...this.#operations.all()],
       basedOn: 0,
       ...(this.#arbiters.shotsMs > 0 ? { shotsMs: this.#arbiters.shotsMs } : {}),

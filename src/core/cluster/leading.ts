@@ -81,8 +81,14 @@ export class Leading {
   drive(now: number): void {
     const { definitions } = this.#context;
     this.#placements = plan(definitions, this.#picture(now), this.#units);
+    const byGroup = new Map<string, Placement[]>();
+    for (const placement of this.#placements) {
+      const placements = byGroup.get(placement.group);
+      if (placements === undefined) byGroup.set(placement.group, [placement]);
+      else placements.push(placement);
+    }
     for (const group of definitions.groups.values()) {
-      const placements = this.#placements.filter((placement) => placement.group === group.name);
+      const placements = byGroup.get(group.name) ?? [];
       if (group.exclusive) this.#move(group, placements, now);
       else
         for (const placement of placements)

@@ -1,6 +1,7 @@
 /** What a node tells of itself: the groups of its report, the rows of both nodes' assignments, that it is quiet. */
 import type { AssignmentRow } from '../engine-interface.ts';
 import type { GroupDesiredState } from '../kernel/names.ts';
+import { same } from '../kernel/same.ts';
 import type { GroupReport } from '../link/types.ts';
 import type { Placement } from '../plan/plan.ts';
 import type { GroupView } from '../service/interface.ts';
@@ -14,22 +15,28 @@ export interface Leading {
   readonly orders: ReadonlyMap<string, GroupDesiredState>;
 }
 
-/** `leading`: null = this node does not lead. `inactive`: verified that nothing of the group is active here. */
+/**
+ * `leading`: null = this node does not lead. `inactive`: verified that nothing of the group is active here. `before`: what was said
+ * last; a group of which nothing else is to be said is the same object again, for whoever compares it or puts it into bytes.
+ */
 export function groupReports(
   { definitions, local, numbers, peer }: ClusterContext,
   leading: Leading | null,
   inactive: (group: string) => boolean,
+  before: readonly GroupReport[],
 ): GroupReport[] {
-  return local.groups().map((view) => {
+  const theirs = new Map(
+    leading?.placements.filter(({ node }) => node === peer?.name).map((each) => [each.group, each] as const),
+  );
+  return local.groups().map((view, index) => {
     const { name, state, desired, status, condition, health } = view;
     const exclusive = definitions.groups.get(name)?.exclusive === true;
     const record = exclusive ? numbers.of(name) : null;
-    const placement = leading?.placements.find((p) => p.group === name && p.node === peer?.name);
     // A leader says why it orders what; what is wrong with a group here is known to nobody else, whoever leads.
-    const ordered = leading === null ? [] : [placement?.reasons.join('; ') ?? ''];
+    const ordered = leading === null ? [] : [theirs.get(name)?.reasons.join('; ') ?? ''];
     const own = leading === null || status !== '' ? [view.reason] : [];
     const reason = [...ordered, ...own].filter((part) => part !== '').join(': ');
-    return {
+    const report: GroupReport = {
       name,
       state,
       desired,
@@ -45,6 +52,8 @@ export function groupReports(
       order: leading?.orders.get(name) ?? 'initial',
       reason: reason.slice(0, REASON_CHARACTERS_MAX),
     };
+    const said = before[index];
+    return said !== undefined && same(said, report) ? said : report;
   });
 }
 

@@ -12,7 +12,7 @@ export interface StepWatcher {
   /** A step is over. `record.turn` is counted by whoever listens. */
   readonly stepped: (record: Omit<StepRecord, 'turn'>) => void;
   /** A step has thrown; the error goes on to the caller. */
-  readonly broken: (now: number, event: EngineEvent | null) => void;
+  readonly broken: (now: number, event: EngineEvent | null, more: boolean) => void;
 }
 
 export class RecordedEngine {
@@ -33,11 +33,11 @@ export class RecordedEngine {
   }
 
   start(now: number): void {
-    this.#watched(null, now, () => this.#engine.start(now));
+    this.#watched(null, now, false, () => this.#engine.start(now));
   }
 
-  step(event: EngineEvent, now: number): void {
-    this.#watched(event, now, () => this.#engine.step(event, now));
+  step(event: EngineEvent, now: number, more = false): void {
+    this.#watched(event, now, more, () => this.#engine.step(event, now, more));
   }
 
   /** Changes nothing, and so is not recorded. */
@@ -59,15 +59,15 @@ export class RecordedEngine {
     restore(this.#engine, this.#options, state);
   }
 
-  #watched(event: EngineEvent | null, now: number, work: () => void): void {
+  #watched(event: EngineEvent | null, now: number, more: boolean, work: () => void): void {
     this.#words = [];
     this.#sum = undefined;
     try {
       work();
     } catch (error) {
-      this.#watcher.broken(now, event);
+      this.#watcher.broken(now, event, more);
       throw error;
     }
-    this.#watcher.stepped({ now, event, words: this.#words, sum: this.#sum ?? 0 });
+    this.#watcher.stepped({ now, event, words: this.#words, sum: this.#sum ?? 0, more });
   }
 }

@@ -3,6 +3,7 @@
  * sum over everything. So a replay is compared with every byte of every effect, and no effect is stored.
  */
 import type { EngineEffect, EngineEvent, EngineOptions } from '../engine-interface.ts';
+import type { GroupReport } from '../link/types.ts';
 import type { Snapshot } from './snapshot.ts';
 import { encode, fnv1a32, TRACE_FORMAT } from './text.ts';
 
@@ -39,9 +40,13 @@ export interface StepRecord {
   readonly words: readonly string[];
   /** Sum over all effects. */
   readonly sum: number;
+  /** Another event of the turn followed, with which the pair was looked at. */
+  readonly more: boolean;
 }
 
 export const WORD_SEPARATOR = ' | ';
+/** Behind a step that another one of its turn follows. */
+export const MORE = 1;
 
 export function titleLine(title: Omit<TraceTitle, 'trace'>): string {
   return encode({ trace: TRACE_FORMAT, ...title });
@@ -51,13 +56,13 @@ export function beginningLine(beginning: TraceBeginning): string {
   return encode(beginning);
 }
 
-export function stepLine({ turn, now, event, words, sum }: StepRecord): string {
-  return encode([turn, now, event, words.join(WORD_SEPARATOR), sum]);
+export function stepLine({ turn, now, event, words, sum, more }: StepRecord): string {
+  return encode([turn, now, event, words.join(WORD_SEPARATOR), sum, ...(more ? [MORE] : [])]);
 }
 
 /** An event whose step did not end: the engine broke an invariant. */
-export function brokenLine(turn: number, now: number, event: EngineEvent | null): string {
-  return encode([turn, now, event, null, null]);
+export function brokenLine(turn: number, now: number, event: EngineEvent | null, more: boolean): string {
+  return encode([turn, now, event, null, null, ...(more ? [MORE] : [])]);
 }
 
 /** What an effect is about, for people; the sum tells the rest. */
@@ -93,6 +98,23 @@ export function wordOf(effect: EngineEffect): string {
  * has them covered (docs/reference/trace.md).
  */
 export function addToSum(sum: number | undefined, effect: EngineEffect): number {
-  const text = JSON.stringify(effect.type === 'run' ? { ...effect, environment: null } : effect);
-  return fnv1a32(text, sum);
+  return fnv1a32(JSON.stringify(summed(effect)), sum);
+}
+
+function summed(effect: EngineEffect): object {
+  if (effect.type === 'run') return { ...effect, environment: null };
+  if (effect.type !== 'guard.send') return effect;
+  // Of all groups in a report few have changed since the one before, and the others are the objects that they were.
+  return { ...effect, report: { ...effect.report, groups: effect.report.groups.map(sumOf) } };
+}
+
+const groupSums = new WeakMap<object, number>();
+
+function sumOf(group: GroupReport): number {
+  let sum = groupSums.get(group);
+  if (sum === undefined) {
+    sum = fnv1a32(JSON.stringify(group));
+    groupSums.set(group, sum);
+  }
+  return sum;
 }

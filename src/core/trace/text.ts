@@ -4,7 +4,7 @@
  */
 
 /** Version of the format: a reader refuses a greater one. */
-export const TRACE_FORMAT = 2;
+export const TRACE_FORMAT = 3;
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;

@@ -22,7 +22,7 @@ export class TracedEngine implements EnginePort {
     this.#options = options;
     this.#engine = new RecordedEngine(options, emit, {
       stepped: (record) => ring.add(stepLine({ ...record, turn: this.#turn })),
-      broken: (now, event) => ring.add(brokenLine(this.#turn, now, event)),
+      broken: (now, event, more) => ring.add(brokenLine(this.#turn, now, event, more)),
     });
     ring.goesOn = () => this.#beginning(true);
   }
@@ -34,9 +34,9 @@ export class TracedEngine implements EnginePort {
     this.#engine.start(now);
   }
 
-  step(event: EngineEvent, now: number): void {
+  step(event: EngineEvent, now: number, more: boolean): void {
     this.#beginTurn();
-    this.#engine.step(this.#cover.event(event), now);
+    this.#engine.step(this.#cover.event(event), now, more);
   }
 
   isMereRenewal(fact: GuardFact, now: number): boolean {

@@ -67,6 +67,8 @@ class World {
   readonly journal: string[] = [];
   readonly events: EngineEvent[] = [];
   /** What the engine emits for the next events, one list per event. */
+  /** Whether another event of the turn was said to follow each. */
+  readonly mores: boolean[] = [];
   readonly script: (readonly EngineEffect[])[] = [];
   renewalsAreMere = true;
   pulses = 0;
@@ -81,8 +83,9 @@ class World {
     this.loop = new Loop({
       engine: (emit) => ({
         start: () => {},
-        step: (event) => {
+        step: (event, _now, more) => {
           this.events.push(event);
+          this.mores.push(more);
           for (const effect of this.script.shift() ?? []) emit(effect);
         },
         isMereRenewal: () => this.renewalsAreMere,
@@ -312,6 +315,9 @@ describe('a turn', () => {
     const pids = world.events.map((event) => (event.type === 'process.died' ? event.pid : -1));
     expect(pids).toEqual(Array.from({ length: 3000 }, (_, i) => i));
     expect(world.loop.statistics().turns).toBeGreaterThanOrEqual(3);
+    // The first turn is the start of the engine.
+    expect(world.mores.filter((more) => !more)).toHaveLength(world.loop.statistics().turns - 1);
+    expect(world.mores.at(-1)).toBe(false);
   });
 
   it('ends the process when the engine breaks an invariant', () => {

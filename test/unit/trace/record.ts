@@ -89,7 +89,11 @@ export function recordLife(): {
     const next = inbox.sort((a, b) => a.at - b.at).shift();
     if (next === undefined) break;
     now = Math.max(now, next.at);
-    engine.step(next.event, now);
+    engine.step(
+      next.event,
+      now,
+      inbox.some(({ at }) => at <= now),
+    );
     if (lines.length === SECOND_AT) second = ring.goesOn();
   }
   return { lines, history, second };
