@@ -106,14 +106,14 @@ export class DiskKeeper {
         this.#wish = event.wish;
         break;
       case 'peer':
-        if (event.word.lastReceiptAt > this.#quiet.word.lastReceiptAt) this.#proof.sign();
+        if (event.word.lastReceiptAt > this.#quiet.word.lastReceiptAt) this.#proof.sign(now);
         this.#quiet.heard(event.word);
         break;
       case 'proof':
         this.#proof.offer(event.proof);
         break;
       case 'life':
-        this.#proof.alive(event.kernelLife);
+        this.#proof.heard(event.kernelLife, now);
         break;
       case 'limited':
         if (this.#limit?.ticket === event.ticket) this.#limit.limited = true;
@@ -221,7 +221,7 @@ export class DiskKeeper {
     this.#sole = true;
     this.#intent = { ...this.#intent, claim: null };
     if (claim === null || !this.#stands(claim, now)) return;
-    if (claim.ground === 'death') this.#proof.use();
+    if (claim.ground === 'death') this.#useProof();
     const { ground, quietSince } = claim;
     this.#fact({ type: 'arbiter.granted', number: written.number, ground, quietSince });
   }
@@ -304,7 +304,7 @@ export class DiskKeeper {
       return;
     }
     const moved = this.#quiet.stamped(peer.nonce, peer.permissionMs, peer.stopBoundMs, seenAt);
-    if (moved) this.#proof.alive(peer.kernelLife);
+    if (moved) this.#proof.moved(peer.kernelLife, seenAt);
     else this.#proof.found(peer.kernelLife);
   }
 
@@ -364,6 +364,11 @@ export class DiskKeeper {
     if (this.#proof.at(now) !== null) return 'death';
     if (this.#theirs()) return null;
     return now >= this.#quiet.overAt ? 'time' : null;
+  }
+
+  #useProof(): void {
+    this.#proof.use();
+    this.#quiet.died();
   }
 
   #peerIsIn(now: number): boolean {

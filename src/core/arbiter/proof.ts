@@ -15,8 +15,10 @@ export class ProofOfDeath {
   #proof: DeathProof | null = null;
   /** The kernel life that the peer was last known to have; null = none is known. */
   #lastLife: LifeId | null = null;
-  /** A sign of life came since our start. */
-  #lived = false;
+  /** The one of its last frame; null = none came since our start. */
+  #heardLife: LifeId | null = null;
+  /** When the last sign of life came since our start; -Infinity = none has. */
+  #livedAt = Number.NEGATIVE_INFINITY;
   /** A deliberate fault: the proof is kept. */
   readonly #kept: boolean;
 
@@ -28,10 +30,16 @@ export class ProofOfDeath {
     return this.#proof;
   }
 
-  /** False where it is about another life than the peer's last one. `UNHEARD` serves a lone starter only. */
+  /**
+   * False where it is about another life than the peer's last one. Who asks for it goes by frames: where only a stamp has moved
+   * since, a proof that is later than that is about the life of the stamp. `UNHEARD` serves a lone starter only.
+   */
   offer(proof: DeathProof): boolean {
-    const fits =
-      proof.kernelLife === UNHEARD ? !this.#lived : (this.#lastLife ?? proof.kernelLife) === proof.kernelLife;
+    const { kernelLife, at } = proof;
+    const isOfLast = (this.#lastLife ?? kernelLife) === kernelLife;
+    const knew = (this.#heardLife ?? kernelLife) === kernelLife;
+    const isOfStamp = this.#hasLived && knew && at > this.#livedAt;
+    const fits = kernelLife === UNHEARD ? !this.#hasLived : isOfLast || isOfStamp;
     if (fits) this.#proof = proof;
     return fits;
   }
@@ -43,23 +51,32 @@ export class ProofOfDeath {
   }
 
   /** A frame of whichever life. */
-  sign(): void {
-    this.#lived = true;
+  sign(now: number): void {
+    this.#livedAt = now;
     if (!this.#kept) this.#proof = null;
   }
 
-  /** A frame, or a stamp that moved: whoever sent it lives. */
-  alive(kernelLife: LifeId): void {
-    this.#lived = true;
+  /** A frame. */
+  heard(kernelLife: LifeId, now: number): void {
+    this.#heardLife = kernelLife;
+    this.moved(kernelLife, now);
+  }
+
+  /** A stamp was seen to move: whoever wrote it lives. */
+  moved(kernelLife: LifeId, now: number): void {
     this.#lastLife = kernelLife;
-    if (!this.#kept) this.#proof = null;
+    this.sign(now);
   }
 
   /** A stamp as it was found, perhaps years old. Beside a sign of life it tells nothing: it may be of the life before. */
   found(kernelLife: LifeId): void {
-    if (this.#lived) return;
+    if (this.#hasLived) return;
     this.#lastLife = kernelLife;
     if (this.#proof !== null && ![UNHEARD, kernelLife].includes(this.#proof.kernelLife)) this.#proof = null;
+  }
+
+  get #hasLived(): boolean {
+    return this.#livedAt > Number.NEGATIVE_INFINITY;
   }
 
   /** For one take-over. */

@@ -80,6 +80,11 @@ export class Quiet {
     return moved;
   }
 
+  /** Its death was proven, and used: what moved was moved by the dead one. */
+  died(): void {
+    this.#moves = false;
+  }
+
   /** The largest ever announced: the last permission may have been given under it (rule 4). */
   #announced(permissionMs: number, stopBoundMs: number): void {
     this.#permissionMs = Math.max(this.#permissionMs, permissionMs);

@@ -141,14 +141,14 @@ export class RegisterKeeper {
         this.#wish = event.wish;
         break;
       case 'peer':
-        if (event.word.lastReceiptAt > this.#quiet.word.lastReceiptAt) this.#proof.sign();
+        if (event.word.lastReceiptAt > this.#quiet.word.lastReceiptAt) this.#proof.sign(now);
         this.#quiet.heard(event.word);
         break;
       case 'proof':
         this.#proof.offer(event.proof);
         break;
       case 'life':
-        this.#proof.alive(event.kernelLife);
+        this.#proof.heard(event.kernelLife, now);
         break;
       case 'limited':
         if (this.#limit?.ticket === event.ticket) this.#limit.limited = true;
@@ -219,7 +219,7 @@ export class RegisterKeeper {
     this.#sole = record.mode === 'sole';
     this.#limit = null;
     if (purpose !== 'sole' || ground === null || !this.#stands(ground, quietSince, now)) return;
-    if (ground === 'death') this.#proof.use();
+    if (ground === 'death') this.#useProof();
     this.#fact({ type: 'arbiter.granted', number: record.number, ground, quietSince });
   }
 
@@ -304,7 +304,7 @@ export class RegisterKeeper {
       return;
     }
     const moved = this.#quiet.stamped(stamp.nonce, stamp.permissionMs, stamp.stopBoundMs, seenAt);
-    if (moved) this.#proof.alive(stamp.kernelLife);
+    if (moved) this.#proof.moved(stamp.kernelLife, seenAt);
     else this.#proof.found(stamp.kernelLife);
   }
 
@@ -400,6 +400,11 @@ export class RegisterKeeper {
     if (this.#wentBack) return true;
     if (record === null) return knownRegister !== '';
     return record.register !== this.#view?.register || record.number < this.#highest;
+  }
+
+  #useProof(): void {
+    this.#proof.use();
+    this.#quiet.died();
   }
 
   #peerIsIn(now: number): boolean {

@@ -193,7 +193,7 @@ function lacking(context: ClusterContext, group: GroupDefinition): Pick<Alarm, '
 function doubtAbout(context: ClusterContext, { name, exclusive }: GroupDefinition): string {
   const { peer, numbers } = context;
   if (peer === null || groupOn(context, peer.name, name) !== undefined) return '';
-  if (peer.leaving || peer.grant !== null || (exclusive && numbers.of(name).held > 0)) return '';
+  if (peer.leaving || peer.isReplaceable || (exclusive && numbers.of(name).held > 0)) return '';
   return ` here; what ${peer.name} runs is not known`;
 }
 

@@ -106,7 +106,7 @@ export function* gatewayUnreachable({ context: { definitions, me }, arbiter }: F
 
 /** It is silent, and nothing lets this node act in its place. */
 export function* notReplaced({ context: { peer, numbers }, arbiter }: Facts): Iterable<Alarm> {
-  if (peer === null || peer.heard || peer.silentSince === null || peer.grant !== null || peer.mayTake) return;
+  if (peer === null || peer.heard || peer.silentSince === null || peer.isReplaceable || peer.mayTake) return;
   // Under the policy `takeover` links decide, and have alarms of their own.
   if (arbiter.regime === 'simplex' || arbiter.regime === 'takeover' || arbiter.sole) return;
   if (!numbers.all().some(({ held, holder }) => held === 0 && (holder === peer.name || holder === '')))

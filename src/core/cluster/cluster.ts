@@ -414,6 +414,11 @@ export class Cluster {
     if (this.#word === 'none') this.#emit({ type: 'persist.word' });
   }
 
+  /** Whoever follows, and gives no word any more, has not led: the one that leads may read the old word yet, and act on it. */
+  get #mayBeTakenAtItsWord(): boolean {
+    return this.#word !== 'none' || this.#unreadReturn !== null;
+  }
+
   /** In the turn that stores what came of it. The mark of it lasts until the peer has read that it is taken back. */
   #endWord(): void {
     if (this.#word === 'none' || this.#storeFailed !== '') return;
@@ -714,7 +719,7 @@ export class Cluster {
     });
     switch (verdict.kind) {
       case 'lead':
-        if (this.#word !== 'none' && this.#storeFailed === '') return;
+        if (this.#mayBeTakenAtItsWord && this.#storeFailed === '') return;
         if (!mine.leads) {
           if (peer.isCurrent) this.#becomeLeader(verdict.number, 'exchanged with the peer', now);
         } else if (verdict.number !== this.#role.number) this.#role.setNumber(verdict.number);
@@ -757,7 +762,7 @@ export class Cluster {
     this.#used = grant;
     // A word of which it is not known why it was given may have been that this node ends: then the peer may be let in as well.
     if (ground === 'word' && this.#word !== 'given') {
-      peer.grant = null;
+      peer.refused = grant.ticket;
       return;
     }
     this.#actsOn = grant;
@@ -895,7 +900,7 @@ export class Cluster {
     this.#nodes.merge(report.nodes);
     // An order given there overtook our return: it is read only when a version of our own comes back.
     const overtaken = administrativeVersion !== this.#nodes.own.administrativeVersion;
-    if (overtaken && (this.#word !== 'none' || this.#unreadReturn !== null)) this.#renew();
+    if (overtaken && this.#mayBeTakenAtItsWord) this.#renew();
     this.#progress.merge(report.operations, now);
   }
 

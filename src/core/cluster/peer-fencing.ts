@@ -142,7 +142,7 @@ export class PeerFencing {
     if (peer.heard || !forced) this.#forcedAt = null;
     else if (silent) this.#forcedAt ??= now;
     if (!silent || !able) return timers.clear(TIMER);
-    if (this.#forcedAt === null || peer.grant !== null || this.#running || !connected) return;
+    if (this.#forcedAt === null || peer.isReplaceable || this.#running || !connected) return;
     if (!this.#gains(peer) && !(now < this.#forcedAt + THREATENED_MS && this.#isThreatened(peer))) return;
     const at = this.#endedAt + AGAIN_MS;
     if (now < at) {

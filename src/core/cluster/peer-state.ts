@@ -48,6 +48,11 @@ export class PeerState {
   announcement = 0;
   /** The watchdog says that it may be replaced; void at its next frame. */
   grant: Grant | null = null;
+  /**
+   * Ticket of a grant on which this `sm` does not act; 0 = none. It is published all the same: sm-watchdog lists nothing before
+   * `sm` knows of the grant.
+   */
+  refused = 0;
   /** Kernel life that this process has heard itself; '' = none yet. */
   heardLife: LifeId = '';
   readonly #groups = new Map<string, GroupReport>();
@@ -98,6 +103,11 @@ export class PeerState {
     );
   }
 
+  /** Something lets this node act in its place. */
+  get isReplaceable(): boolean {
+    return this.grant !== null && this.grant.ticket !== this.refused;
+  }
+
   /** What it reports of a group; undefined where that does not count: not exchanged, or it said that it leaves. */
   group(name: string): GroupReport | undefined {
     return this.exchanged && !this.leaving ? this.#groups.get(name) : undefined;
@@ -125,6 +135,7 @@ export class PeerState {
     this.announcement = 0;
     this.mayTake = false;
     this.grant = null;
+    this.refused = 0;
     this.silentSince = null;
     this.reason = 'not heard since sm-watchdog greeted';
   }
@@ -156,6 +167,8 @@ export class PeerState {
         this.grant = null;
         return;
       case 'guard.silence-broken':
+        // Something of it lives: what the one before said last is not the last any more.
+        this.#isTold = false;
         this.silentSince = null;
         this.mayTake = false;
         this.grant = null;

@@ -184,7 +184,7 @@ export class Arbitration {
   alive(kernelLife: LifeId, now: number): boolean {
     this.#received = now;
     this.#lastLife = kernelLife;
-    this.#proof.alive(kernelLife);
+    this.#proof.heard(kernelLife, now);
     if (kernelLife !== this.#lifeTold || !this.#options.heard()) {
       this.#lifeTold = kernelLife;
       this.#ask({ type: 'life', kernelLife });
@@ -265,6 +265,7 @@ export class Arbitration {
   #setSole(sole: boolean): void {
     if (sole === this.#sole) return;
     this.#sole = sole;
+    if (!sole) this.#withdraw();
     this.tellState();
   }
 
@@ -375,7 +376,8 @@ export class Arbitration {
     if (obstacle !== '') return this.#refuse('fence-peer', obstacle);
     if (this.#fencing) return;
     this.#fencing = true;
-    this.#ask({ type: 'fence', kernelLife, window, tied });
+    // Of a life that was heard in one direction alone, too.
+    this.#ask({ type: 'fence', kernelLife: this.#lastLife || kernelLife, window, tied });
   }
 
   #onFenced(result: FenceResult, proof: DeathProof | null, now: number): void {

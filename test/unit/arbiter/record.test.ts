@@ -108,14 +108,14 @@ test('quiet counts from the later of the last frame and the last move that was s
 test('a proof is about one life, void at a sign of life, and serves once', () => {
   const proof = (kernelLife: string) => ({ kernelLife, by: 'test', at: 0 });
   const proofs = new ProofOfDeath();
-  proofs.alive('one');
+  proofs.heard('one', 10);
   expect(proofs.offer(proof('two'))).toBe(false);
   expect(proofs.offer(proof(UNHEARD))).toBe(false);
   expect(proofs.offer(proof('one'))).toBe(true);
   // Its old stamp lies there still: that is no sign of life.
   proofs.found('one');
   expect(proofs.proof).not.toBeNull();
-  proofs.alive('two');
+  proofs.heard('two', 20);
   expect(proofs.proof).toBeNull();
   // A stamp of the life before, found by a node that is cut off, does not bring the old proof back.
   proofs.found('one');
@@ -130,8 +130,23 @@ test('a lone starter has a proof of "unheard since my start", until anything is 
   expect(proofs.offer({ kernelLife: UNHEARD, by: 'operator', at: 0 })).toBe(true);
   proofs.found('one');
   expect(proofs.proof).not.toBeNull();
-  proofs.alive('one');
+  proofs.heard('one', 10);
   expect(proofs.proof).toBeNull();
+});
+
+test('a proof that is later than a stamp of which no frame came is about the life of the stamp', () => {
+  const proofs = new ProofOfDeath();
+  const proof = (kernelLife: string, at: number) => ({ kernelLife, by: 'fence', at });
+  proofs.heard('one', 5);
+  proofs.moved('two', 10);
+  expect(proofs.offer(proof('one', 10))).toBe(false);
+  expect(proofs.offer(proof('another', 11))).toBe(false);
+  expect(proofs.offer(proof('one', 11))).toBe(true);
+  proofs.sign(12);
+  expect(proofs.proof).toBeNull();
+  expect(proofs.offer(proof('one', 11))).toBe(false);
+  proofs.heard('two', 13);
+  expect(proofs.offer(proof('one', 14))).toBe(false);
 });
 
 const entry = (group: string, holder: string, activation: number) => ({ group, holder, activation });

@@ -93,7 +93,7 @@ test('a silent peer that is not replaced: why, and what would end it', () => {
   );
   expect(alarm?.repair).toContain('smctl confirm-dead controller-1');
   for (const [arbiter, more] of [
-    [{}, { peer: { ...silent, grant: {} } }],
+    [{}, { peer: { ...silent, isReplaceable: true } }],
     [{}, { peer: { ...silent, heard: true } }],
     [{ sole: true }, { peer: silent }],
     [{ regime: 'takeover' }, { peer: silent }],
