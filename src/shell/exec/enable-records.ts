@@ -2,7 +2,7 @@
  * When each service was enabled last, in the kernel's own ticks, kept in the run-time directory: so that a restarted `sm`,
  * and a watchdog that was handed nothing, can still tell what its scripts started from what was there before them.
  */
-import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ticksNow } from './procfs.ts';
 
@@ -59,26 +59,16 @@ export class EnableRecords {
     if (this.get(service) === null) return;
     this.#records.set(service, null);
     this.#runs.delete(service);
-    forget(join(this.#directory, service));
+    rmSync(join(this.#directory, service), { force: true });
   }
 
   #read(service: string): EnableRecord | null {
     try {
       const text = readFileSync(join(this.#directory, service), 'utf8');
-      if (text === '') return null;
       const { kernel, at, pidFile, kernelState } = JSON.parse(text) as EnableRecord & { kernel: string };
       return kernel === this.#kernel && Number.isSafeInteger(at) ? { at, pidFile, kernelState } : null;
     } catch {
       return null;
     }
-  }
-}
-
-/** Left empty, for the next record: a file that is removed and made again with each stop costs a disk ten times as much. */
-function forget(path: string): void {
-  try {
-    truncateSync(path);
-  } catch {
-    rmSync(path, { force: true });
   }
 }
