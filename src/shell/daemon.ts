@@ -13,7 +13,7 @@ import type { Config } from './config.ts';
 import { ControlServer } from './control.ts';
 import { Containment } from './exec/containment.ts';
 import { killEntry } from './exec/kill-entry.ts';
-import { ProcessWatch } from './exec/process-watch.ts';
+import { POLL_MS, ProcessWatch } from './exec/process-watch.ts';
 import { Runner } from './exec/runner.ts';
 import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
 import { GivenWord } from './given-word.ts';
@@ -229,7 +229,10 @@ class EngineParts {
       permissionMs: definitions.domain.deadIntervalMs,
       startWatchdog: () => startProgram('sm-watchdog', watchdogArguments),
       page: makePage(join(config.runDirectory, 'sm.page'), PULSE_NUMBERS),
-      looked: () => this.loop?.idle(),
+      looked: () => {
+        this.loop?.idle();
+        this.#runner.look();
+      },
       basis,
       takesOver: (pid) => tellMainProcess(process.env, pid),
       post: (fact) => {
@@ -249,6 +252,7 @@ class EngineParts {
       post: (event) => this.post(event),
       obstacle: (effect) => this.performer.obstacle(effect),
       noteWork: () => this.#compilation.noteWork(),
+      awake: () => this.guard.glance(POLL_MS),
     });
     this.performer = new Performer({
       runner: this.#runner,
@@ -337,6 +341,7 @@ class ScriptRunner implements RunnerPort {
       post: (event: EngineEvent) => void;
       obstacle: (effect: RunEffect) => string | null;
       noteWork: () => void;
+      awake: () => void;
     },
   ) {
     this.#noteWork = loop.noteWork;
@@ -356,6 +361,7 @@ class ScriptRunner implements RunnerPort {
     this.#watch = new ProcessWatch({
       onDied: (service, pid) => loop.post({ type: 'process.died', service, pid }),
       doubt: (service, named) => containment.doubt(service, named),
+      awake: loop.awake,
       log: (level, message, facts = {}) => log[level](facts, message),
     });
   }
@@ -378,6 +384,11 @@ class ScriptRunner implements RunnerPort {
   watch(service: string, pidFile: string | null): void {
     if (pidFile === null) this.#watch.unwatch(service);
     else this.#watch.watch(service, pidFile);
+  }
+
+  /** At the processes, in a wake-up for something else. */
+  look(): void {
+    this.#watch.look();
   }
 
   killEntry(effect: RunEffect): ReturnType<Containment['entry']> {

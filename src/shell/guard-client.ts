@@ -215,6 +215,15 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#fact({ type: 'guard.permission', deadline });
   }
 
+  /** Awake for something else: what `sm` would wake up for before the next such moment is done now, where it is news. */
+  glance(withinMs: number): void {
+    if (this.#renewals === null || this.#ended || this.#isAsked || !this.#greeted) return;
+    const at = this.#checkAt;
+    if (at - this.#options.time.now() > withinMs) return;
+    this.look();
+    if (this.#checkDueAt() > at) this.#well();
+  }
+
   flush(): void {
     this.#channel?.sendQueued();
   }
@@ -394,12 +403,16 @@ export class GuardClient implements GuardPort, KillListPort {
   #isWell(): boolean {
     if (this.#renewals === null) return false;
     this.look();
-    if (this.#options.time.now() < this.#checkDueAt()) {
-      this.#options.looked();
-      this.#checkLater();
-      return true;
-    }
-    return false;
+    if (this.#options.time.now() >= this.#checkDueAt()) return false;
+    this.#well();
+    return true;
+  }
+
+  /** What it has renewed puts off both timers: neither is a wake-up of its own. */
+  #well(): void {
+    this.#checkLater();
+    this.#watchLater();
+    this.#options.looked();
   }
 
   #checkDueAt(): number {
@@ -548,6 +561,16 @@ export class GuardClient implements GuardPort, KillListPort {
         this.#watchDeadline();
       });
     });
+  }
+
+  /** Not where it is about to be asked: it must not reach the deadline without. */
+  #watchLater(): void {
+    const deadline = this.#deadlineAlone;
+    const isLater = this.#watchedDeadline !== null && this.#watchedDeadline < deadline;
+    if (!isLater || deadline - this.#options.time.now() <= DEADLINE_ASK_MS) return;
+    this.#cancelWatch();
+    this.#watchedDeadline = null;
+    this.#watchDeadline();
   }
 
   #askBeforeDeadline(): void {

@@ -13,7 +13,7 @@ import { type PidFileContent, readPidFile } from './pid-file.ts';
 import { isAliveStat } from './procfs.ts';
 
 /** What is left of the 100 ms is for a timer that comes late. */
-const POLL_MS = 85;
+export const POLL_MS = 85;
 
 export interface ProcessWatchOptions {
   /** Called once per watch; the watch is over then. */
@@ -22,6 +22,8 @@ export interface ProcessWatchOptions {
   readonly doubt?: (service: string, named: NamedProcess) => string | null;
   readonly log?: (level: 'info' | 'warn', message: string, facts?: object) => void;
   readonly pollMs?: number;
+  /** Called in each wake-up for a look: what else is about to be looked at can be, in the same one. May call `look`. */
+  readonly awake?: () => void;
   /** Between two looks at a pid file that is of no use yet. */
   readonly retryMs?: number;
   /** How long a pid file may name a process that is not there before that counts as a death. */
@@ -61,6 +63,7 @@ export class ProcessWatch {
   readonly #retryMs: number;
   readonly #staleMs: number;
   readonly #system: ProcessSystem;
+  readonly #awake: () => void;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: ProcessWatchOptions) {
@@ -70,6 +73,7 @@ export class ProcessWatch {
     this.#pollMs = options.pollMs ?? POLL_MS;
     this.#retryMs = options.retryMs ?? 250;
     this.#staleMs = options.staleMs ?? 2000;
+    this.#awake = options.awake ?? (() => {});
     this.#system = options.system ?? { readPidFile, open: openProcess };
   }
 
@@ -79,7 +83,7 @@ export class ProcessWatch {
     const watch: Watch = { service, pidFile, pid: 0, probe: null, staleSince: null, complaint: '' };
     this.#watches.set(service, watch);
     void this.#seek(watch);
-    this.#timer ??= setInterval(() => this.#poll(), this.#pollMs);
+    if (this.#timer === null) this.#lookLater();
   }
 
   unwatch(service: string): void {
@@ -97,7 +101,7 @@ export class ProcessWatch {
   stop(): void {
     for (const watch of this.#watches.values()) watch.probe?.close();
     this.#watches.clear();
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
 
@@ -148,10 +152,23 @@ export class ProcessWatch {
     return now - watch.staleSince >= this.#staleMs;
   }
 
-  #poll(): void {
+  /** Looks now, in a wake-up for something else; the next look by itself is as far off as after any other. */
+  look(): void {
+    if (this.#timer === null) return;
+    this.#lookLater();
     for (const watch of [...this.#watches.values()]) {
       if (watch.probe !== null && !watch.probe.alive()) this.#died(watch);
     }
+  }
+
+  #lookLater(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const timer = setTimeout(() => {
+      this.#awake();
+      // Unless it was looked meanwhile.
+      if (this.#timer === timer) this.look();
+    }, this.#pollMs);
+    this.#timer = timer;
   }
 
   #died(watch: Watch): void {

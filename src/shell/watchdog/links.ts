@@ -20,8 +20,6 @@ const LOOK_SHARE = 0.8;
 const LOOK_INTERVAL_MS_MIN = 10;
 /** A whole look is at most this old when the carriers alone are looked at: a little more than the usual hello interval. */
 const WHOLE_LOOK_MS = 240;
-/** As long as heartbeats bring the whole looks, it is looked this often whether they still do. */
-const IDLE_LOOK_MS = 1000;
 const MONITOR_RESTART_DELAY_MS = 5_000;
 /**
  * How long a file of /sys is kept open: opening takes longer than reading. Not for ever, because an interface takes its
@@ -76,9 +74,9 @@ export class LinkMonitor {
   /** Interfaces of links that are up, of which /sys can be believed; null = not of all of them. */
   #visible: ReadonlySet<string> | null = null;
   #closeMs = WHOLE_LOOK_MS;
-  #intervalMs = WHOLE_LOOK_MS;
   #closely = false;
   #lookedAt = 0;
+  #isStarted = false;
   #timer: NodeJS.Timeout | null = null;
   #unwatch: (() => void) | null = null;
 
@@ -100,13 +98,14 @@ export class LinkMonitor {
   /** Tells the state of every link at once, then every change. */
   start(linkDownDetectMs: number): void {
     this.#closeMs = Math.max(LOOK_INTERVAL_MS_MIN, Math.min(LOOK_SHARE * linkDownDetectMs, WHOLE_LOOK_MS));
+    this.#isStarted = true;
     this.poll();
-    this.#lookEvery(this.#closely ? this.#closeMs : WHOLE_LOOK_MS);
     this.#unwatch = this.#ports.watch(() => this.poll());
   }
 
   stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#isStarted = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#unwatch?.();
     this.#unwatch = null;
@@ -116,12 +115,13 @@ export class LinkMonitor {
   watchClosely(closely: boolean): void {
     if (closely === this.#closely) return;
     this.#closely = closely;
-    if (this.#timer !== null) this.#lookEvery(closely ? this.#closeMs : WHOLE_LOOK_MS);
+    this.#lookLater();
   }
 
   /** A whole look. */
   poll(): void {
     this.#lookedAt = performance.now();
+    this.#lookLater();
     const interfaces = this.#ports.interfaces();
     // Read where it is needed, and once.
     let inet6: string | null = null;
@@ -150,19 +150,17 @@ export class LinkMonitor {
     this.#visible = all ? visible : null;
   }
 
-  /** A timer of node that is put off wakes the process all the same: no look puts this one off. */
-  #lookEvery(intervalMs: number): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#intervalMs = intervalMs;
-    this.#timer = setInterval(() => this.#lookAgain(), intervalMs);
+  /** Every look puts the next one off: those that come with heartbeats leave only the looks between them to be taken. */
+  #lookLater(): void {
+    if (!this.#isStarted) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#lookAgain(), this.#closely ? this.#closeMs : WHOLE_LOOK_MS);
   }
 
   #lookAgain(): void {
     const isOld = performance.now() - this.#lookedAt >= WHOLE_LOOK_MS;
-    if (isOld || (this.#closely && !this.#carriersHold())) this.poll();
-    if (this.#closely) return;
-    const intervalMs = isOld ? WHOLE_LOOK_MS : IDLE_LOOK_MS;
-    if (intervalMs !== this.#intervalMs) this.#lookEvery(intervalMs);
+    if (isOld || !this.#closely || !this.#carriersHold()) this.poll();
+    else this.#lookLater();
   }
 
   #carriersHold(): boolean {

@@ -43,8 +43,13 @@ import type { Found, RemainsFile } from './remains.ts';
 import type { SelfFence } from './self-fence.ts';
 import type { Wire, WireHandlers } from './wire.ts';
 
-/** How often the pid files of the kill list are looked at. */
-const REFRESH_INTERVAL_MS = 1000;
+/**
+ * About once a second the pid files of the kill list and the keys are looked at, and systemd is told that we live: with the first
+ * hello after this time, which wakes us up anyway,
+ */
+const REFRESH_INTERVAL_MS = 900;
+/** and where hellos are rarer, after this time. */
+const REFRESH_LIMIT_MS = 1500;
 /** Longest orderly stop; after it everything is killed. */
 export const STOP_LIMIT_MS = 120_000;
 
@@ -209,7 +214,10 @@ export class WatchdogProcess {
       do {
         const now = this.#clock.now();
         const due = this.#timers.takeDue(now);
-        if (due.some(({ key }) => key === 'hello')) this.#takePulse(now);
+        if (due.some(({ key }) => key === 'hello')) {
+          this.#takePulse(now);
+          if (now - this.#refreshedAt >= REFRESH_INTERVAL_MS) this.#isStale = true;
+        }
         if (due.some(({ key }) => LINK_TIMERS.has(key))) this.#lookAtLinks(now);
         for (const timer of due) this.#guard.step(timer, now);
         const event = this.#queue.shift();
@@ -256,6 +264,7 @@ export class WatchdogProcess {
       this.#stepping = false;
     }
     this.#timers.arm();
+    if (this.#isStale) this.#refresh();
     this.#stepMsMax = Math.max(this.#stepMsMax, time.now() - started);
     if (this.#queue.length > 0) this.#step([]);
   }
@@ -425,14 +434,21 @@ export class WatchdogProcess {
 
   /** A pid file on a mount that hangs is waited for, perhaps for ever; the sign of life to systemd is not. */
   #refreshing = false;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #isStale = false;
+  #cancelRefresh = (): void => {};
   #refresh(): void {
     if (this.#ended) return;
     const { serviceManager, killList, time, guard } = this.#options;
+    this.#isStale = false;
+    this.#refreshedAt = this.#clock.reckon();
+    this.#cancelRefresh();
+    this.#cancelRefresh = time.after(REFRESH_LIMIT_MS, () => this.#refresh());
     serviceManager.alive();
     // Whoever does not notice the end of permission must not keep the machine from being reset.
     if (this.#timers.overdueMs(this.#clock.reckon()) < guard.domain.deadIntervalMs) this.#selfFence.alive();
     this.#arbiter?.look();
-    time.after(REFRESH_INTERVAL_MS, () => this.#refresh());
+    void this.#wire?.tend();
     if (this.#refreshing) return;
     this.#refreshing = true;
     const over = () => {

@@ -42,7 +42,6 @@ export interface WireHandlers {
 
 /** Frames of lives before these do not echo in a network any more. */
 const OWN_LIVES_MAX = 16;
-const UPKEEP_INTERVAL_MS = 1_000;
 
 interface Link {
   readonly definition: InterfaceDefinition;
@@ -71,8 +70,8 @@ export class Wire {
   readonly #earlierLives: LifeId[] = [];
   readonly #drops: DropCounters;
   readonly #monitor: LinkMonitor;
-  #upkeep: NodeJS.Timeout | null = null;
-  #looking = false;
+  #isOpen = false;
+  #isAsking = false;
 
   constructor(options: WireOptions, handlers: WireHandlers) {
     this.#options = options;
@@ -92,12 +91,11 @@ export class Wire {
       link.socket.open();
     }
     this.#monitor.start(this.#options.linkDownDetectMs);
-    this.#upkeep = setInterval(() => void this.#look(), UPKEEP_INTERVAL_MS);
+    this.#isOpen = true;
   }
 
   async stop(): Promise<void> {
-    if (this.#upkeep !== null) clearInterval(this.#upkeep);
-    this.#upkeep = null;
+    this.#isOpen = false;
     this.#monitor.stop();
     await Promise.all([...this.#links.values()].map((link) => link.socket.close()));
   }
@@ -149,17 +147,17 @@ export class Wire {
     return { drops: this.#drops.totals(), links };
   }
 
-  /** Once a second: the disk is asked aside, and read only when it has answered. */
-  async #look(): Promise<void> {
+  /** To be called about once a second. The disk is asked aside, and read only when it has answered that a key has changed. */
+  async tend(): Promise<void> {
     this.#drops.flush(this.#options.now());
-    if (this.#looking) return;
-    this.#looking = true;
+    if (this.#isAsking || !this.#isOpen) return;
+    this.#isAsking = true;
     const changed = await this.#options.keys.changed();
-    this.#looking = false;
-    if (changed && this.#upkeep !== null) this.upkeep();
+    this.#isAsking = false;
+    if (changed && this.#isOpen) this.upkeep();
   }
 
-  /** Takes changed key files in and tells what was dropped since. Done by itself. */
+  /** Takes changed key files in and tells what was dropped since. */
   upkeep(): void {
     for (const { name, error } of this.#options.keys.refresh()) {
       if (error === null) this.#options.log.info({ key: name }, 'key read again');

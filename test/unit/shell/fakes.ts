@@ -4,6 +4,8 @@ import type { Log, Time } from '../../../src/shell/ports.ts';
 export class FakeTime implements Time {
   /** Timers count whole milliseconds, and may fire up to one before their time as the clock tells it. */
   earlyMs = 0;
+  /** Timers that have expired. */
+  expired = 0;
   #now = 1000;
   #deferred: (() => void)[] = [];
   #timers: { at: number; work: () => void }[] = [];
@@ -47,6 +49,7 @@ export class FakeTime implements Time {
       if (next === undefined) break;
       this.#timers = this.#timers.filter((other) => other !== next);
       this.#now = Math.max(this.#now, next.at);
+      this.expired += 1;
       next.work();
       this.settle();
     }

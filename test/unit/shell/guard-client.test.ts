@@ -494,6 +494,18 @@ describe('a watchdog whose renewals are read', () => {
     expect(looked).toBeGreaterThan(10);
   });
 
+  it('wakes us up for nothing but to be looked at, while permission runs on', async () => {
+    time.expired = 0;
+    looked = 0;
+    for (let i = 0; i < 20; i++) {
+      renew();
+      time.advance(200);
+    }
+    expect(looked).toBeGreaterThanOrEqual(18);
+    // The deadline of before, and every two seconds it is seen to it that there is a spare.
+    expect(time.expired - looked).toBeLessThanOrEqual(1 + 2);
+  });
+
   it('is replaced when it renews no more, by one that gets what it renewed last', async () => {
     renew();
     time.advance(150);
@@ -507,6 +519,33 @@ describe('a watchdog whose renewals are read', () => {
     expect(client.looksBySelf).toBe(false);
     time.advance(deadline - time.now());
     expect(killed).toEqual([['s']]);
+  });
+
+  it('is looked at early where we are awake shortly before, and once', async () => {
+    renew();
+    client.look();
+    looked = 0;
+    time.advance(150);
+    renew();
+    // 0.3 P after its last word: not yet.
+    client.glance(80);
+    expect(looked).toBe(0);
+    time.advance(20);
+    client.glance(80);
+    client.glance(80);
+    expect(looked).toBe(1);
+    expect(facts.at(-1)).toMatchObject({ deadline: time.now() - 20 + afterSendMs });
+    time.advance(0.3 * P - 20 - 1);
+    expect([looked, pipe.of('ping').length]).toEqual([1, 0]);
+  });
+
+  it('is not taken to be well by a look before its time that finds nothing', async () => {
+    renew();
+    time.advance(200);
+    client.glance(80);
+    client.glance(80);
+    time.advance(0.3 * P);
+    expect(pipe.of('ping')).toHaveLength(1);
   });
 
   it('is believed when it says that permission is shorter, or lost', async () => {

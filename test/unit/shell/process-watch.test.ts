@@ -75,6 +75,32 @@ describe('process watch', () => {
     expect(died).toHaveLength(1);
   });
 
+  it('looks when it is asked to, which puts its own next look off', async () => {
+    let awake = 0;
+    const asked = new ProcessWatch({
+      system,
+      onDied: (service, pid) => died.push([service, pid]),
+      awake: () => void awake++,
+    });
+    system.begin(40);
+    write(40);
+    asked.watch('s', 'f');
+    await pass(850);
+    expect(awake).toBe(10);
+    await pass(80);
+    asked.look();
+    await pass(80);
+    expect(awake).toBe(10);
+    await pass(5);
+    expect(awake).toBe(11);
+    system.end(40);
+    asked.look();
+    expect(died).toEqual([['s', 40]]);
+    asked.look();
+    await pass(500);
+    expect([died.length, awake]).toEqual([1, 11]);
+  });
+
   it('is not deceived by another process with the same number', async () => {
     system.begin(40);
     write(40);

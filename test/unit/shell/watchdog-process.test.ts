@@ -53,6 +53,7 @@ test('takes the copy in before it listens: what was recorded is no news then', a
     lives: () => NO_LIVES,
     watchClosely: () => {},
     look: () => {},
+    tend: async () => {},
   } as unknown as Wire;
   const adopted = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
   makeWatchdog({ wire: () => wire, adopted }).start();
@@ -66,7 +67,12 @@ test('takes the copy in before it listens: what was recorded is no news then', a
 
 test('listens also where the sm that had the copy is no more', async () => {
   let started = 0;
-  const wire = { start: () => void started++, lives: () => NO_LIVES, look: () => {} } as unknown as Wire;
+  const wire = {
+    start: () => void started++,
+    lives: () => NO_LIVES,
+    look: () => {},
+    tend: async () => {},
+  } as unknown as Wire;
   const adopted = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
   makeWatchdog({ wire: () => wire, adopted }).start();
   adopted.destroy();
@@ -96,6 +102,8 @@ test('a pid file that can not be read on a hung mount keeps no sign of life from
   time.advance(5000);
   expect(alive).toBeGreaterThanOrEqual(5);
   expect(looks).toBe(1);
+  // In the wake-ups of the hellos.
+  expect(time.expired).toBe(5000 / DOMAIN.helloIntervalMs);
 });
 
 test('the order of sm to end the node fires the self-fence, once, and kills what is on the list before', async () => {

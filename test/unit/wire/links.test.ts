@@ -161,7 +161,7 @@ describe('between two whole looks', () => {
 
   /** A child that tells nothing: only our own looks count. `lists` counts the whole ones. */
   function alone(closely: boolean, begun = true) {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const { state, monitor, told } = system();
     const counts = { lists: 0 };
     const interfaces = state.interfaces;
@@ -203,6 +203,23 @@ describe('between two whole looks', () => {
     expect(counts.lists - before).toBe(10);
   });
 
+  test('a node that holds looks twice between the looks of two heartbeats, and no oftener', () => {
+    const { state, monitor } = alone(true);
+    let looks = 0;
+    Object.defineProperty(state.sys, 'carrier', {
+      get: () => {
+        looks += 1;
+        return '1';
+      },
+    });
+    for (let hellos = 0; hellos < 10; hellos += 1) {
+      vi.advanceTimersByTime(200);
+      monitor.poll();
+    }
+    monitor.stop();
+    expect(looks).toBe(10 * 3);
+  });
+
   test('where nobody else looks any more, our own looks come back', () => {
     const { monitor, counts } = alone(false);
     for (let looks = 0; looks < 10; looks += 1) {
@@ -228,7 +245,7 @@ describe('between two whole looks', () => {
   });
 
   test('where /sys is of another namespace, every look is a whole one', () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const { state, monitor, told } = system();
     state.sys = { address: '02:00:00:00:00:99', carrier: '1', operstate: 'up', flags: '0x1003' };
     monitor.start(LINK_DOWN_DETECT_MS);
