@@ -6,6 +6,7 @@
  * succeeds. Effects that add activity, or that tell the peer something, go out only when the turn is stored.
  */
 import type { EngineEffect, EngineEvent } from '../core/engine-interface.ts';
+import { HeldRenewal } from '../core/held-renewal.ts';
 import { LIMITS } from '../core/kernel/limits.ts';
 import type { HistoryEffect, RunEffect } from '../core/service/interface.ts';
 import { inOrder, placeOf, STARTS } from '../core/turn-order.ts';
@@ -46,7 +47,6 @@ const PULSE_INTERVAL_MS = 100;
 const RECENT_EVENTS = 64;
 
 type Reply = Extract<EngineEffect, { type: 'reply' }>;
-type Renewal = Extract<EngineEvent, { type: 'guard.permission' }>;
 type SendReport = Extract<EngineEffect, { type: 'guard.send' }>;
 
 /** Effects that wait for the commit of their turn. */
@@ -112,8 +112,7 @@ export class Loop {
   #toSave: SavedEffect[] = [];
   #deferred: DeferredEffect[] = [];
   #recent: EngineEvent[] = [];
-  /** Known here and not told to the engine yet; it hears of it before anything else. */
-  #renewal: Renewal | null = null;
+  readonly #renewal: HeldRenewal;
   #scheduled = false;
   #stopped = false;
   /** The engine is at work: only now may it have effects. */
@@ -143,6 +142,7 @@ export class Loop {
     this.#options = options;
     this.#timers = new TimerTable(options.time, () => this.#schedule());
     this.#engine = options.engine((effect) => this.#take(effect));
+    this.#renewal = new HeldRenewal((fact, now) => this.#engine.isMereRenewal(fact, now));
   }
 
   /** The first turn: the engine's start. */
@@ -153,11 +153,8 @@ export class Loop {
   /** Takes an event in; it is handled in the next turn, never within the caller. */
   post(event: EngineEvent): void {
     const at = this.#options.time.now();
-    if (event.type === 'guard.permission' && this.#isMere(event, at)) {
-      this.#renewal = event;
-      this.#idle(at);
-      return;
-    }
+    const isCalm = !this.#scheduled && !this.#stopped && !this.#isTurning;
+    if (isCalm && event.type === 'guard.permission' && this.#renewal.keep(event, at)) return this.#idle(at);
     this.#queue.push({ event, at });
     this.#schedule();
   }
@@ -168,7 +165,7 @@ export class Loop {
   }
 
   view(): EngineView {
-    if (this.#renewal !== null && !this.#isTurning) this.#turn(() => this.#tellRenewal(false));
+    if (!this.#renewal.isEmpty && !this.#isTurning) this.#turn(() => this.#tellRenewal(false));
     return this.#engine.view(this.#options.time.now());
   }
 
@@ -195,21 +192,9 @@ export class Loop {
     this.#cancelRetry();
   }
 
-  /**
-   * Most of what an idle node hears is that its permission runs on, several times a second. Where the engine would only note
-   * the date, it gets the newest one before it decides anything, and no turn is made for it.
-   */
-  #isMere(renewal: Renewal, now: number): boolean {
-    if (this.#scheduled || this.#stopped || this.#isTurning) return false;
-    if (this.#renewal === null) return this.#engine.isMereRenewal(renewal, now);
-    return renewal.recorded === undefined && now < this.#renewal.deadline;
-  }
-
   #tellRenewal(more: boolean): void {
-    if (this.#renewal === null) return;
-    const renewal = { ...this.#renewal, unbroken: true };
-    this.#renewal = null;
-    this.#step(renewal, more);
+    const renewal = this.#renewal.take();
+    if (renewal !== null) this.#step(renewal, more);
   }
 
   #schedule(): void {

@@ -12,6 +12,7 @@ import {
   type PermissionProof,
   PULSE_INTERVAL_MS,
 } from '../core/guard/interface.ts';
+import { HeldRenewal } from '../core/held-renewal.ts';
 import { PART_BYTES_MAX } from '../core/link/frame.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport, encodeReportTail, REPORT_LIMITS } from '../core/link/report.ts';
@@ -30,7 +31,6 @@ const WATCHDOG_ANSWERS_MS = 50;
 const COMMIT_RETRY_MS = 100;
 const START_MS: readonly [number, number] = [80, 250];
 
-type Renewal = Extract<EngineEvent, { type: 'guard.permission' }>;
 type ReportEffect = Extract<EngineEffect, { type: 'guard.send' }>;
 
 /** What `sm` remembers of its watchdog: handed over to a new one (rule 10). */
@@ -51,8 +51,7 @@ export class SimManager extends SimProcess {
   readonly #running = new Map<number, RunEffect>();
   #engine: Engine | null = null;
   #inbox: EngineEvent[] = [];
-  /** Known here and not told to the engine yet; it hears of it before anything else. */
-  #renewal: Renewal | null = null;
+  readonly #renewal = new HeldRenewal((fact, now) => this.#engine?.isMereRenewal(fact, now) === true);
   #busy = false;
   #turnDue = false;
   #effects: EngineEffect[] = [];
@@ -103,7 +102,7 @@ export class SimManager extends SimProcess {
     this.#running.clear();
     this.#engine = null;
     this.#inbox = [];
-    this.#renewal = null;
+    this.#renewal.take();
     this.#effects = [];
     this.#unsaved = [];
     this.#storeFailed = false;
@@ -123,10 +122,8 @@ export class SimManager extends SimProcess {
 
   post(event: EngineEvent): void {
     if (!this.alive || this.#engine === null) return;
-    if (event.type === 'guard.permission' && this.#isMere(event, this.#engine)) {
-      this.#renewal = event;
-      return;
-    }
+    const isCalm = !this.#busy && !this.#turnDue;
+    if (isCalm && event.type === 'guard.permission' && this.#renewal.keep(event, this.#node.now())) return;
     this.#inbox.push(event);
     this.#schedule();
   }
@@ -252,18 +249,9 @@ export class SimManager extends SimProcess {
     });
   }
 
-  /** Makes no turn: the engine would only note the date, and gets the newest one before it decides anything. */
-  #isMere(renewal: Renewal, engine: Engine): boolean {
-    if (this.#busy || this.#turnDue) return false;
-    const now = this.#node.now();
-    if (this.#renewal === null) return engine.isMereRenewal(renewal, now);
-    return renewal.recorded === undefined && now < this.#renewal.deadline;
-  }
-
   #tellRenewal(): void {
-    const renewal = this.#renewal;
-    this.#renewal = null;
-    if (renewal !== null) this.#engine?.step({ ...renewal, unbroken: true }, this.#node.now(), true);
+    const renewal = this.#renewal.take();
+    if (renewal !== null) this.#engine?.step(renewal, this.#node.now(), true);
   }
 
   #drain(): void {

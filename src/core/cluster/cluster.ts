@@ -34,6 +34,7 @@ import { NodeRecords } from './node-records.ts';
 import { Numbers } from './numbers.ts';
 import { Operations } from './operations.ts';
 import { OwnGroups } from './own-groups.ts';
+import { OwnWord } from './own-word.ts';
 import { type Grant, NEWS_AWAITED, PeerState } from './peer-state.ts';
 import { refusal, type Verdict } from './permission.ts';
 import { OperationProgress } from './progress.ts';
@@ -84,6 +85,7 @@ export class Cluster {
   readonly #progress: OperationProgress;
   readonly #role: DomainRole;
   readonly #own: OwnGroups;
+  readonly #word: OwnWord;
   readonly #leading: Leading;
   readonly #takeover: Takeover;
   readonly #arbiters: Arbiters;
@@ -105,18 +107,6 @@ export class Cluster {
   #duplicate = '';
   #storeFailed = '';
   #leaving: Departure | null = null;
-  /** The peer was told, because of a failing store, that it may take what this node ran. */
-  #yielded = false;
-  /**
-   * While it is not `none` the peer may still act on a word of this node: it has not led since, nor shown that it has read that
-   * the word is taken back. `found`: an `sm` before this one gave it, because its store failed or because it ended.
-   */
-  #word: 'none' | 'given' | 'found' = 'none';
-  /**
-   * Version of our own record since a word was taken back; null = the peer has shown that it has read that. What it ordered
-   * before says nothing: it may have ordered it before it read the word, and act on the word next.
-   */
-  #unreadReturn: number | null = null;
   #holding = false;
   /** New in the pair: silence may be a wrong address or a firewall, behind which the other node acts. */
   #joins: boolean;
@@ -151,6 +141,7 @@ export class Cluster {
       progress: this.#progress,
       role: this.#role,
       own: this.#own,
+      word: this.#word,
       leading: this.#leading,
       takeover: this.#takeover,
       arbiters: this.#arbiters,
@@ -163,9 +154,6 @@ export class Cluster {
       duplicate: this.#duplicate,
       storeFailed: this.#storeFailed,
       leaving: this.#leaving,
-      yielded: this.#yielded,
-      word: this.#word,
-      unreadReturn: this.#unreadReturn,
       holding: this.#holding,
       joins: this.#joins,
       fenced: this.#fenced,
@@ -185,9 +173,6 @@ export class Cluster {
     this.#duplicate = state.duplicate;
     this.#storeFailed = state.storeFailed;
     this.#leaving = state.leaving;
-    this.#yielded = state.yielded;
-    this.#word = state.word;
-    this.#unreadReturn = state.unreadReturn;
     this.#holding = state.holding;
     this.#joins = state.joins;
     this.#fenced = state.fenced;
@@ -240,6 +225,13 @@ export class Cluster {
       monotonic: (wallMs) => this.#startedAt + (wallMs - options.startedWallMs),
       wall: (now) => this.#wall(now),
     };
+    this.#word = new OwnWord({
+      me: node,
+      nodes: this.#nodes,
+      storeWorks: () => this.#storeFailed === '',
+      emit,
+      forgets: options.breaks?.has('word-stands') === true,
+    });
     const isValid = !this.#freshKernel && !this.#saidToLeave;
     const settled = restored.settled && isValid;
     const led = restored.led && isValid;
@@ -300,10 +292,7 @@ export class Cluster {
     if (this.#freshKernel || this.#saidToLeave)
       for (const { group, held } of this.#numbers.all()) if (held > 0) this.#numbers.giveUp(group, held);
     if (this.#freshKernel) this.#boot('boot', '', now);
-    if (this.#saidToLeave) {
-      this.#word = 'found';
-      this.#renew();
-    }
+    if (this.#saidToLeave) this.#word.find();
     this.#begin(now);
     if (this.#freshKernel) this.#timers.set(AUDIT_TIMER, now + FRESH_AUDIT_PATIENCE_MS);
     this.evaluate(now);
@@ -373,7 +362,7 @@ export class Cluster {
 
   onStore(failed: string, now: number): void {
     this.#storeFailed = failed;
-    if (failed === '' && this.#yielded) this.#stepDown(now);
+    if (failed === '' && this.#word.holds) this.#stepDown(now);
     this.evaluate(now);
   }
 
@@ -382,48 +371,10 @@ export class Cluster {
    * new kernel life, the settled one takes the number (rule 7).
    */
   #stepDown(now: number): void {
-    this.#yielded = false;
-    this.#renew();
+    this.#word.takeBack();
     this.#role.unsettle();
     this.#leading.end();
     this.#role.wait('the store works again, and the peer was told to take over', now);
-  }
-
-  /** That our word is taken back is read in our record. */
-  #renew(): void {
-    this.#nodes.renew();
-    this.#unreadReturn = this.#nodes.own.administrativeVersion;
-  }
-
-  /** Its newest report has our record as it became when our word was taken back: it has read that, and begins nothing on it. */
-  #knowsOurReturn(peer: PeerState): boolean {
-    if (this.#storeFailed !== '' || !peer.isCurrent) return false;
-    if (peer.report?.domainState === 'leader' && !peer.leaving) return false;
-    return hasRead(peer, this.#me, this.#nodes.own.administrativeVersion);
-  }
-
-  #judgeReturn(peer: PeerState): void {
-    const version = this.#unreadReturn;
-    if (version !== null && peer.isCurrent && hasRead(peer, this.#me, version)) this.#forgetReturn();
-  }
-
-  /** The peer has read it, or this node leads, and waits for nobody's order. */
-  #forgetReturn(): void {
-    if (this.#unreadReturn === null || this.#storeFailed !== '') return;
-    this.#unreadReturn = null;
-    if (this.#word === 'none') this.#emit({ type: 'persist.word' });
-  }
-
-  /** Whoever follows, and gives no word any more, has not led: the one that leads may read the old word yet, and act on it. */
-  get #mayBeTakenAtItsWord(): boolean {
-    return this.#word !== 'none' || this.#unreadReturn !== null;
-  }
-
-  /** In the turn that stores what came of it. The mark of it lasts until the peer has read that it is taken back. */
-  #endWord(): void {
-    if (this.#word === 'none' || this.#storeFailed !== '') return;
-    this.#word = 'none';
-    if (this.#unreadReturn === null) this.#emit({ type: 'persist.word' });
   }
 
   onReady(ready: boolean, reason: string, now: number): void {
@@ -690,14 +641,12 @@ export class Cluster {
         this.#follow(this.#role.number, `${peer.name} does not hear this node and takes over`, now);
       return;
     }
-    this.#judgeReturn(peer);
-    if (this.#word !== 'none' && this.#knowsOurReturn(peer)) this.#endWord();
-    if (this.#options.breaks?.has('word-stands') === true) this.#endWord();
+    this.#word.judge(peer);
     if (peer.leaving) {
       // With its report come the numbers that it has used: ours begin above them (rule 5). While it is heard, that comes.
       if (peer.heard && peer.report === null) return;
       // It may act on our word as well, and not know yet that it is taken back.
-      if (this.#word !== 'none') return;
+      if (this.#word.stands) return;
       this.#releasePeer(`${peer.name} said that it leaves`);
       if (this.#role.state !== 'leader' && this.#leaving === null)
         this.#becomeLeader(this.#highestNumber() + 1, `${peer.name} leaves`, now);
@@ -719,7 +668,7 @@ export class Cluster {
     });
     switch (verdict.kind) {
       case 'lead':
-        if (this.#mayBeTakenAtItsWord && this.#storeFailed === '') return;
+        if (this.#word.mayBeRead && this.#storeFailed === '') return;
         if (!mine.leads) {
           if (peer.isCurrent) this.#becomeLeader(verdict.number, 'exchanged with the peer', now);
         } else if (verdict.number !== this.#role.number) this.#role.setNumber(verdict.number);
@@ -752,7 +701,7 @@ export class Cluster {
     const able = this.#mayLead() && !this.#joins;
     if (peer.grant !== null && able && peer.grant !== this.#used) this.#useGrant(peer, peer.grant, now);
     // Whoever has stopped in order is not shot, where its word lets this node in.
-    const awaitsWord = this.#word === 'given' && peer.ends;
+    const awaitsWord = this.#word.isGiven && peer.ends;
     this.#arbiters.judgeFencing(peer, able && !awaitsWord, now);
   }
 
@@ -761,7 +710,7 @@ export class Cluster {
     const { number, reason, ground } = grant;
     this.#used = grant;
     // A word of which it is not known why it was given may have been that this node ends: then the peer may be let in as well.
-    if (ground === 'word' && this.#word !== 'given') {
+    if (ground === 'word' && !this.#word.isGiven) {
       peer.refused = grant.ticket;
       return;
     }
@@ -839,7 +788,7 @@ export class Cluster {
   /** Why an order is too old to be obeyed; null = it is not. */
   #newsAwaited(): string | null {
     if (this.#peer?.isCurrent !== true) return NEWS_AWAITED;
-    return this.#unreadReturn === null ? null : `${this.#peer.name} has not read yet that this node is back`;
+    return !this.#word.isReturnUnread ? null : `${this.#peer.name} has not read yet that this node is back`;
   }
 
   // --- permission ----------------------------------------------------------------------------------------------------
@@ -898,9 +847,7 @@ export class Cluster {
         this.#numbers.see(name, Math.max(activationMax, runs));
     const { administrativeVersion } = this.#nodes.own;
     this.#nodes.merge(report.nodes);
-    // An order given there overtook our return: it is read only when a version of our own comes back.
-    const overtaken = administrativeVersion !== this.#nodes.own.administrativeVersion;
-    if (overtaken && this.#mayBeTakenAtItsWord) this.#renew();
+    if (administrativeVersion !== this.#nodes.own.administrativeVersion) this.#word.overtaken();
     this.#progress.merge(report.operations, now);
   }
 
@@ -908,15 +855,14 @@ export class Cluster {
 
   #becomeLeader(number: number, reason: string, now: number): void {
     this.#joins = false;
-    this.#forgetReturn();
-    this.#endWord();
+    this.#word.onLead();
     this.#leading.begin();
     this.#role.lead(number, reason, now);
   }
 
   #follow(number: number, reason: string, now: number): void {
     this.#joins = false;
-    this.#endWord();
+    this.#word.onFollow();
     this.#leading.end();
     this.#role.follow(this.#peer?.name ?? '', number, reason, now);
   }
@@ -971,10 +917,7 @@ export class Cluster {
     const news = { report, leaving, announceNumber, grant };
     if (same(news, this.#published)) return;
     this.#published = news;
-    if (leaving && this.#leaving === null && this.#peer !== null) {
-      this.#yielded = true;
-      this.#word = 'given';
-    }
+    if (leaving && this.#leaving === null && this.#peer !== null) this.#word.give();
     this.#version += 1;
     if (leaving && this.#leaving !== null && this.#peer !== null) this.#role.unsettle();
     this.#emit({
@@ -1170,9 +1113,4 @@ export class Cluster {
 function linkWord(link: { readonly up: boolean; readonly heard: boolean } | undefined): string {
   if (link === undefined) return 'unknown';
   return link.up ? (link.heard ? 'up, peer heard' : 'up, peer not heard') : 'down';
-}
-
-/** Its report has the record of this node in that version, or a later one. */
-function hasRead({ report }: PeerState, node: string, version: number): boolean {
-  return (report?.nodes.find(({ name }) => name === node)?.administrativeVersion ?? -1) >= version;
 }
