@@ -27,6 +27,9 @@ import type {
 import type { LifeId, Operation, OperationKind, Report } from './link/types.ts';
 import type { HistoryEffect, LocalEffect, LocalEvent } from './service/interface.ts';
 
+/** Services on sm-watchdog's kill list at that moment. Missing = an older one does not say. */
+type Listed = readonly string[];
+
 /** Facts that sm-watchdog tells `sm`. All times are CLOCK_MONOTONIC ms, the same clock in both processes. */
 export type GuardFact =
   /** After every (re)connection, first of all. */
@@ -71,8 +74,8 @@ export type GuardFact =
       readonly reason: string;
       readonly stopBoundMs: number;
     }
-  /** Any authentic frame that breaks a silence before the peer is confirmed again. */
-  | { readonly type: 'guard.silence-broken' }
+  /** Any authentic frame that breaks a silence before the peer is confirmed again. What is not listed has not begun. */
+  | { readonly type: 'guard.silence-broken'; readonly listed?: Listed }
   /** A complete report of the peer, the newest one (taken only from the highest sequence, rule 2). */
   | {
       readonly type: 'guard.report';
@@ -126,8 +129,8 @@ export type GuardFact =
       readonly ground: TakeGround;
       readonly reason: string;
     }
-  /** The record goes to the peer, or is lost: what it let this node do is over, used or not. */
-  | { readonly type: 'guard.withdrawn' }
+  /** The record goes to the peer, or is lost: what it let this node do is over, used or not. What is not listed has not begun. */
+  | { readonly type: 'guard.withdrawn'; readonly listed?: Listed }
   /** What the arbiter's record says; `register` = identity of where it is kept, to be remembered. */
   | {
       readonly type: 'guard.record';

@@ -263,12 +263,18 @@ export class ClusterDriver {
     } as const;
     this.fact({
       type: 'guard.report',
-      report: emptyReport({ settled: false, number: 0, groups, nodes: [node], ...change }),
+      report: emptyReport({ settled: false, ...this.#followed(), groups, nodes: [node], ...change }),
       version: this.#reports,
       managerDownMs: 0,
       linkBits: 0b0111_0111,
       leaving,
     });
+  }
+
+  /** What a peer says that has read who leads. */
+  #followed(): Partial<Report> {
+    if (this.state !== 'leader') return { number: 0 };
+    return { domainState: 'backup', leader: this.me, number: this.number };
   }
 
   /** A newer report of the peer is on its way: a part of it, or a heartbeat that names it, has come. */
@@ -278,11 +284,12 @@ export class ClusterDriver {
     this.fact({ type: 'guard.peer-links', ...facts });
   }
 
-  /** Exchanged; this node leads, with number 2. */
-  lead(): this {
+  /** Exchanged; this node leads, with number 2. `reads`: what the peer says then; without it, that it follows. */
+  lead(reads: Partial<Report> = {}): this {
     for (const role of ROLES) this.fact({ type: 'guard.link', role, up: true, heard: true, reason: '' });
     this.heard();
-    this.report({ domainState: 'waiting' });
+    this.report({ domainState: 'waiting', leader: '', number: 0 });
+    this.report(reads);
     return this;
   }
 

@@ -225,13 +225,7 @@ export class Cluster {
       monotonic: (wallMs) => this.#startedAt + (wallMs - options.startedWallMs),
       wall: (now) => this.#wall(now),
     };
-    this.#word = new OwnWord({
-      me: node,
-      nodes: this.#nodes,
-      storeWorks: () => this.#storeFailed === '',
-      emit,
-      forgets: options.breaks?.has('word-stands') === true,
-    });
+    this.#word = this.#makeWord();
     const isValid = !this.#freshKernel && !this.#saidToLeave;
     const settled = restored.settled && isValid;
     const led = restored.led && isValid;
@@ -249,18 +243,33 @@ export class Cluster {
       hold: () => this.#hold(),
       untouched: () => this.#freshKernel && !this.#timers.armed.has(AUDIT_TIMER),
     });
-    this.#leading = new Leading(this.#context, this.#own, {
+    this.#leading = this.#makeLeading(verdict, changed);
+    this.#readiness = new Readiness(this.#context, options.notReady ?? '');
+    this.#boots = restored.boots;
+    this.#escalation = this.#makeEscalation();
+    this.#takeover = this.#makeTakeover(changed);
+  }
+
+  #makeWord(): OwnWord {
+    return new OwnWord({
+      me: this.#me,
+      nodes: this.#nodes,
+      storeWorks: () => this.#storeFailed === '',
+      emit: this.#emit,
+      forgets: this.#options.breaks?.has('word-stands') === true,
+    });
+  }
+
+  #makeLeading(verdict: (now: number) => Verdict, changed: () => void): Leading {
+    return new Leading(this.#context, this.#own, {
       verdict,
       changed,
       links: () => this.#links.values(),
       readyReason: () => this.#readiness.reason,
       mayHaveTakenOver: (group, at) => this.#mayHaveTakenOver(group, at),
-      stopsFirst: options.breaks?.has('stop-before-start') !== true,
+      knowsLeader: () => this.#knowsLeader(),
+      stopsFirst: this.#options.breaks?.has('stop-before-start') !== true,
     });
-    this.#readiness = new Readiness(this.#context, options.notReady ?? '');
-    this.#boots = restored.boots;
-    this.#escalation = this.#makeEscalation();
-    this.#takeover = this.#makeTakeover(changed);
   }
 
   #makeEscalation(): Escalation {
@@ -348,9 +357,27 @@ export class Cluster {
       case 'guard.refused':
         this.#arbiters.apply(fact, now);
         return this.evaluate(now);
+      case 'guard.silence-broken':
+      case 'guard.withdrawn':
+        this.#peer?.apply(fact);
+        this.#dropUnbegun(fact.listed, now);
+        return this.evaluate(now);
       default:
         this.#peer?.apply(fact);
         return this.evaluate(now);
+    }
+  }
+
+  /**
+   * What let this node act in the peer's place is over. What has not begun by then, because `sm` was slow to hear of it or to
+   * store it, does not: the peer may act on what it has heard of this node before (rule 14).
+   */
+  #dropUnbegun(listed: readonly string[] | undefined, now: number): void {
+    if (listed === undefined) return;
+    for (const { group, held } of this.#numbers.all()) {
+      const members = this.#definitions.groups.get(group)?.members ?? [];
+      if (held === 0 || members.some(({ service }) => listed.includes(service))) continue;
+      this.#own.revoke(group, 'it had not begun when the right to replace the peer ended', now);
     }
   }
 
@@ -735,6 +762,17 @@ export class Cluster {
     if (peer === null || this.#onlyProof || peer.isCurrent || (peer.heard && peer.leaving)) return false;
     if (peer.grant !== null && peer.grant === this.#actsOn) return false;
     return this.#arbiters.regime === 'record' ? !this.#arbiters.mayAdd(group, now) : !this.#takeover.isDone;
+  }
+
+  /**
+   * A peer that has exchanged with this node may lead as well, by what it has heard of it before: nothing is begun here until its
+   * newest report says that it follows (rule 20).
+   */
+  #knowsLeader(): boolean {
+    const peer = this.#peer;
+    if (peer?.exchanged !== true || peer.leaving || peer.report === null) return true;
+    const { leader, number } = peer.report;
+    return leader === this.#me && number >= this.#role.ledFrom;
   }
 
   /** Nothing that the peer held can be active any more; whoever leads assigns it anew. */

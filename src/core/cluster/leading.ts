@@ -27,6 +27,8 @@ export interface LeadingOptions {
   readonly readyReason: () => string;
   /** The peer is silent and may have taken this group over: what is active stays, nothing is added. */
   readonly mayHaveTakenOver: (group: string, now: number) => boolean;
+  /** The peer is not heard, or has read that this node leads. */
+  readonly knowsLeader: () => boolean;
   /** The deliberate fault `stop-before-start` is off. */
   readonly stopsFirst: boolean;
 }
@@ -138,6 +140,8 @@ export class Leading {
       return peer?.exchanged === true
         ? NEWS_AWAITED
         : `${peer?.name} is silent and may have taken over: what is active stays, nothing is added`;
+    if (target === me && !this.#options.knowsLeader())
+      return `${peer?.name} has not read yet that ${me} leads`;
     if (target !== me && !this.#own.inactive(group.name))
       return `${me} has not yet verified that it does not run it`;
     if (target === me && peer?.group(group.name)?.inactive === false)

@@ -10,6 +10,8 @@ export class DomainRole {
   since = 0;
   leader = '';
   number: number;
+  /** The number under which it began to lead: whoever follows it under that one, or a higher, knows that it leads. */
+  ledFrom = 0;
   /** Has exchanged with a peer, or has led, since this kernel life began, and has given no word that it leaves (rule 7). */
   settled: boolean;
   /** The last leader that it knows of is itself: stored before the peer is told otherwise. */
@@ -32,6 +34,7 @@ export class DomainRole {
   }
 
   lead(number: number, reason: string, now: number): void {
+    if (!this.leads) this.ledFrom = number;
     this.number = number;
     this.settled = true;
     this.led = true;

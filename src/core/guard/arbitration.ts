@@ -44,6 +44,8 @@ export interface ArbitrationOptions {
   readonly heard: () => boolean;
   /** The last that it said is that it ends, in order: that life of its `sm` begins nothing any more. */
   readonly ended: () => boolean;
+  /** Services that were begun, or may be. */
+  readonly listed: () => readonly string[];
   readonly ask: (message: ToArbiter) => void;
   readonly tell: (fact: GuardFact) => void;
   readonly rule: (ruling: Ruling, now: number) => void;
@@ -339,7 +341,7 @@ export class Arbitration {
   #withdraw(): void {
     if (this.#given === null || this.#options.breaks?.has('quiet-since') === true) return;
     this.#given = null;
-    this.#options.tell({ type: 'guard.withdrawn' });
+    this.#options.tell({ type: 'guard.withdrawn', listed: this.#options.listed() });
   }
 
   /** Under a ticket of its own: what refers to an earlier one does not count any more. */

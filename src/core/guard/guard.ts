@@ -120,6 +120,7 @@ export class Guard {
       peer: this.#peer,
       heard: () => this.#told.heard,
       ended: () => this.#peerEnded,
+      listed: () => this.#stop.services,
       ask: (message) => emit({ type: 'ask-arbiter', message }),
       tell: (fact) => this.#tell(fact),
       rule: (ruling, now) => this.#onRuling(ruling, now),
@@ -324,7 +325,7 @@ export class Guard {
     this.#told.silent = false;
     this.#told.mayTake = false;
     this.#told.deaf = '';
-    this.#tell({ type: 'guard.silence-broken' });
+    this.#tell({ type: 'guard.silence-broken', listed: this.#stop.services });
     this.#armJudge();
   }
 

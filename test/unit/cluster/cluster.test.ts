@@ -106,8 +106,18 @@ describe('the leader gives', () => {
     const at = (type: string) => c.effects.findIndex((effect) => effect.type === type);
     expect(c.numbers()).toMatchObject({ holder: A, holderActivation: 1, held: 1 });
     expect(at('guard.hold')).toBeGreaterThan(at('persist.numbers'));
-    expect(c.local.wants).toEqual(['oam active']);
+    expect(c.local.wants.at(-1)).toBe('oam active');
     expect(c.saidGroup()).toMatchObject({ holder: A, holderActivation: 1, runs: 1, order: 'standby' });
+  });
+
+  it('nothing to itself before the other node has read that it leads: that one may lead as well (rule 20)', () => {
+    for (const reads of [{ leader: '' }, { leader: B, number: 9 }, { leader: A, number: 1 }]) {
+      const c = new ClusterDriver().lead({ domainState: 'backup', ...reads });
+      expect([c.state, c.numbers().held]).toEqual(['leader', 0]);
+      expect(c.cluster.waits()[0]?.reason).toBe('controller-1 has not read yet that controller-0 leads');
+      c.report();
+      expect(c.numbers().held).toBe(1);
+    }
   });
 
   it('nothing before the other node has verified that it runs nothing (stop before start)', () => {
@@ -407,6 +417,21 @@ describe('take-over of a silent peer (rule 14d)', () => {
     expect(c.saidGroup()).toMatchObject({ holder: B, order: 'active' });
   });
 
+  it.each([
+    [['oam-ip'], 4],
+    [['another'], 0],
+  ])('keeps of what it has taken only what had begun when the peer gave a sign of life: %j', (listed, held) => {
+    const c = new ClusterDriver({
+      groups: [pairGroup('oam', { members: [{ service: 'oam-ip', failureImpact: 'critical' }] })],
+    });
+    c.peerGroup('oam', { holder: B, holderActivation: 3, activationMax: 3, runs: 3, inactive: false });
+    c.follow().silent();
+    c.pass(300);
+    expect(c.numbers().held).toBe(4);
+    c.fact({ type: 'guard.silence-broken', listed });
+    expect(c.numbers()).toMatchObject({ held, stopped: held === 0 ? 4 : 0 });
+  });
+
   it('keeps what is active when the peer comes back', () => {
     const c = following();
     c.silent();
@@ -425,7 +450,9 @@ describe('take-over of a silent peer (rule 14d)', () => {
     expect(c.numbers().holder).toBe(B);
     c.heard({ newKernelLife: true, processLife: life('reborn'), kernelLife: life('new kernel') });
     c.peerGroup('oam', { runs: 0, inactive: true, stopped: 0 });
-    c.report({ domainState: 'waiting', number: 0 });
+    c.report({ domainState: 'waiting', leader: '', number: 0 });
+    expect(c.numbers()).toMatchObject({ holder: '', holderActivation: 3 });
+    c.report();
     expect(c.numbers()).toMatchObject({ holder: A, holderActivation: 4 });
   });
 

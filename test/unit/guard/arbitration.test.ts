@@ -110,9 +110,9 @@ test.each([
   node.rules({ type: 'arbiter.granted', number: 3, ground: 'time', quietSince });
   expect(node.drain().told).toContainEqual(expect.objectContaining({ type: 'guard.granted' }));
   node.rules(end);
-  expect(node.drain().told).toContainEqual({ type: 'guard.withdrawn' });
+  expect(node.drain().told).toContainEqual({ type: 'guard.withdrawn', listed: [] });
   node.rules(end);
-  expect(node.drain().told).not.toContainEqual({ type: 'guard.withdrawn' });
+  expect(node.drain().told.map(({ type }) => type)).not.toContain('guard.withdrawn');
 });
 
 test('what sm stored too slowly, on a grant that has ended meanwhile, is not listed', () => {
@@ -161,7 +161,7 @@ test('a frame after the quiet voids a grant: before it is told, and up to the li
   node.say(ticket);
   expect(node.answer(1)).toBe(true);
   peer.send();
-  expect(node.drain().told).toContainEqual({ type: 'guard.silence-broken' });
+  expect(node.drain().told).toContainEqual({ type: 'guard.silence-broken', listed: ['postgres'] });
   expect(node.lists(2)).toBe(false);
 });
 
