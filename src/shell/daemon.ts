@@ -12,7 +12,7 @@ import { type Beginning, giveUp, type Prepared } from './begin.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control.ts';
 import { Containment } from './exec/containment.ts';
-import { killEntry } from './exec/kill-entry.ts';
+import { KillList } from './exec/kill-list.ts';
 import { POLL_MS, ProcessWatch } from './exec/process-watch.ts';
 import { Runner } from './exec/runner.ts';
 import { EXIT_CONFIG, EXIT_SOFTWARE, EXIT_UNAVAILABLE } from './exit-codes.ts';
@@ -241,10 +241,8 @@ class EngineParts {
       },
       listed: (run, ok, reason) => this.performer.listed(run, ok, reason),
       stop: (reason) => this.shutdown(reason),
-      kill: (entries, reason) => {
-        log.error({ services: entries.map(({ service }) => service), reason }, 'killed without sm-watchdog');
-        for (const entry of entries) killEntry(entry);
-      },
+      killList: new KillList(),
+      killVerifyMs: definitions.domain.killVerifyMs,
       time: realTime,
       log,
     });

@@ -16,6 +16,7 @@ import {
 import { PART_BYTES_MAX } from '../core/link/frame.ts';
 import { splitReport } from '../core/link/parts.ts';
 import { encodeReport, encodeReportTail, REPORT_LIMITS } from '../core/link/report.ts';
+import type { KillList } from './exec/kill-list.ts';
 import { Channel } from './pair/channel.ts';
 import {
   type Copy,
@@ -77,8 +78,10 @@ export interface GuardClientOptions {
   readonly listed: (run: number, ok: boolean, reason: string) => void;
   /** The watchdog was asked to end in order. */
   readonly stop: (reason: string) => void;
-  /** Kills everything of these services, without the watchdog. */
-  readonly kill: (entries: readonly KillEntry[], reason: string) => void;
+  /** The copy of the watchdog's: what is killed at the deadline where it does not answer. */
+  readonly killList: Pick<KillList, 'add' | 'remove' | 'clear' | 'entries' | 'kill'>;
+  /** Bound of that kill, of all services together: a part of S. */
+  readonly killVerifyMs: number;
   readonly time: Time;
   readonly log: Log;
 }
@@ -115,7 +118,6 @@ export class GuardClient implements GuardPort, KillListPort {
   #deadline = Number.NEGATIVE_INFINITY;
   #lost = false;
   #holding = false;
-  readonly #entries = new Map<string, KillEntry>();
   #proof: PermissionProof = NO_PROOF;
   #lives: KnownLives = NO_LIVES;
   /** Listings without an answer, asked again of a new watchdog. */
@@ -172,14 +174,14 @@ export class GuardClient implements GuardPort, KillListPort {
 
   hold(holding: boolean): void {
     this.#holding = holding;
-    if (!holding) this.#entries.clear();
+    if (!holding) this.#options.killList.clear();
     this.#checkLater();
     this.#event({ type: 'sm.hold', holding });
     this.#watchDeadline();
   }
 
   verified(service: string): void {
-    this.#entries.delete(service);
+    this.#options.killList.remove(service);
     this.#event({ type: 'sm.verified', service });
   }
 
@@ -230,7 +232,7 @@ export class GuardClient implements GuardPort, KillListPort {
 
   list(run: number, entry: KillEntry, activating: boolean): void {
     const event: PlainSmEvent = { type: 'sm.list', run, entry, activating };
-    if (activating) this.#entries.set(entry.service, entry);
+    if (activating) this.#options.killList.add(entry);
     this.#unanswered.set(run, event);
     this.#channel?.queue({ type: 'event', event });
   }
@@ -350,7 +352,7 @@ export class GuardClient implements GuardPort, KillListPort {
     this.#deadline = deadline;
     this.#lost = lost;
     this.#holding = holding;
-    for (const entry of entries) this.#entries.set(entry.service, entry);
+    for (const entry of entries) this.#options.killList.add(entry);
     this.#watchDeadline();
   }
 
@@ -519,7 +521,7 @@ export class GuardClient implements GuardPort, KillListPort {
       proof: this.#proof,
       lost: this.#lost,
       holding: this.#holding,
-      entries: [...this.#entries.values()],
+      entries: this.#options.killList.entries(),
       lives: this.#lives,
     };
   }
@@ -579,7 +581,7 @@ export class GuardClient implements GuardPort, KillListPort {
   }
 
   #enforceDeadline(): void {
-    const { time, log, kill, post } = this.#options;
+    const { time, log, killList, killVerifyMs, post } = this.#options;
     this.look();
     const now = time.now();
     if (!this.#holding || this.#lost || now < this.#deadlineAlone) return;
@@ -589,10 +591,14 @@ export class GuardClient implements GuardPort, KillListPort {
       now < this.#deadline
         ? 'the peer does not hear this node, and sm-watchdog, which would hear that it takes over, was away'
         : 'permission ran out while sm-watchdog was away';
-    log.error({ entries: this.#entries.size }, reason);
+    const services = killList.entries().map(({ service }) => service);
+    log.error({ services }, reason);
     this.#lost = true;
-    kill([...this.#entries.values()], reason);
+    // Its turn is the next thing that comes after the kill, and the stop scripts with it.
     post({ type: 'guard.lost', reason });
+    // What survives is the next watchdog's, which has the copy.
+    const survivors = killList.kill(services, killVerifyMs);
+    log.error({ services, survivors }, 'killed without sm-watchdog');
   }
 
   #after(delayMs: number, work: () => void): () => void {

@@ -306,16 +306,6 @@ export function killEntriesSync(
   return kill.results();
 }
 
-/** For one entry that was not opened beforehand. */
-export function killEntry(entry: KillEntry, boundMs = KILL_BOUND_MS): KillResult {
-  const handle = new KillHandle(entry);
-  try {
-    return killEntriesSync([handle], boundMs)[0]!;
-  } finally {
-    handle.close();
-  }
-}
-
 /** Stops everything where it stands, without ending it: sm-watchdog's first act after a gap (rule 10). */
 export function freezeEntries(handles: readonly KillHandle[]): void {
   setFrozen(handles, 'SIGSTOP');

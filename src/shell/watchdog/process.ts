@@ -17,6 +17,7 @@ import {
 } from '../../core/guard/interface.ts';
 import { same } from '../../core/kernel/same.ts';
 import type { FromArbiter } from '../arbiter/messages.ts';
+import type { KillList } from '../exec/kill-list.ts';
 import { ticksNow, ticksOf } from '../exec/procfs.ts';
 import { EXIT_SOFTWARE } from '../exit-codes.ts';
 import { LateCompilation } from '../late-compilation.ts';
@@ -38,7 +39,6 @@ import { TimerTable } from '../timer-table.ts';
 import { fromArbiter, toArbiter } from './arbiter-clock.ts';
 import type { ArbiterLink, ArbiterLinkOptions } from './arbiter-link.ts';
 import { GuardClock } from './guard-clock.ts';
-import type { KillList } from './kill-list.ts';
 import type { Found, RemainsFile } from './remains.ts';
 import type { SelfFence } from './self-fence.ts';
 import type { Wire, WireHandlers } from './wire.ts';

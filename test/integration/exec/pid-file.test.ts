@@ -5,7 +5,7 @@ import { chownSync, existsSync, lchownSync, readFileSync, symlinkSync, writeFile
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Containment } from '../../../src/shell/exec/containment.ts';
-import { type KillEntry, killEntry } from '../../../src/shell/exec/kill-entry.ts';
+import { type KillEntry, KillHandle, killEntriesSync } from '../../../src/shell/exec/kill-entry.ts';
 import { doubt, PROGRAM_MARK } from '../../../src/shell/exec/pid-belief.ts';
 import { ProcessWatch } from '../../../src/shell/exec/process-watch.ts';
 import { readProcesses, ticksNow } from '../../../src/shell/exec/procfs.ts';
@@ -61,11 +61,11 @@ describe.each([
 
   /** By `sm`, by sm-watchdog with what it was handed, and by an `sm` that was just started. */
   async function killEverywhere(entry: KillEntry): Promise<void> {
-    killEntry(entry);
+    killEntriesSync([new KillHandle(entry)]);
     await lab.runner.killService('s', 'test');
     const reborn = new Containment({ node: 'controller-0', run: lab.run, cgroups });
     await reborn.kill('s');
-    killEntry(reborn.entry('s', pidFile, false));
+    killEntriesSync([new KillHandle(reborn.entry('s', pidFile, false))]);
     reborn.close();
   }
 

@@ -15,7 +15,7 @@ import type { ActionDefinition, ServiceDefinition } from '../../../src/core/defi
 import { LIMITS } from '../../../src/core/kernel/limits.ts';
 import { invocation } from '../../../src/core/service/invocation.ts';
 import { Containment } from '../../../src/shell/exec/containment.ts';
-import { killEntry } from '../../../src/shell/exec/kill-entry.ts';
+import { KillHandle, killEntriesSync } from '../../../src/shell/exec/kill-entry.ts';
 import { readEnvironment } from '../../../src/shell/exec/procfs.ts';
 import { ExecLab, isRunning, until } from '../../support/exec.ts';
 
@@ -319,7 +319,7 @@ tr '\\0' '\\n' </proc/$$/environ | sort\n`;
     lab.script('s', `${STAMP} --file ${lab.file('stamps')} --pid-file ${pidFile} --seconds 30; sleep 30 &`);
     await lab.execute('s', effect);
     await until('its pid file', () => existsSync(pidFile));
-    const result = killEntry(entry);
+    const result = killEntriesSync([new KillHandle(entry)])[0]!;
     expect(result.left).toEqual([]);
     expect(result.killed).toBeGreaterThanOrEqual(2);
     expect(result.durationMs).toBeLessThan(1500);

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Token } from '../../../src/core/cluster/token.ts';
+import { KillList } from '../../../src/shell/exec/kill-list.ts';
 import { ticksNow } from '../../../src/shell/exec/procfs.ts';
-import { KillList } from '../../../src/shell/watchdog/kill-list.ts';
 import { ExecLab, isRunning, until } from '../../support/exec.ts';
 
 const probe = new ExecLab('auto');

@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { GuardFact } from '../../../src/core/engine-interface.ts';
 import { NO_PROOF } from '../../../src/core/guard/interface.ts';
 import { permissionAfterSendMs } from '../../../src/core/guard/permission-time.ts';
+import { KillList } from '../../../src/shell/exec/kill-list.ts';
 import { GuardClient, type GuardClientOptions } from '../../../src/shell/guard-client.ts';
 import { toJson } from '../../../src/shell/json.ts';
 import {
@@ -67,7 +68,17 @@ let facts: GuardFact[];
 let listed: number[];
 let killed: string[][];
 let successors: number[];
+let kills: object[];
 let client: GuardClient;
+
+/** Kills nothing. */
+class KillJournal extends KillList {
+  override kill(services: readonly string[], boundMs: number): string[] {
+    killed.push([...services]);
+    kills.push({ services, boundMs, told: facts.at(-1)?.type });
+    return [];
+  }
+}
 
 async function greet(on: Pipe, deadline = Number.POSITIVE_INFINITY, basis = 'now'): Promise<void> {
   const copy = { deadline, lost: false, holding: false, entries: [], lives: NO_LIVES, proof: NO_PROOF };
@@ -85,6 +96,7 @@ beforeEach(async () => {
   facts = [];
   listed = [];
   killed = [];
+  kills = [];
   successors = [];
   client = make(pipe);
   client.start();
@@ -114,7 +126,8 @@ function make({ stream }: Pipe, parts: Partial<GuardClientOptions> = {}): GuardC
     post: (fact) => facts.push(fact),
     listed: (run) => listed.push(run),
     stop: () => {},
-    kill: (entries) => killed.push(entries.map(({ service }) => service)),
+    killList: new KillJournal(),
+    killVerifyMs: 100,
     time,
     log: silentLog,
     ...parts,
@@ -354,6 +367,14 @@ describe('the copy of the deadline', () => {
     expect(killed).toEqual([['s']]);
     expect(facts.at(-1)).toMatchObject({ type: 'guard.lost' });
     expect(client.verdict()).toMatchObject({ lost: true });
+  });
+
+  it('is acted upon in one kill, within its part of S, and the stop scripts are next', async () => {
+    client.list(8, { ...entry, service: 't' }, true);
+    pipe.stream.destroy();
+    await settled();
+    time.advance(300);
+    expect(kills).toEqual([{ services: ['s', 't'], boundMs: 100, told: 'guard.lost' }]);
   });
 
   it('is left to a watchdog that lives', async () => {

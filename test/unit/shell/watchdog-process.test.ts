@@ -1,9 +1,9 @@
 import { Duplex, PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { NO_PROOF } from '../../../src/core/guard/interface.ts';
+import { KillList } from '../../../src/shell/exec/kill-list.ts';
 import { toJson } from '../../../src/shell/json.ts';
 import { type KnownLives, NO_LIVES } from '../../../src/shell/pair/messages.ts';
-import { KillList } from '../../../src/shell/watchdog/kill-list.ts';
 import { type WatchdogOptions, WatchdogProcess } from '../../../src/shell/watchdog/process.ts';
 import type { Wire } from '../../../src/shell/watchdog/wire.ts';
 import { DOMAIN, life } from '../../support/guard-driver.ts';

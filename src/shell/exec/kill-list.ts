@@ -1,9 +1,9 @@
 /**
- * The kill list with its control files opened beforehand and its processes seen at leisure: what is needed at the
- * deadline is there, without disk, exec or anybody's help (docs/SAFETY.md, rule 10).
+ * The kill list, of sm-watchdog and of the copy that `sm` has, with its control files opened beforehand and its processes
+ * seen at leisure: what is needed at the deadline is there, without disk, exec or anybody's help (docs/SAFETY.md, rule 10).
  */
 import type { KillEntry } from '../../core/guard/interface.ts';
-import { freezeEntries, KillHandle, killEntriesSync, type Spared, thawEntries } from '../exec/kill-entry.ts';
+import { freezeEntries, KillHandle, killEntriesSync, type Spared, thawEntries } from './kill-entry.ts';
 
 /**
  * Where a control group holds the service, its pid file is read in one of so many rounds: with hundreds of services that is
