@@ -23,8 +23,13 @@ export interface FenceDeviceOptions {
 
 type Input = readonly (readonly [string, string])[];
 
-/** Exit code of the status action for "off". */
-const STATUS_OFF = 2;
+/** What the exit code of the status action says. A shell and a Python that can not run their script end with 2 as well. */
+const STATUS_CODES: ReadonlyMap<number, 'on' | 'off'> = new Map([
+  [0, 'on'],
+  [2, 'off'],
+]);
+/** What the agent itself says, in the words of ClusterLabs' library. */
+const STATUS_LINE = /^[ \t]*status[ \t]*:[ \t]*(on|off)[ \t]*\r?$/gim;
 const METADATA_LIMIT_MS = 5000;
 const REACH_LIMIT_MS = 1000;
 /** The shortest STATUS_LIMIT that definitions may have. */
@@ -63,7 +68,7 @@ export class FenceDevice {
     clearTimeout(late);
     const value = meaning(action, end);
     if (value !== null) return { kind: 'known', askedAt, answeredAt: now(), value };
-    const { cause, detail } = await this.#diagnose(end, ask);
+    const { cause, detail } = await this.#diagnose(action, end, ask);
     return {
       kind: 'unknown',
       askedAt,
@@ -119,12 +124,15 @@ export class FenceDevice {
   }
 
   async #diagnose(
+    action: PowerAction,
     end: AgentEnd,
     ask: () => Promise<Reach | null>,
   ): Promise<{ readonly cause: ArbiterCause; readonly detail: string }> {
     if (end.kind === 'not-started')
       return { cause: 'refused', detail: `${this.#options.agent}: ${end.detail}` };
     const said = lastLine(end.stderr);
+    const coded = action === 'status' && end.kind === 'exit' ? STATUS_CODES.get(end.code) : undefined;
+    if (coded !== undefined) return { cause: 'protocol', detail: unsaid(coded, said) };
     const detail = end.kind === 'timeout' ? `no end within its limit${said === '' ? '' : `: ${said}`}` : said;
     const reach = await ask();
     if (reach === 'silent' || reach === 'refuses')
@@ -157,7 +165,15 @@ const AUTH = /log ?in|password|passwd|auth|credential|permission|unauthori[sz]ed
 function meaning(action: PowerAction, end: AgentEnd): PowerAnswer | null {
   if (end.kind !== 'exit') return null;
   if (action !== 'status') return end.code === 0 ? 'done' : null;
-  return end.code === 0 ? 'on' : end.code === STATUS_OFF ? 'off' : null;
+  const coded = STATUS_CODES.get(end.code);
+  const said = new Set([...end.stdout.matchAll(STATUS_LINE)].map(([, word]) => word?.toLowerCase()));
+  return coded !== undefined && said.size === 1 && said.has(coded) ? coded : null;
+}
+
+/** The same is asked of "on": what an agent can not say shows in an audit then, not when its node has to be proven off. */
+function unsaid(coded: 'on' | 'off', said: string): string {
+  const line = `Status: ${coded.toUpperCase()}`;
+  return `the agent said ${coded} by its exit code only, without its line "${line}"${said && ` (${said})`}`;
 }
 
 function lastLine(text: string): string {

@@ -211,9 +211,43 @@ describe('agents that misbehave', () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
+  // A shell ends with 2 at a syntax error, Python at an option that it does not know: half an update of the agent.
+  test.each([
+    ['is cut off in the middle', '#!/bin/sh\nwhile read l; do [ "$l"', 'off', 'end of file'],
+    ['can not be run by its Python', '#!/usr/bin/python3 -Z\n', 'off', 'python'],
+    ['says nothing', '#!/bin/sh\nexit 2\n', 'off', '"Status: OFF"'],
+    ['says it within a line', '#!/bin/sh\necho no Status: OFF here; exit 2\n', 'off', '"Status: OFF"'],
+    ['says it to stderr', '#!/bin/sh\necho Status: OFF >&2; exit 2\n', 'off', '"Status: OFF"'],
+    ['says another thing than its exit code', '#!/bin/sh\necho Status: ON; exit 2\n', 'off', '"Status: OFF"'],
+    ['says both', '#!/bin/sh\necho Status: OFF; echo Status: ON; exit 2\n', 'off', '"Status: OFF"'],
+    ['is empty', '#!/bin/sh\n', 'on', '"Status: ON"'],
+  ])('one that %s has not read the power: no proof, and the audit says so', async (_name, text, coded, more) => {
+    const path = stub('');
+    writeFileSync(path, text);
+    const power = await device(path).power('status', LIMIT_MS);
+    expect(power).toMatchObject({ kind: 'unknown', cause: 'protocol' });
+    const told = deviceReadiness({ device: 'bmc', power, identity: null, peer: null });
+    expect(told).toMatchObject({ ready: false, cause: 'protocol' });
+    expect(told.reason).toContain(`the agent said ${coded} by its exit code only`);
+    expect(told.reason).toContain(more);
+    expect(told.reason).toContain('check that it is what the definitions call it');
+    expect((await fence([device(path)], { verifyLimitMs: 100 })).provenAt).toBeNull();
+  });
+
+  test.each([
+    'Status: OFF',
+    'status:off',
+    ' Status : Off \r',
+    'a notice\nStatus: OFF\nanother',
+  ])('the line "%s" and exit code 2 are off', async (said) => {
+    const power = await device(stub(`printf '${said}\\n'; exit 2`)).power('status', LIMIT_MS);
+    expect(power).toMatchObject({ kind: 'known', value: 'off' });
+  });
+
   test('a grandchild that keeps the pipes is not waited for, and is killed', async () => {
     const pid = join(folder, 'pid');
-    const answer = await device(stub(`sleep 1000 & echo $! > ${pid}; exit 0`)).power('status', LIMIT_MS);
+    const script = `sleep 1000 & echo $! > ${pid}; echo Status: ON`;
+    const answer = await device(stub(script)).power('status', LIMIT_MS);
     expect(answer).toMatchObject({ kind: 'known', value: 'on' });
     const child = readFileSync(pid, 'utf8').trim();
     for (const end = performance.now() + 5000; existsSync(`/proc/${child}/cwd`) && performance.now() < end; )
@@ -222,7 +256,7 @@ describe('agents that misbehave', () => {
   });
 
   test('one that lies: says done, reads on', async () => {
-    const result = await fence([device(stub('grep -q action=off && exit 0; exit 0'))], {
+    const result = await fence([device(stub('grep -q action=off || echo Status: ON'))], {
       verifyLimitMs: 500,
     });
     expect(result).toMatchObject({ outcome: 'failed', cause: 'lying' });

@@ -56,7 +56,7 @@ read -r action
 cd ${folder}
 case $action in
   action=metadata) echo '${METADATA}' ;;
-  action=status) [ "$(cat power)" = on ] || exit 2 ;;
+  action=status) echo "Status: $(tr a-z A-Z < power)"; [ "$(cat power)" = on ] || exit 2 ;;
   action=off) touch shot; sleep ${lag}; echo off > power ;;
   action=on) touch powered-on; echo on > power ;;
 esac
