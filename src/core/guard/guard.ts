@@ -815,7 +815,7 @@ export class Guard {
     this.#isOrphaned = true;
     this.#takeOver(remains, now);
     this.#onHold(true, now);
-    if (!remains.lost && now < this.#deadline) return;
+    if (!remains.lost && now < this.#deadline) return this.#thaw();
     this.#lose(
       'permission was lost before sm and sm-watchdog were started again',
       Math.min(now, this.#deadline),
@@ -840,7 +840,14 @@ export class Guard {
     this.#takeOver(event, now);
     this.#onHold(event.holding, now);
     if (event.holding && (event.lost === true || now >= this.#deadline))
-      this.#lose('permission was lost before sm-watchdog was restarted', now);
+      return this.#lose('permission was lost before sm-watchdog was restarted', now);
+    this.#thaw();
+  }
+
+  /** The watchdog before may have died after a gap, between the freezing and what followed (rule 10). */
+  #thaw(): void {
+    const { services } = this.#stop;
+    if (services.length > 0) this.#emit({ type: 'freeze', services, frozen: false });
   }
 
   /** The peer may act and count by what it announced, and was told, before this process was. */

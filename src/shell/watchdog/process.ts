@@ -86,7 +86,6 @@ interface Manager {
   readonly channel: Channel<FromSm, FromWatchdog>;
   /** Ends it, exactly it, by SIGKILL. */
   kill: () => void;
-  saidBye: boolean;
   /** Known from its first word on. */
   pid: number | null;
   /** It reads our page. */
@@ -108,6 +107,8 @@ export class WatchdogProcess {
   #stepping = false;
   #manager: Manager | null = null;
   #stopReason: string | null = null;
+  /** By `sm`: the node ends, and no other `sm` is started. */
+  #saidBye = false;
   #ended = false;
   #smStarts = 0;
   #stepMsMax = 0;
@@ -165,9 +166,21 @@ export class WatchdogProcess {
     this.#manager?.channel.send({ type: 'stop', reason });
     time.after(STOP_LIMIT_MS, () => {
       log.error({}, `not stopped in order within ${STOP_LIMIT_MS} ms: everything is killed`);
-      this.#killRecorded();
-      this.#end(1);
+      this.#endByForce();
     });
+  }
+
+  /** The peer takes over when it hears nothing more: what a kill does not end must be gone by then (rule 13). */
+  #endByForce(): void {
+    if (this.#ended) return;
+    const { killList, guard } = this.#options;
+    const survivors = this.#killRecorded();
+    const doubted = killList
+      .entries()
+      .filter(({ service, kernelState }) => kernelState || survivors.includes(service))
+      .map(({ service }) => service);
+    if (guard.peer === null || doubted.length === 0) return this.#end(1);
+    this.#fence(`not verified as stopped within ${STOP_LIMIT_MS} ms: ${doubted.join(', ')}`);
   }
 
   /** Before the guard goes on with it. */
@@ -287,10 +300,8 @@ export class WatchdogProcess {
         this.#arbiter?.send(toArbiter(effect.message, this.#clock));
         return;
       case 'freeze':
-        log.warn(
-          { services: effect.services, frozen: effect.frozen },
-          'services frozen or thawed after a gap',
-        );
+        if (effect.frozen) log.warn({ services: effect.services }, 'services frozen after a gap');
+        else log.info({ services: effect.services }, 'services thawed');
         killList.setFrozen(effect.services, effect.frozen);
         return;
       case 'kill':
@@ -424,12 +435,14 @@ export class WatchdogProcess {
     time.after(REFRESH_INTERVAL_MS, () => this.#waitForReset());
   }
 
-  #killRecorded(): void {
+  /** Returns the services of which something still lives. */
+  #killRecorded(): string[] {
     const { killList, guard } = this.#options;
     const services = killList.entries().map(({ service }) => service);
-    killList.kill(services, guard.domain.killVerifyMs);
+    const survivors = killList.kill(services, guard.domain.killVerifyMs);
     this.#manager?.kill();
     this.#arbiter?.stop();
+    return survivors;
   }
 
   /** A pid file on a mount that hangs is waited for, perhaps for ever; the sign of life to systemd is not. */
@@ -468,6 +481,8 @@ export class WatchdogProcess {
       old.pulses?.close();
       old.channel.close(reason);
     }
+    // Nobody is there to start, also where the guard takes that for a hang.
+    if (this.#saidBye) return old === null ? undefined : this.#linger();
     this.#smStarts += 1;
     log[this.#smStarts > 1 ? 'error' : 'info']({ reason, killed: kill }, 'starting sm');
     const started = startSm();
@@ -483,7 +498,7 @@ export class WatchdogProcess {
         if (this.#manager?.channel === channel) this.#gone(this.#manager, reason);
       },
     });
-    this.#manager = { channel, kill, saidBye: false, pid: null, reads: false, pulses: null };
+    this.#manager = { channel, kill, pid: null, reads: false, pulses: null };
     const { deadline, lost, holding } = this.#guard.view();
     const entries = this.#options.killList.entries();
     const lives = this.#lives();
@@ -504,10 +519,7 @@ export class WatchdogProcess {
   #gone(manager: Manager, reason: string): void {
     this.#manager = null;
     manager.pulses?.close();
-    if (manager.saidBye) {
-      this.#linger();
-      return;
-    }
+    if (this.#saidBye) return this.#linger();
     // A process without its pipe is no use, and must not act beside the next one.
     manager.kill();
     this.#step([{ type: 'sm.gone', reason: `sm is gone: ${reason}` }]);
@@ -552,7 +564,7 @@ export class WatchdogProcess {
         // It was started with us, and what it has read so far is known.
         return;
       case 'bye':
-        manager.saidBye = true;
+        this.#saidBye = true;
     }
   }
 

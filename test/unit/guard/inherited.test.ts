@@ -25,6 +25,8 @@ describe('before the old deadline', () => {
     });
     expect(g.guard.view()).toMatchObject({ holding: true, entries: ['db', 'disk'] });
     expect(g.of('kill')).toEqual([]);
+    // Whoever died may have frozen it before.
+    expect(g.of('freeze')).toEqual([{ type: 'freeze', services: ['db', 'disk'], frozen: false }]);
   });
 
   it('kills at the deadline while sm is still on its way, which then has the whole time for its stop scripts', () => {

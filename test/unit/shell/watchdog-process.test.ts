@@ -1,16 +1,19 @@
 import { Duplex, PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { NO_PROOF } from '../../../src/core/guard/interface.ts';
+import { type GuardOptions, NO_PROOF } from '../../../src/core/guard/interface.ts';
 import { KillList } from '../../../src/shell/exec/kill-list.ts';
 import { toJson } from '../../../src/shell/json.ts';
-import { type KnownLives, NO_LIVES } from '../../../src/shell/pair/messages.ts';
-import { type WatchdogOptions, WatchdogProcess } from '../../../src/shell/watchdog/process.ts';
+import { type Copy, type KnownLives, NO_LIVES } from '../../../src/shell/pair/messages.ts';
+import { STOP_LIMIT_MS, type WatchdogOptions, WatchdogProcess } from '../../../src/shell/watchdog/process.ts';
 import type { Wire } from '../../../src/shell/watchdog/wire.ts';
-import { DOMAIN, life } from '../../support/guard-driver.ts';
+import { DOMAIN, entry, life } from '../../support/guard-driver.ts';
 import { FakeTime, silentLog } from './fakes.ts';
 
 /** A watchdog with these parts; the others do nothing. */
-function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): WatchdogProcess {
+function makeWatchdog(
+  { guard, ...parts }: Partial<Omit<WatchdogOptions, 'guard'>> & { guard?: Partial<GuardOptions> },
+  time = new FakeTime(),
+): WatchdogProcess {
   return new WatchdogProcess({
     guard: {
       node: 'controller-0',
@@ -22,6 +25,7 @@ function makeWatchdog(parts: Partial<WatchdogOptions>, time = new FakeTime()): W
       kernelLife: life('own kernel'),
       productUuid: life('own machine'),
       copyExpected: true,
+      ...guard,
     },
     wire: null,
     arbiter: null,
@@ -141,4 +145,124 @@ test('the order of sm to end the node fires the self-fence, once, and kills what
   adopted.push(`${toJson(order)}\n${toJson(order)}\n`);
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
   expect(journal).toEqual(['forget', 'kill list', 'fire: web has failed for good']);
+});
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+class JournalOfKills extends KillList {
+  readonly #journal: string[];
+  /** What can not be killed. */
+  survivors: string[] = [];
+
+  constructor(journal: string[]) {
+    super();
+    this.#journal = journal;
+  }
+
+  override kill(services: readonly string[]): string[] {
+    this.#journal.push(`kill ${services.join()}`);
+    return this.survivors;
+  }
+
+  override setFrozen(services: readonly string[], frozen: boolean): void {
+    this.#journal.push(`${frozen ? 'freeze' : 'thaw'} ${services.join()}`);
+  }
+}
+
+const deafWire = {
+  start: () => {},
+  lives: () => NO_LIVES,
+  recall: () => {},
+  watchClosely: () => {},
+  look: () => {},
+  send: () => {},
+  tend: async () => {},
+  stop: async () => {},
+} as unknown as Wire;
+
+/** A watchdog of a pair that a living `sm` has handed these services over to. */
+async function adopting(copy: Partial<Copy>, guard: Partial<GuardOptions> = {}, time = new FakeTime()) {
+  const journal: string[] = [];
+  const killList = new JournalOfKills(journal);
+  const adopted = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+  const parts = {
+    adopted,
+    killList,
+    wire: () => deafWire,
+    selfFence: () => ({
+      fire: (reason: string) => void journal.push(`fire: ${reason}`),
+      alive: () => {},
+      close: () => {},
+    }),
+    startSm: () => {
+      journal.push('start sm');
+      return { stream: new PassThrough(), end: () => {}, alive: () => true, pid: 2 };
+    },
+    exit: (code: number) => void journal.push(`exit ${code}`),
+    guard: { peer: 'controller-1', regime: 'stay', ...guard } as const,
+  };
+  const watchdog = makeWatchdog(parts, time);
+  watchdog.start();
+  const say = async (message: object): Promise<void> => {
+    adopted.push(`${toJson(message)}\n`);
+    await settled();
+  };
+  const whole: Copy = {
+    deadline: Number.POSITIVE_INFINITY,
+    lost: false,
+    holding: true,
+    entries: [entry('web'), entry('disk', true)],
+    lives: NO_LIVES,
+    proof: NO_PROOF,
+    ...copy,
+  };
+  await say({ type: 'life', process: { pid: 5_000_000, startTime: '1' }, copy: whole });
+  /** `sm` lives meanwhile. */
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 200) {
+      time.advance(200);
+      await say({ type: 'event', event: { type: 'sm.pulse' } });
+    }
+  };
+  return { watchdog, adopted, killList, journal, say, pass };
+}
+
+test('a stop that is not in order in time ends the machine where the kernel may hold something yet, or a kill did not work', async () => {
+  const reason = `not verified as stopped within ${STOP_LIMIT_MS} ms`;
+  const cases = [
+    { entries: [entry('web'), entry('disk', true)], survivors: [], ends: `fire: ${reason}: disk` },
+    { entries: [entry('web')], survivors: ['web'], ends: `fire: ${reason}: web` },
+    { entries: [entry('web')], survivors: [], ends: 'exit 1' },
+    // Nobody could act beside it.
+    { entries: [entry('disk', true)], survivors: [], guard: { peer: null }, ends: 'exit 1' },
+  ];
+  for (const { entries, survivors, guard, ends } of cases) {
+    const node = await adopting({ entries }, guard);
+    node.journal.length = 0;
+    node.killList.survivors = survivors;
+    node.watchdog.stop('SIGTERM');
+    await node.pass(STOP_LIMIT_MS + 200);
+    expect(node.journal).toEqual([`kill ${entries.map(({ service }) => service).join()}`, ends]);
+  }
+});
+
+test('what an earlier watchdog may have left frozen is thawed, unless it is killed', async () => {
+  expect((await adopting({})).journal).toEqual(['thaw web,disk']);
+  expect((await adopting({ lost: true })).journal).toEqual(['kill web,disk']);
+});
+
+test('after the last word of sm no other one is started, with hellos that are rare too', async () => {
+  const slow = { ...DOMAIN, helloIntervalMs: 1000, deadIntervalMs: 4000 };
+  for (const isClosed of [true, false]) {
+    const time = new FakeTime();
+    const node = await adopting({ holding: false, entries: [] }, { domain: slow }, time);
+    await node.pass(4800);
+    await node.say({ type: 'bye' });
+    if (isClosed) node.adopted.push(null);
+    for (let passed = 0; passed < 20_000; passed += 200) {
+      await settled();
+      time.advance(200);
+    }
+    expect(node.journal).toEqual(['exit 0']);
+  }
 });
