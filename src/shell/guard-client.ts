@@ -113,7 +113,7 @@ export class GuardClient implements GuardPort, KillListPort {
   #isOutdated = false;
   #cancelTimers: (() => void)[] = [];
   // The copy.
-  /** Of a watchdog that died before it said anything there is none, and the next one looks for what remains of it. */
+  /** Of a watchdog that died before it said anything there is none, and the next one, until it greets, looks for what remains of it. */
   #hasCopy = false;
   #deadline = Number.NEGATIVE_INFINITY;
   #lost = false;
@@ -324,6 +324,9 @@ export class GuardClient implements GuardPort, KillListPort {
       case 'lives':
         this.#lives = message.lives;
         return;
+      case 'copy':
+        this.#takeCopy(message.copy);
+        return;
       case 'listed':
         this.#unanswered.delete(message.run);
         this.#options.listed(message.run, message.ok, message.reason);
@@ -358,6 +361,8 @@ export class GuardClient implements GuardPort, KillListPort {
 
   #fact(fact: GuardFact): void {
     if (fact.type === 'guard.hello') {
+      // One that was given none has taken up by now what remained, and has told it.
+      this.#hasCopy = true;
       this.#deadline = fact.deadline;
       this.#lost = fact.lost;
     } else if (fact.type === 'guard.permission') {

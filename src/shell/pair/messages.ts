@@ -114,6 +114,8 @@ export type FromWatchdog =
   | PageIsRead
   /** `proof`: with every permission. */
   | { readonly type: 'fact'; readonly fact: GuardFact; readonly proof?: PermissionProof }
+  /** To an `sm` that had none: what has remained, and is guarded from now on. Before `guard.hello`. */
+  | { readonly type: 'copy'; readonly copy: Copy }
   /** Belongs into the copy from now on. */
   | { readonly type: 'lives'; readonly lives: KnownLives }
   | { readonly type: 'listed'; readonly run: number; readonly ok: boolean; readonly reason: string }

@@ -191,6 +191,8 @@ export class WatchdogProcess {
     this.#recall(lives);
     for (const entry of entries) this.#list(entry);
     this.#wire?.watchClosely(true);
+    const copy = { deadline, proof, lost, holding: true, entries, lives: this.#lives() };
+    this.#manager?.channel.send({ type: 'copy', copy });
     return { lost, entries, ...this.#fromSm(deadline, proof) };
   }
 

@@ -474,6 +474,56 @@ it('a watchdog that died before anybody listened to it is noticed at once, and t
   expect(newest().of('life')).toMatchObject([{ copy: null }]);
 });
 
+describe('a watchdog that was given no copy', () => {
+  const hello: FromWatchdog = {
+    type: 'fact',
+    fact: {
+      type: 'guard.hello',
+      fresh: false,
+      holding: true,
+      processLife: 'life',
+      kernelLife: 'kernel',
+      deadline: 9000,
+      lost: false,
+    },
+  };
+  /** What the one after it is given. */
+  async function handedOn(...said: FromWatchdog[]) {
+    const replace = async (on: Pipe) => {
+      on.stream.destroy();
+      await settled();
+      time.advance(100);
+      return newest();
+    };
+    const first = new Pipe();
+    client = make(first);
+    client.start();
+    const second = await replace(first);
+    await greet(second);
+    await second.say(...said);
+    client.list(1, entry, true);
+    const third = await replace(second);
+    expect(third).not.toBe(second);
+    return third.of('life').map(({ copy }) => copy);
+  }
+
+  it('has one to be handed on as soon as it has greeted: what runs since is on it', async () => {
+    expect(await handedOn(hello)).toMatchObject([{ deadline: 9000, entries: [{ service: 's' }] }]);
+  });
+
+  it('has told before what it took up of what remained', async () => {
+    const proof = { deadline: 8000, links: [] };
+    const entries = [{ ...entry, service: 'old' }];
+    const copy = { deadline: 9000, lost: false, holding: true, entries, lives: NO_LIVES, proof };
+    const services = [{ service: 'old' }, { service: 's' }];
+    expect(await handedOn({ type: 'copy', copy }, hello)).toMatchObject([{ ...copy, entries: services }]);
+  });
+
+  it('may have taken nothing up yet before it greets: the next one looks for what remains as well', async () => {
+    expect(await handedOn()).toEqual([null]);
+  });
+});
+
 describe('a watchdog whose renewals are read', () => {
   let page: PageOut;
   let pulses: number[];

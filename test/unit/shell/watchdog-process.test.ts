@@ -266,3 +266,26 @@ test('after the last word of sm no other one is started, with hellos that are ra
     expect(node.journal).toEqual(['exit 0']);
   }
 });
+
+test('what remained of an earlier life is told to an sm that had no copy, before it is greeted', async () => {
+  const said: string[] = [];
+  const adopted = new Duplex({
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => {
+      for (const line of chunk.toString().split('\n')) if (line !== '') said.push(line);
+      done();
+    },
+  });
+  const found = { deadline: 2000, proof: NO_PROOF, lost: false, entries: [entry('web')], lives: NO_LIVES };
+  const guard = { peer: 'controller-1', regime: 'record' } as const;
+  makeWatchdog({ adopted, guard, inherited: () => found }).start();
+  adopted.push(`${toJson({ type: 'life', process: { pid: 5_000_000, startTime: '1' }, copy: null })}\n`);
+  await settled();
+  const words = said.map((line) => JSON.parse(line));
+  const [, copy, hello] = words;
+  expect(copy).toMatchObject({
+    type: 'copy',
+    copy: { deadline: 2000, holding: true, entries: [{ service: 'web' }] },
+  });
+  expect(hello).toMatchObject({ type: 'fact', fact: { type: 'guard.hello', deadline: 2000, holding: true } });
+});
