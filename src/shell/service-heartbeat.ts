@@ -9,6 +9,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync, statSync } from 'node:fs';
 import type { HeartbeatDefinition } from '../core/definitions/model.ts';
 import { HeartbeatCount, type HeartbeatLevel } from '../core/service/heartbeat.ts';
+import { readPidFile } from './exec/pid-file.ts';
 import type { Log, Time } from './ports.ts';
 
 /** An interval that ends this much of itself later than due was ours to miss. */
@@ -36,6 +37,8 @@ interface Heart {
   readonly count: HeartbeatCount;
   /** A datagram was looked at in this interval. */
   asked: boolean;
+  /** It is being found out whether the sender may speak. */
+  judging: boolean;
   dueAt: number;
   cancel: () => void;
 }
@@ -71,6 +74,7 @@ export class ServiceHeartbeats {
       fault: '',
       count: new HeartbeatCount(definition),
       asked: false,
+      judging: false,
       dueAt: this.#options.time.now() + definition.intervalMs,
       cancel: () => {},
     };
@@ -93,7 +97,7 @@ export class ServiceHeartbeats {
       if (heart.asked) return;
       const ours = from.address === address && from.port === servicePort;
       heart.asked = ours;
-      if (ours && maySpeak(address, servicePort, heart.pidFile)) heart.count.alive();
+      if (ours) void this.#judge(heart);
       else this.strangers += 1;
     });
     socket.bind({ address, port, exclusive: true }, () => {
@@ -101,6 +105,16 @@ export class ServiceHeartbeats {
       heart.fault = '';
       ask(heart);
     });
+  }
+
+  /** One look at a time: a pid file on a mount that hangs is waited for, perhaps for ever. */
+  async #judge(heart: Heart): Promise<void> {
+    if (heart.judging) return;
+    heart.judging = true;
+    const { address, servicePort } = heart.definition;
+    if (await maySpeak(address, servicePort, heart.pidFile)) heart.count.alive();
+    else this.strangers += 1;
+    heart.judging = false;
   }
 
   #arm(service: string, heart: Heart): void {
@@ -145,9 +159,10 @@ function close(heart: Heart): void {
 }
 
 /** Does the socket on that port belong to somebody who may speak for the service? */
-export function maySpeak(address: string, port: number, pidFile: string): boolean {
+export async function maySpeak(address: string, port: number, pidFile: string): Promise<boolean> {
   const owner = socketOwner(address, port);
-  return owner !== null && (owner === 0 || owner === process.geteuid?.() || owner === processOwner(pidFile));
+  if (owner === null || owner === 0 || owner === process.geteuid?.()) return owner !== null;
+  return owner === (await processOwner(pidFile));
 }
 
 /** Uid of the socket bound to the port on that address or on all; null = there is none, or it can not be found out. */
@@ -168,11 +183,12 @@ export function socketOwner(address: string, port: number): number | null {
   return null;
 }
 
-function processOwner(pidFile: string): number | null {
-  if (pidFile === '') return null;
+/** The service may have written the file: it is read as any other pid file, without waiting for a FIFO or a mount. */
+async function processOwner(pidFile: string): Promise<number | null> {
+  const content = await readPidFile(pidFile);
+  if (content.kind !== 'pid') return null;
   try {
-    const pid = /^\s*(\d{1,10})\b/.exec(readFileSync(pidFile, 'latin1').slice(0, 64))?.[1];
-    return pid === undefined ? null : statSync(`/proc/${pid}`).uid;
+    return statSync(`/proc/${content.pid}`).uid;
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 /** Real datagrams on the loopback, a time that the test turns. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -203,17 +203,20 @@ test.runIf(process.geteuid?.() === 0)(
     try {
       const theirs = Number(String((await once(other.stdout, 'data'))[0]));
       expect(socketOwner('127.0.0.1', theirs)).toBe(12_345);
-      const speaks = (pid: string, at = theirs): boolean => {
+      const speaks = (pid: string, at = theirs): Promise<boolean> => {
         writeFileSync(join(folder, 'pid'), pid);
         return maySpeak('127.0.0.1', at, join(folder, 'pid'));
       };
-      expect(['', 'nonsense', '5000000', `${process.pid}`].map((pid) => speaks(pid))).toEqual(
-        Array(4).fill(false),
-      );
-      expect(speaks(`${other.pid}\n`)).toBe(true);
-      expect(maySpeak('127.0.0.1', theirs, '')).toBe(false);
+      for (const pid of ['', 'nonsense', '5000000', `${process.pid}`]) expect(await speaks(pid)).toBe(false);
+      expect(await speaks(`${other.pid}\n`)).toBe(true);
+      expect(await maySpeak('127.0.0.1', theirs, '')).toBe(false);
       // Our own user, whatever the pid file says; nobody on a port that is free.
-      expect([speaks('', service.address().port), speaks('', port)]).toEqual([true, false]);
+      expect(await speaks('', service.address().port)).toBe(true);
+      expect(await speaks('', port)).toBe(false);
+      // Nobody writes into it. Whoever opens it to read waits.
+      const fifo = join(folder, 'fifo');
+      execFileSync('mkfifo', [fifo]);
+      expect(await maySpeak('127.0.0.1', theirs, fifo)).toBe(false);
     } finally {
       other.kill('SIGKILL');
       rmSync(folder, { recursive: true });
