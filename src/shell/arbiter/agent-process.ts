@@ -1,6 +1,7 @@
 /**
  * Runs one fence agent once: `key=value` lines on its stdin, nothing in its arguments, a limit after which its whole
- * process group is killed. Source: ClusterLabs' fence agent API, "Agent Operations and Return Values".
+ * process group is killed, whether or not we are there. Source: ClusterLabs' fence agent API, "Agent Operations and Return
+ * Values".
  */
 import { spawn } from 'node:child_process';
 
@@ -35,7 +36,11 @@ export function runAgent({ path, input, limitMs }: AgentCall): Promise<AgentEnd>
       detail: `${bad[0]} holds a line break, which no agent can be given`,
     });
   return new Promise((resolve) => {
-    const child = spawn(path, [], { detached: true, stdio: 'pipe', env: ENVIRONMENT });
+    const child = spawn('setpriv', bounded(path, limitMs), {
+      detached: true,
+      stdio: 'pipe',
+      env: ENVIRONMENT,
+    });
     if (child.pid !== undefined) running.add(child.pid);
     const stdout = new Capture(child.stdout);
     const stderr = new Capture(child.stderr);
@@ -52,13 +57,44 @@ export function runAgent({ path, input, limitMs }: AgentCall): Promise<AgentEnd>
     const timer = setTimeout(() => end({ kind: 'timeout', stderr: stderr.text() }), limitMs);
     child.on('error', (error) => end({ kind: 'not-started', detail: error.message }));
     const exited = (code: number | null): void =>
-      end({ kind: 'exit', code: code ?? 255, stdout: stdout.text(), stderr: stderr.text() });
+      end(
+        code !== null && NOT_STARTED.has(code)
+          ? { kind: 'not-started', detail: lastLine(stderr.text()) }
+          : { kind: 'exit', code: code ?? 255, stdout: stdout.text(), stderr: stderr.text() },
+      );
     child.on('close', exited);
     child.on('exit', (code) => setTimeout(() => exited(code), DRAIN_MS));
     // An agent that reads nothing: its exit code tells more than the broken pipe.
     child.stdin.on('error', () => {});
     child.stdin.end(input.map(([key, value]) => `${key}=${value}\n`).join(''));
   });
+}
+
+/**
+ * What setpriv runs so that a shot ends in time although nobody watches it. `timeout` kills its process group, which is the
+ * agent's, at the limit; our death is its alarm, and so the limit. It takes the agent along if it is killed itself.
+ */
+function bounded(path: string, limitMs: number): string[] {
+  const limit = String(Math.max(1, limitMs) / 1000);
+  return [
+    ...['--pdeathsig', 'ALRM', '--', 'timeout', '--signal', 'KILL', limit],
+    ...['setpriv', '--pdeathsig', 'KILL', '--', path],
+  ];
+}
+
+/** Exit codes of `timeout` and setpriv where the agent has not run. */
+const NOT_STARTED: ReadonlySet<number> = new Set([125, 126, 127]);
+
+/** The last line of an output, fit to be shown. */
+export function lastLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/[^\x20-\x7e]/g, ' ')
+      .slice(0, 200) ?? ''
+  );
 }
 
 /** Warnings of the agents' language are no word of the device. */

@@ -7,7 +7,7 @@ import type { PowerAction, PowerAnswer } from '../../core/arbiter/fence.ts';
 import type { Answer, ArbiterCause } from '../../core/arbiter/interface.ts';
 import type { Result } from '../../core/kernel/errors.ts';
 import { parameterFaults, readMetadata } from './agent-metadata.ts';
-import { type AgentEnd, runAgent } from './agent-process.ts';
+import { type AgentEnd, lastLine, runAgent } from './agent-process.ts';
 import { type Reach, reachRmcp, reachTcp } from './reach.ts';
 import { blotted } from './secret.ts';
 
@@ -174,17 +174,6 @@ function meaning(action: PowerAction, end: AgentEnd): PowerAnswer | null {
 function unsaid(coded: 'on' | 'off', said: string): string {
   const line = `Status: ${coded.toUpperCase()}`;
   return `the agent said ${coded} by its exit code only, without its line "${line}"${said && ` (${said})`}`;
-}
-
-function lastLine(text: string): string {
-  return (
-    text
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replace(/[^\x20-\x7e]/g, ' ')
-      .slice(0, 200) ?? ''
-  );
 }
 
 /** Parameters of the agent that ipmitool takes as arguments. */
