@@ -217,6 +217,8 @@ export class ControlGroup {
   /** SIGKILL to every process of the group, including those being forked at this moment. */
   kill(): void {
     if (this.#kill.write('1')) return;
+    // Nothing, or zombies, for which a freeze would wait in vain.
+    if (this.members().length === 0) return;
     this.freeze();
     for (const pid of this.pids()) {
       try {

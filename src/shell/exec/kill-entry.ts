@@ -249,7 +249,8 @@ class Kill {
     if (group === null) return [];
     if (this.#spared !== null) return group.killBut((stat) => isSpared(stat, entry, this.#spared));
     const members = group.members();
-    if (members.length > 0) group.kill();
+    // Also where none is seen: a list has to be opened, and what kills was opened beforehand.
+    group.kill();
     return members;
   }
 
@@ -282,7 +283,8 @@ export async function killEntries(
 }
 
 /**
- * The same, blocking and alone: no disk, no exec, no other process. For sm-watchdog at its deadline. Pid files, which
+ * The same, blocking and alone: no disk, no exec, no other process. Throws where /proc can not be read: then nothing is
+ * verified. For sm-watchdog at its deadline. Pid files, which
  * may lie on a disk, come last, and only for entries without a control group.
  */
 export function killEntriesSync(

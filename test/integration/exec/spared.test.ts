@@ -1,7 +1,8 @@
 /** A kill at the deadline leaves the scripts alone that stop the service, and nothing else. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Token } from '../../../src/core/cluster/token.ts';
+import { KillHandle, killEntriesSync } from '../../../src/shell/exec/kill-entry.ts';
 import { KillList } from '../../../src/shell/exec/kill-list.ts';
 import { ticksNow } from '../../../src/shell/exec/procfs.ts';
 import { ExecLab, isRunning, until } from '../../support/exec.ts';
@@ -9,6 +10,18 @@ import { ExecLab, isRunning, until } from '../../support/exec.ts';
 const probe = new ExecLab('auto');
 const hasGroups = probe.containment.base !== null;
 await probe.close([]);
+
+/** Nothing can be opened meanwhile but what `work` closes. */
+function withoutDescriptors<T>(work: () => T): T {
+  const all: number[] = [];
+  try {
+    for (;;) all.push(openSync('/dev/null', 'r'));
+  } catch {
+    return work();
+  } finally {
+    for (const descriptor of all) closeSync(descriptor);
+  }
+}
 
 describe.each([
   { cgroups: 'off' as const, there: true },
@@ -119,6 +132,37 @@ describe.each([
     go();
     const run = await begin('stop', { action: 'disable', command: 'stop' });
     expect((await lab.done(run)).outcome).toEqual({ kind: 'exit', code: 0 });
+  });
+
+  test.each([
+    { what: 'and no sm lives', sm: null },
+    { what: 'and an sm lives', sm: process.pid },
+  ])('kills where no descriptor is left, $what', async ({ sm }) => {
+    const daemon = await serviceRuns();
+    const spared = sm === null ? null : { sm, since: await lose() };
+    const left = withoutDescriptors(() => list.kill(['s'], 1000, spared));
+    expect(isRunning(daemon)).toBe(false);
+    expect(left).toEqual([]);
+  });
+
+  test('where it could not be looked nothing is verified, and what holds a group is killed', async () => {
+    const daemon = await serviceRuns();
+    const entry = lab.containment.entry('s', '', false);
+    const handle = new KillHandle(entry);
+    handle.open();
+    expect(() => withoutDescriptors(() => killEntriesSync([handle], 50))).toThrow('EMFILE');
+    handle.close();
+    if (existsSync(`${entry.cgroup}/cgroup.kill`)) await until('it is killed', () => !isRunning(daemon));
+    else expect(isRunning(daemon)).toBe(true);
+    const late = new KillList();
+    const left = withoutDescriptors(() => {
+      late.add(entry);
+      return late.kill(['s'], 50);
+    });
+    expect(left).toEqual(['s']);
+    expect(late.kill(['s'], 1000)).toEqual([]);
+    expect(isRunning(daemon)).toBe(false);
+    late.clear();
   });
 
   test('of a service that is not on the list nothing is known', () => {
