@@ -423,6 +423,8 @@ export class Loop {
         performer.heartbeat(effect.service, effect.on);
         return;
       case 'guard.send':
+        // Said also where the mark can not be made: a node that ends in order has to end, and its store, which works, has
+        // beside what was stopped that the next sm settles anew with the peer before it leads (docs/SAFETY.md, rule 14c).
         if (effect.leaving) this.#options.word.keep();
         guard.send(effect);
         return;
