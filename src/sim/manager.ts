@@ -601,8 +601,14 @@ export class SimManager extends SimProcess {
         return this.#actAt(now + WATCHDOG_ANSWERS_MS);
     }
     this.#copy.lost = true;
-    this.#node.executor.kill([...entries.keys()], () => {});
-    this.post({ type: 'guard.lost', reason: 'permission ran out and sm-watchdog is away' });
+    const { life } = this;
+    // It does nothing else until all are dead.
+    this.#node.executor.kill([...entries.keys()], () => {
+      if (this.life !== life) return;
+      this.deliver(() =>
+        this.post({ type: 'guard.lost', reason: 'permission ran out and sm-watchdog is away' }),
+      );
+    });
   }
 }
 
