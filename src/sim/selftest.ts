@@ -209,8 +209,8 @@ export const EXPECTATIONS: readonly Expectation[] = [
   {
     name: 'disk-yield',
     checkers: ['single-active'],
-    faults: ['alone', 'cut-all', 'arbiter-late'],
-    everyMs: 4000,
+    faults: ['cut-all', 'stall-arbiter'],
+    everyMs: 700,
     change: (options) => lateArbiter(disk(options)),
   },
   { name: 'higher-stays', checkers: ['one-goes-on'], faults: ['cut-all'], change: bothAct },
