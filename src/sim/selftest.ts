@@ -28,8 +28,8 @@ export const EXPECTATIONS: readonly Expectation[] = [
   {
     name: 'perform-check',
     checkers: ['single-active'],
-    faults: ['carrier-down-all', 'process-death'],
-    everyMs: 2000,
+    faults: ['carrier-down-all', 'process-death', 'swact'],
+    everyMs: 1000,
     change: (options) => slowDisk(takeover(options)),
   },
   { name: 'echo-date', checkers: ['single-active'], faults: ['cut-all-one-way'], change: takeover },
@@ -82,7 +82,13 @@ export const EXPECTATIONS: readonly Expectation[] = [
     faults: ['carrier-down-all', 'stall-sm', 'kill-sm'],
     change: takeover,
   },
-  { name: 'lost-told', checkers: ['converged'], faults: ['carrier-down-all'], change: takeover },
+  {
+    name: 'lost-told',
+    checkers: ['converged'],
+    faults: ['carrier-down-all'],
+    everyMs: 1000,
+    change: takeover,
+  },
   {
     name: 'copy-deadline',
     checkers: ['single-active'],

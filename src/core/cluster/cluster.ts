@@ -1117,6 +1117,12 @@ export class Cluster {
     return this.#alarms.all();
   }
 
+  /** Nothing is tried again on what can not be stored. */
+  #untilStored(wait: Wait): Wait {
+    if (this.#storeFailed === '') return wait;
+    return { ...wait, reason: `${wait.reason}, when the database accepts commits again`, until: null };
+  }
+
   waits(): Wait[] {
     const waits: Wait[] = [...this.#own.refusals].map(([name, { reason, since }]) => ({
       entity: 'group',
@@ -1129,7 +1135,7 @@ export class Cluster {
     if (announced !== null) waits.push(announced);
     const unready = this.#readiness.wait();
     if (unready !== null) waits.push(unready);
-    waits.push(...this.#escalation.waits());
+    waits.push(...this.#escalation.waits().map((wait) => this.#untilStored(wait)));
     if (this.#role.state === 'waiting') {
       const joins = this.#joins ? '; this node joined it, and takes nothing before the two have met' : '';
       const reason =

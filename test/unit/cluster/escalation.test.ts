@@ -117,6 +117,16 @@ describe('a group that has failed', () => {
     expect(c.local.recovered.length).toBe(3);
   });
 
+  it('waits without a date while nothing can be stored', () => {
+    const c = new ClusterDriver().lead();
+    failThere(c);
+    fail(c);
+    c.cluster.onStore('disk full', c.now);
+    const wait = c.cluster.waits().find(({ reason }) => reason.startsWith('tried again in place'));
+    expect(wait?.until).toBeNull();
+    expect(wait?.reason).toMatch(/, when the database accepts commits again$/);
+  });
+
   it('that needs no permission is tried again in place too', () => {
     const web = pairGroup('web', { nActive: 2, mStandby: 0, exclusive: false });
     const c = new ClusterDriver({ groups: [web] }).follow();
