@@ -116,6 +116,8 @@ export class Cluster {
   #used: Grant | null = null;
   /** The grant that this node acts on since; null = none, or its permission was gone meanwhile. */
   #actsOn: Grant | null = null;
+  /** What was held when this node began to act in the peer's place; null = it does not, or the peer has been heard since. */
+  #heldBefore: ReadonlyMap<string, number> | null = null;
   #startedAt = 0;
   readonly #freshKernel: boolean;
   #changed = false;
@@ -159,6 +161,7 @@ export class Cluster {
       fenced: this.#fenced,
       used: this.#used,
       actsOn: this.#actsOn,
+      heldBefore: this.#heldBefore,
       startedAt: this.#startedAt,
       changed: this.#changed,
       published: this.#published,
@@ -178,6 +181,7 @@ export class Cluster {
     this.#fenced = state.fenced;
     this.#used = state.used;
     this.#actsOn = state.actsOn;
+    this.#heldBefore = state.heldBefore;
     this.#startedAt = state.startedAt;
     this.#changed = state.changed;
     this.#published = state.published;
@@ -286,6 +290,7 @@ export class Cluster {
       highestNumber: () => this.#highestNumber(),
       changed,
       complete: (number, reason, at) => {
+        this.#rememberHeld();
         this.#releasePeer(`policy takeover: ${reason}`);
         this.#becomeLeader(number, reason, at);
       },
@@ -373,12 +378,19 @@ export class Cluster {
    * store it, does not: the peer may act on what it has heard of this node before (rule 14).
    */
   #dropUnbegun(listed: readonly string[] | undefined, now: number): void {
-    if (listed === undefined) return;
+    const before = this.#heldBefore;
+    this.#heldBefore = null;
+    if (listed === undefined || before === null) return;
     for (const { group, held } of this.#numbers.all()) {
       const members = this.#definitions.groups.get(group)?.members ?? [];
-      if (held === 0 || members.some(({ service }) => listed.includes(service))) continue;
+      if (held === 0 || held === before.get(group) || members.some(({ service }) => listed.includes(service)))
+        continue;
       this.#own.revoke(group, 'it had not begun when the right to replace the peer ended', now);
     }
+  }
+
+  #rememberHeld(): void {
+    this.#heldBefore = new Map(this.#numbers.all().map(({ group, held }) => [group, held]));
   }
 
   onTimer(event: TimerEvent, now: number): void {
@@ -742,6 +754,7 @@ export class Cluster {
       return;
     }
     this.#actsOn = grant;
+    this.#rememberHeld();
     this.#releasePeer(`${peer.name} is replaced: ${reason}`);
     // No record says which numbers it has given since its newest report, or at all.
     if (this.#arbiters.regime !== 'record') this.#numbers.leap(peer.report !== null);
